@@ -1,0 +1,25 @@
+"""The errors a user can cause: one line that names what was wrong and says what to do."""
+
+
+class TfcompressError(Exception):
+    """Base of every error that is the input's fault; the command line prints it and exits with 2."""
+
+
+class DataError(TfcompressError, ValueError):
+    """A file, row or column of the user's data cannot be used."""
+
+
+class ConfigError(TfcompressError, ValueError):
+    """An argument or a combination of arguments cannot be used."""
+
+
+class ModelError(TfcompressError, ValueError):
+    """A Keras model or a .tflite file cannot be used."""
+
+
+class CorruptTableError(TfcompressError, ValueError):
+    """The bytes of a packed table are not what its format says."""
+
+
+class OutputExistsError(TfcompressError, FileExistsError):
+    """The output is there already and overwriting was not asked for."""

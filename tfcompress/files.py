@@ -1,0 +1,107 @@
+"""Files and directories that appear whole or not at all.
+
+Everything is written to a temporary sibling, flushed to the disk and put in place by one rename, so
+a reader (or the next start after a crash) sees the old content or the new one, never a part.
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tfcompress.errors import OutputExistsError
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def refuse_existing(path: Path, *, overwrite: bool) -> None:
+    """Raises `OutputExistsError` when `path` exists and `overwrite` is false."""
+    if path.exists() and not overwrite:
+        raise OutputExistsError(f"{path}: exists already; pass --overwrite to replace it")
+
+
+def write_file(path: Path, content: bytes, *, overwrite: bool = True) -> None:
+    """Writes `content` to `path` in one step.
+
+    Args:
+        path: Path. Its parent folder is made when missing.
+        content: bytes. The whole content.
+        overwrite: bool. Whether a file that is there already may be replaced.
+
+    Raises:
+        OutputExistsError: `path` exists and `overwrite` is false.
+    """
+    refuse_existing(path, overwrite=overwrite)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_directory(path.parent)
+
+
+@contextmanager
+def replace_directory(path: Path) -> Iterator[Path]:
+    """Yields an empty sibling directory that takes the place of `path` when the block ends well.
+
+    A directory cannot be renamed over one that has content, so the old one is moved aside first.
+    `recover_directory` undoes that move if the process died between the two renames.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.new.", dir=path.parent))
+    aside = path.with_name(f".{path.name}.old")
+    try:
+        yield temporary
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                with file.open("rb") as stream:
+                    os.fsync(stream.fileno())
+        if path.exists():
+            shutil.rmtree(aside, ignore_errors=True)
+            path.rename(aside)
+        temporary.rename(path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    _sync_directory(path.parent)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def recover_directory(path: Path) -> None:
+    """Clears up after a process that died inside `replace_directory(path)`."""
+    aside = path.with_name(f".{path.name}.old")
+    if aside.exists():
+        if path.exists():
+            shutil.rmtree(aside)
+        else:
+            aside.rename(path)
+    for leftover in path.parent.glob(f".{path.name}.new.*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def sha256_of_files(paths: list[Path]) -> str:
+    """Hex SHA-256 over the names and contents of `paths`, in the order given."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.name.encode() + b"\0")
+        with path.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
