@@ -1,0 +1,77 @@
+"""Rows of different lengths in two flat arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Integer rows of different lengths: row k is `values[offsets[k]:offsets[k + 1]]`.
+
+    Attributes:
+        values: int32 array, shape `(offsets[-1],)`.
+        offsets: int64 array, shape `(num_rows + 1,)`, starting at 0, never decreasing.
+    """
+
+    values: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[Sequence[int]]) -> Ragged:
+        """Packs lists (or arrays) of integers."""
+        arrays = [np.asarray(row, np.int32) for row in rows]
+        lengths = np.array([len(array) for array in arrays], np.int64)
+        values = np.concatenate(arrays) if arrays else np.empty(0, np.int32)
+        return cls.from_lengths(values, lengths)
+
+    @classmethod
+    def from_lengths(cls, values: NDArray[np.int32], lengths: NDArray[np.int64]) -> Ragged:
+        """Cuts `values` into consecutive rows of the given lengths."""
+        offsets = np.zeros(len(lengths) + 1, np.int64)
+        np.cumsum(lengths, out=offsets[1:])
+        return cls(np.asarray(values, np.int32), offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, row: int) -> NDArray[np.int32]:
+        if not -len(self) <= row < len(self):
+            raise IndexError(f"row {row} of {len(self)} rows")
+        row %= len(self)
+        return self.values[self.offsets[row] : self.offsets[row + 1]]
+
+    def __iter__(self) -> Iterator[NDArray[np.int32]]:
+        return (self[row] for row in range(len(self)))
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """int64 array, shape `(num_rows,)`."""
+        return np.diff(self.offsets)
+
+    def take(self, rows: NDArray[np.int64]) -> Ragged:
+        """The given rows, in the given order."""
+        lengths = self.lengths[rows]
+        result = Ragged.from_lengths(np.empty(lengths.sum(), np.int32), lengths)
+        starts = np.repeat(self.offsets[rows] - result.offsets[:-1], lengths)
+        return Ragged(self.values[starts + np.arange(len(starts))], result.offsets)
+
+    def last(self, length: int) -> NDArray[np.int32]:
+        """The last `length` values of each row, padded with 0 on the left.
+
+        Returns:
+            int32 array, shape `(num_rows, length)`.
+        """
+        positions = self.offsets[1:, None] - length + np.arange(length)
+        inside = positions >= self.offsets[:-1, None]
+        if not len(self.values):
+            return np.zeros(positions.shape, np.int32)
+        return np.where(inside, self.values[np.where(inside, positions, 0)], np.int32(0))
+
+    def row_of_value(self) -> NDArray[np.int64]:
+        """The row each value belongs to: int64 array, shape `(len(values),)`."""
+        return np.repeat(np.arange(len(self)), self.lengths)
