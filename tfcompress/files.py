@@ -58,42 +58,27 @@ def write_file(path: Path, content: bytes, *, overwrite: bool = True) -> None:
 
 
 @contextmanager
-def replace_directory(path: Path) -> Iterator[Path]:
-    """Yields an empty sibling directory that takes the place of `path` when the block ends well.
+def new_directory(path: Path) -> Iterator[Path]:
+    """Yields an empty sibling directory that becomes `path` by one rename when the block ends well.
 
-    A directory cannot be renamed over one that has content, so the old one is moved aside first.
-    `recover_directory` undoes that move if the process died between the two renames.
+    Raises:
+        OutputExistsError: `path` exists.
     """
+    refuse_existing(path, overwrite=False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.new.", dir=path.parent))
-    aside = path.with_name(f".{path.name}.old")
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
         yield temporary
         for file in temporary.rglob("*"):
             if file.is_file():
                 with file.open("rb") as stream:
                     os.fsync(stream.fileno())
-        if path.exists():
-            shutil.rmtree(aside, ignore_errors=True)
-            path.rename(aside)
+        temporary.chmod(0o755)
         temporary.rename(path)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     _sync_directory(path.parent)
-    shutil.rmtree(aside, ignore_errors=True)
-
-
-def recover_directory(path: Path) -> None:
-    """Clears up after a process that died inside `replace_directory(path)`."""
-    aside = path.with_name(f".{path.name}.old")
-    if aside.exists():
-        if path.exists():
-            shutil.rmtree(aside)
-        else:
-            aside.rename(path)
-    for leftover in path.parent.glob(f".{path.name}.new.*"):
-        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def sha256_of_files(paths: list[Path]) -> str:

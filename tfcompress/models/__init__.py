@@ -1,0 +1,8 @@
+"""Models to train: each a plain Keras model around one embedding layer."""
+
+from tfcompress.models.sequence_ranker import (
+    RankerTrainer,
+    build_sequence_ranker,
+)
+
+__all__ = ["RankerTrainer", "build_sequence_ranker"]

@@ -1,0 +1,141 @@
+"""The `sequence-ranker`: the last L items of a user in, a score for every item out.
+
+ids (batch, L) -> embedding -> concat(masked mean, last) -> dense tower -> user vector ->
+scores (batch, n) = user vector . item vectors + item bias.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from tfcompress.errors import ConfigError
+from tfcompress.models.pooling import ItemBias, MeanLastPooling
+from tfcompress.vocabulary import FIRST_ID
+
+ITEMS = "item_embedding"
+OUTPUT = "output_items"
+BIAS = "item_bias"
+USER = "user_vector"
+
+
+def build_sequence_ranker(
+    embedding: keras.layers.Layer,
+    *,
+    history_length: int,
+    hidden_units: Sequence[int] = (128,),
+    output: keras.layers.Layer | None = None,
+    dropout: float = 0.0,
+) -> keras.Model:
+    """A ranker around one embedding layer.
+
+    Args:
+        embedding: Layer. Maps ids `(batch, L)` to vectors `(batch, L, D)`.
+        history_length: int. L; shorter histories are padded with 0 on the left.
+        hidden_units: sequence of int. Widths of the hidden layers of the tower.
+        output: Layer or None. The item vectors that scores are taken against, called with
+            `reverse=True`. None ties the output to `embedding`, and the model then holds no second
+            n x D matrix.
+        dropout: float in [0, 1). On the pooled history and after each hidden layer.
+
+    Returns:
+        keras.Model with the input `ids` int32 `(batch, L)` and the output `scores` float32
+        `(batch, n)`, n the input_dim of the output layer.
+
+    Raises:
+        ConfigError: an argument is out of its range.
+
+    Reference:
+        Covington et al. 2016, "Deep neural networks for YouTube recommendations", section 3 (a
+        pooled watch history through a tower), with the last item beside the mean.
+    """
+    if history_length < 1:
+        raise ConfigError(f"history_length is {history_length}; give at least 1")
+    if not 0 <= dropout < 1:
+        raise ConfigError(f"dropout is {dropout}; give a number from 0 up to, not including, 1")
+    items = embedding if output is None else output
+    ids = keras.Input((history_length,), dtype="int32", name="ids")
+    hidden = MeanLastPooling(name="pooling")(embedding(ids), ids)
+    for index, units in enumerate(hidden_units):
+        if dropout:
+            hidden = keras.layers.Dropout(dropout, name=f"dropout_{index}")(hidden)
+        hidden = keras.layers.Dense(units, activation="relu", name=f"hidden_{index}")(hidden)
+    if dropout:
+        hidden = keras.layers.Dropout(dropout, name=f"dropout_{len(hidden_units)}")(hidden)
+    user = keras.layers.Dense(items.output_dim, name=USER)(hidden)
+    scores = ItemBias(name=BIAS)(items(user, reverse=True))
+    return keras.Model(ids, {"scores": scores}, name="sequence_ranker")
+
+
+@keras.saving.register_keras_serializable(package="tfcompress")
+class RankerTrainer(keras.Model):
+    """Trains a sequence ranker with full or sampled softmax.
+
+    The trainer shares its weights with the ranker. Negatives come with the batch, drawn on the
+    host, so that both backends see the same ones and a resumed run draws what an uninterrupted one
+    draws, with no random state to keep.
+
+    Args:
+        ranker: keras.Model from `build_sequence_ranker`.
+
+    Call arguments (one dict):
+        ids: int32 `(batch, L)`.
+        negatives: int32 `(num_negatives,)`, optional; without it the softmax is over all items.
+        log_q: float32 `(n,)`, with `negatives`: log probability of drawing each id.
+
+    Reference:
+        Sampled softmax with the correction by log Q: Bengio and Senecal 2008; Yi et al. 2019,
+        "Sampling-bias-corrected neural modeling for large corpus item recommendations".
+    """
+
+    def __init__(self, ranker: keras.Model, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.ranker = ranker
+        self.user_encoder = keras.Model(ranker.inputs, ranker.get_layer(USER).output)
+        names = {layer.name for layer in ranker.layers}
+        self.items = ranker.get_layer(OUTPUT if OUTPUT in names else ITEMS)
+        self.bias_layer = ranker.get_layer(BIAS)
+
+    def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
+        """The user vectors, float `(batch, dim)`."""
+        return self.user_encoder(inputs["ids"], training=training)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Mean cross entropy of the next items `y`, int32 `(batch,)`, plus regularisers."""
+        del sample_weight, training
+        if "negatives" in x:
+            loss = self._sampled_softmax(y_pred, y, x["negatives"], x["log_q"])
+        else:
+            loss = self._full_softmax(y_pred, y)
+        for regulariser in self.losses:
+            loss = loss + regulariser
+        return loss
+
+    def _full_softmax(self, user: Any, targets: Any) -> Any:
+        scores = self.bias_layer(self.items(user, reverse=True))
+        # Ids below FIRST_ID are never an answer.
+        return ops.mean(
+            keras.losses.sparse_categorical_crossentropy(
+                targets - FIRST_ID, scores[:, FIRST_ID:], from_logits=True
+            )
+        )
+
+    def _sampled_softmax(self, user: Any, targets: Any, negatives: Any, log_q: Any) -> Any:
+        def correction(ids: Any) -> Any:
+            return ops.take(self.bias_layer.bias, ids) - ops.take(log_q, ids)
+
+        positive = ops.sum(user * self.items(targets), axis=-1) + correction(targets)  # (batch,)
+        negative = ops.matmul(user, ops.transpose(self.items(negatives))) + correction(negatives)
+        # A negative that is the target would be pushed down and up at once.
+        hit = ops.equal(negatives[None, :], targets[:, None])
+        negative = ops.where(hit, -1e9, negative)  # (batch, num_negatives)
+        logits = ops.concatenate([positive[:, None], negative], axis=-1)
+        return ops.mean(ops.logsumexp(logits, axis=-1) - positive)
