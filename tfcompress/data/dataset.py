@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from tfcompress.data.ragged import Ragged
 from tfcompress.vocabulary import Vocabulary
@@ -47,3 +48,18 @@ class Dataset:
     train: Ragged
     valid: Examples
     test: Examples
+
+    def identity(self, options: dict[str, Any]) -> dict[str, Any]:
+        """What tells a model's own data from other data; stored in the run and in the .tflite.
+
+        Args:
+            options: dict. The keyword arguments `load` was called with.
+        """
+        return {
+            "name": self.name,
+            "sha256": self.sha256,
+            "format": self.format,
+            "split": self.split,
+            "vocabulary_sha256": self.vocabulary.sha256,
+            "options": {key: value for key, value in options.items() if value is not None},
+        }

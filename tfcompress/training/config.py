@@ -1,0 +1,93 @@
+"""Everything a training run depends on, validated, and stored as config.json in the run."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from tfcompress.errors import ConfigError
+
+Positive = Annotated[int, Field(ge=1)]
+
+
+class DataConfig(BaseModel):
+    """Where the interactions are and how to read them; see `tfcompress.data.load`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str
+    format: str | None = None
+    user_column: str | None = None
+    item_column: str | None = None
+    time_column: str | None = None
+    min_count: Positive = 1
+    max_items: Positive | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The keyword arguments of `tfcompress.data.load`."""
+        return self.model_dump(exclude={"source"})
+
+
+class TrainConfig(BaseModel):
+    """One training run.
+
+    Attributes:
+        data: DataConfig.
+        model: str. Only "sequence-ranker" so far.
+        embedding: str. A name of `tfcompress.layers.NAMES`.
+        ratio: float. n x D of the full table over the parameters of the layer; 1 for `full`.
+        dim: int. D, width of item vectors and of the user vector.
+        tie: bool. Whether scores are taken against the input embedding itself.
+        history_length: int. L, items of history the model reads.
+        hidden_units: tuple of int. Hidden layers of the tower.
+        dropout: float.
+        loss: str. "full" softmax, "sampled" softmax, or "auto": full up to 10,000 items.
+        num_negatives: int. Negatives a batch shares under sampled softmax.
+        epochs: int. Upper bound; early stopping may end sooner.
+        patience: int. Epochs without a better validation nDCG@10 before training stops.
+        batch_size: int.
+        learning_rate: float. Of Adam.
+        seed: int.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data: DataConfig
+    model: Literal["sequence-ranker"] = "sequence-ranker"
+    embedding: str = "memcom"
+    ratio: Annotated[float, Field(ge=1)] = 16.0
+    dim: Positive = 64
+    tie: bool = False
+    history_length: Positive = 50
+    hidden_units: tuple[Positive, ...] = (128,)
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    loss: Literal["auto", "full", "sampled"] = "auto"
+    num_negatives: Positive = 1024
+    epochs: Positive = 20
+    patience: Positive = 3
+    batch_size: Positive = 512
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _full_table_has_ratio_one(self) -> Self:
+        if self.embedding == "full" and self.ratio != 1:
+            raise ValueError("the full table has ratio 1; leave --ratio out")
+        return self
+
+    @classmethod
+    def parse(cls, values: dict[str, Any]) -> "TrainConfig":
+        """Validates `values`; raises `ConfigError` naming the first wrong field in one line."""
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"])
+            raise ConfigError(f"{field} is {first['input']!r}: {first['msg']}") from None
+
+    def first_difference(self, earlier: "TrainConfig") -> str | None:
+        """The first field, apart from the number of epochs, that differs; None if none does."""
+        for name in type(self).model_fields:
+            if name != "epochs" and getattr(self, name) != getattr(earlier, name):
+                return name
+        return None

@@ -1,0 +1,137 @@
+"""The run directory: what a training leaves behind, and what converting and measuring read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tfcompress.errors import ConfigError, ModelError
+from tfcompress.files import write_file
+from tfcompress.training.config import TrainConfig
+from tfcompress.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class Run:
+    """A directory made by `tfcompress train`.
+
+    Attributes:
+        path: Path. Holds config.json, vocabulary.parquet, model.keras and metrics.json;
+            `checkpoints/` holds the state to go on from, `tensorboard/` the curves.
+    """
+
+    path: Path
+
+    @property
+    def config_file(self) -> Path:
+        """The validated configuration."""
+        return self.path / "config.json"
+
+    @property
+    def vocabulary_file(self) -> Path:
+        """Token of every id, with its training count."""
+        return self.path / "vocabulary.parquet"
+
+    @property
+    def model_file(self) -> Path:
+        """The ranker with the best validation nDCG@10."""
+        return self.path / "model.keras"
+
+    @property
+    def metrics_file(self) -> Path:
+        """Loss and validation quality per epoch, sizes, and what the data were."""
+        return self.path / "metrics.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """One directory per finished epoch, the last one kept."""
+        return self.path / "checkpoints"
+
+    @classmethod
+    def is_run(cls, path: Path) -> bool:
+        """Whether `path` looks like a run directory."""
+        return (path / "config.json").is_file()
+
+    def config(self) -> TrainConfig:
+        """Reads config.json; raises `ConfigError` where it is missing or not valid."""
+        return TrainConfig.parse(self._read_json(self.config_file))
+
+    def metrics(self) -> dict[str, Any]:
+        """Reads metrics.json; raises `ConfigError` where training has not finished."""
+        return self._read_json(self.metrics_file)
+
+    def vocabulary(self) -> Vocabulary:
+        """Reads vocabulary.parquet."""
+        return Vocabulary.load(self.vocabulary_file)
+
+    def model(self) -> keras.Model:
+        """Loads model.keras; raises `ModelError` where training has not finished."""
+        import keras
+
+        import tfcompress.layers
+        import tfcompress.models  # registers the classes that model.keras names
+
+        if not self.model_file.is_file():
+            raise ModelError(
+                f"{self.model_file}: not there; finish the training with --resume first"
+            )
+        return keras.models.load_model(self.model_file, compile=False)
+
+    def check_start(self, config: TrainConfig, *, resume: bool) -> None:
+        """Raises `ConfigError` when this directory cannot take a training of `config`."""
+        if not self.config_file.exists():
+            return
+        if not resume:
+            raise ConfigError(
+                f"{self.path}: holds a run already; pass --resume to go on with it or choose "
+                f"another --out"
+            )
+        if (field := config.first_difference(self.config())) is not None:
+            raise ConfigError(
+                f"{self.path}: was trained with another {field}; --resume can change only epochs"
+            )
+
+    def start(self, config: TrainConfig, vocabulary: Vocabulary) -> None:
+        """Writes what is known before the first epoch."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        vocabulary.save(self.vocabulary_file)
+        # Last, because its presence is what makes this folder a run.
+        write_file(self.config_file, (config.model_dump_json(indent=2) + "\n").encode())
+
+    def finish(self, model: keras.Model, metrics: dict[str, Any]) -> None:
+        """Writes the trained model and its metrics."""
+        temporary = self.path / ".model.new.keras"
+        model.save(temporary)
+        write_file(self.model_file, temporary.read_bytes())
+        temporary.unlink()
+        write_file(self.metrics_file, (json.dumps(metrics, indent=2) + "\n").encode())
+
+    def tflite_metadata(self) -> dict[str, Any]:
+        """What the .tflite should know about its training, for `tfcompress.tflite.convert`."""
+        config, metrics = self.config(), self.metrics()
+        return {
+            "model": {
+                "kind": config.model,
+                "history_length": config.history_length,
+                "input_dim": metrics["data"]["input_dim"],
+            },
+            "trained_on": metrics["data"]["identity"],
+        }
+
+    def _read_json(self, path: Path) -> dict[str, Any]:
+        try:
+            content = json.loads(path.read_text())
+        except FileNotFoundError:
+            raise ConfigError(
+                f"{path}: not there; is {self.path} a finished run of `tfcompress train`?"
+            ) from None
+        except ValueError as error:
+            raise ConfigError(f"{path}: not valid JSON ({error})") from None
+        if not isinstance(content, dict):
+            raise ConfigError(f"{path}: holds {type(content).__name__}, not an object")
+        return content
