@@ -1,0 +1,224 @@
+"""Measures several .tflite files under the same conditions."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tfcompress.errors import ConfigError, ModelError
+from tfcompress.measure.environment import environment
+from tfcompress.measure.inputs import ModelInput, find_inputs, first_line, takes_batches
+from tfcompress.measure.latency import Runner, Timings, check_runs, measure_latency
+from tfcompress.measure.measurement import Measurement, Memory
+from tfcompress.measure.memory import measure_memory
+from tfcompress.measure.quality import measure_quality, why_no_quality
+from tfcompress.measure.size import measure_size
+from tfcompress.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from tfcompress.data.dataset import Dataset
+    from tfcompress.ranking import RankingQuality
+    from tfcompress.tflite import ModelInfo
+
+_NOT_ASKED = "not asked for"
+
+
+@dataclass
+class _File:
+    """One file on its way through the measurements."""
+
+    path: Path
+    label: str
+    info: ModelInfo
+    notes: dict[str, str] = field(default_factory=dict)
+    quality: RankingQuality | None = None
+    memory: Memory = field(default_factory=Memory)
+    timings: Timings = field(default_factory=Timings)
+    interpreter: Any = None
+    inputs: tuple[ModelInput, ...] = ()
+
+
+def measure(
+    paths: str | Path | Sequence[str | Path],
+    data: Dataset | str | Path | None = None,
+    *,
+    batch_sizes: Sequence[int] = (1, 32),
+    runs: int = 200,
+    quality: bool = True,
+    latency: bool = True,
+    memory: bool = True,
+    remap: bool = False,
+    vocabulary: Vocabulary | str | Path | None = None,
+    k: int = 10,
+    mask_history: bool = True,
+    progress: Callable[[str], None] | None = None,
+) -> list[Measurement]:
+    """Measures .tflite files side by side.
+
+    A file that cannot be run here, or that is no ranker, is measured as far as it goes; `notes` of
+    its `Measurement` say what is missing and why.
+
+    Args:
+        paths: path or sequence of paths. The files, in the order of the result.
+        data: Dataset, or what `tfcompress.data.load` takes, or None. Its test split gives the
+            quality. A name or path is loaded with the options each file was trained with.
+        batch_sizes: sequence of int. For the latency; memory is measured with one example.
+        runs: int. Timed invocations per file and batch size, at least 50.
+        quality: bool. Whether quality is measured.
+        latency: bool. Whether latency is measured.
+        memory: bool. Whether memory is measured.
+        remap: bool. Whether data other than those of the training are mapped through its
+            vocabulary. Data given by name or path are then loaded without options.
+        vocabulary: Vocabulary, path of one, or None. For `remap`; None looks for
+            vocabulary.parquet beside each file.
+        k: int. Length of the list that counts in nDCG@k and hit rate@k.
+        mask_history: bool. Whether seen items are left out of the list.
+        progress: callable or None. Told in a few words what is measured next.
+
+    Returns:
+        list of Measurement, one per path.
+
+    Raises:
+        ModelError: A path that is no readable .tflite file, or a ranker that gives NaN.
+        ConfigError: An argument out of range, or data that are not those of the training.
+        DataError: Data that cannot be read.
+    """
+    check_runs(batch_sizes, runs)
+    given = [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+    if not given:
+        raise ConfigError("paths: none given; name at least one .tflite file")
+    tell = progress or (lambda _: None)
+    # Everything is read and checked before the first long measurement starts.
+    infos = [_inspect(path) for path in given]
+    files = [_File(*fields) for fields in zip(given, _labels(given), infos, strict=True)]
+    asked = {"quality": quality, "memory": memory, "latency": latency}
+    for file in files:
+        file.notes |= {name: _NOT_ASKED for name, wanted in asked.items() if not wanted}
+    if quality:
+        find_data = _DataFinder(data, remap)
+        if isinstance(vocabulary, str | Path):
+            vocabulary = Vocabulary.load(Path(vocabulary))
+        for file in files:
+            reason = "no data given" if data is None else why_no_quality(file.info)
+            if reason is not None:
+                file.notes["quality"] = reason
+                continue
+            tell(f"quality of {file.label}")
+            file.quality = measure_quality(
+                file.path,
+                file.info,
+                find_data(file),
+                remap=remap,
+                vocabulary=vocabulary,
+                k=k,
+                mask_history=mask_history,
+            )
+    running = [file for file in files if _open(file)] if memory or latency else []
+    if memory:
+        for file in running:
+            tell(f"memory of {file.label}")
+            _measure_memory(file)
+    if latency:
+        tell("latency, the files in turns")
+        _measure_latency(running, batch_sizes, runs)
+    conditions = environment()
+    return [
+        Measurement(
+            file=file.label,
+            size=measure_size(file.info),
+            environment=conditions,
+            quality=file.quality,
+            latency=file.timings.latency,
+            memory=file.memory,
+            notes=file.notes,
+        )
+        for file in files
+    ]
+
+
+class _DataFinder:
+    """The data a file is measured on, each way of reading them loaded once."""
+
+    def __init__(self, data: Dataset | str | Path | None, remap: bool) -> None:
+        self._data = data
+        self._remap = remap
+        self._loaded: dict[str, Dataset] = {}
+
+    def __call__(self, file: _File) -> Dataset:
+        if not isinstance(self._data, str | Path):
+            assert self._data is not None
+            return self._data
+        from tfcompress.data import load
+
+        trained_on = (file.info.metadata or {}).get("trained_on", {})
+        known = inspect.signature(load).parameters
+        options = {} if self._remap else trained_on.get("options") or {}
+        options = {name: value for name, value in options.items() if name in known}
+        key = json.dumps(options, sort_keys=True, default=str)
+        if key not in self._loaded:
+            self._loaded[key] = load(self._data, **options)
+        return self._loaded[key]
+
+
+def _inspect(path: Path) -> ModelInfo:
+    from tfcompress.tflite import inspect_model
+
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise ModelError(f"{path}: no such file") from None
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
+    try:
+        return inspect_model(content)
+    except ModelError as error:
+        raise ModelError(f"{path}: {first_line(error)}") from error
+
+
+def _open(file: _File) -> bool:
+    """Opens a file and finds its inputs; where the runtime refuses, the notes say so."""
+    from tfcompress.tflite import open_model
+
+    try:
+        file.interpreter = open_model(file.path, num_threads=1)
+        file.inputs = find_inputs(file.interpreter, file.info)
+    except (ModelError, RuntimeError, ValueError) as error:
+        for name in ("latency", "memory"):
+            file.notes.setdefault(name, first_line(error))
+        return False
+    return True
+
+
+def _measure_memory(file: _File) -> None:
+    try:
+        file.memory, note = measure_memory(file.path, file.inputs)
+    except ModelError as error:
+        note = first_line(error)
+    if note is not None:
+        file.notes["memory"] = note
+
+
+def _measure_latency(files: Sequence[_File], batch_sizes: Sequence[int], runs: int) -> None:
+    runners = [Runner(file.interpreter, file.inputs) for file in files]
+    timings = measure_latency(runners, batch_sizes=batch_sizes, runs=runs)
+    for file, result in zip(files, timings, strict=True):
+        file.timings = result
+        reasons = [f"batch {batch}: {reason}" for batch, reason in result.refused.items()]
+        if not takes_batches(file.inputs) and any(batch != 1 for batch in batch_sizes):
+            reasons.append("its shapes are fixed, so one invocation stands under batch 1")
+        if reasons:
+            file.notes["latency"] = "; ".join(reasons)
+
+
+def _labels(paths: Sequence[Path]) -> list[str]:
+    """File names, with as many folders before them as it takes to tell different paths apart."""
+    different = {path.absolute() for path in paths}
+    for length in range(1, max(len(path.parts) for path in different) + 1):
+        short = {path: Path(*path.parts[-length:]).as_posix() for path in different}
+        if len(set(short.values())) == len(different):
+            break
+    return [short[path.absolute()] for path in paths]
