@@ -37,6 +37,7 @@ class Dataset:
         train: Ragged. One row of ids per user.
         valid: Examples.
         test: Examples.
+        notes: tuple of str. Decisions of the reader and the split that results should be read with.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Dataset:
     train: Ragged
     valid: Examples
     test: Examples
+    notes: tuple[str, ...] = ()
 
     def identity(self, options: dict[str, Any]) -> dict[str, Any]:
         """What tells a model's own data from other data; stored in the run and in the .tflite.

@@ -36,6 +36,13 @@ class Ragged:
         np.cumsum(lengths, out=offsets[1:])
         return cls(np.asarray(values, np.int32), offsets)
 
+    def __post_init__(self) -> None:
+        if self.offsets[0] != 0 or self.offsets[-1] != len(self.values):
+            raise ValueError(
+                f"offsets: run from {self.offsets[0]} to {self.offsets[-1]}, but there are "
+                f"{len(self.values)} values"
+            )
+
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
@@ -56,9 +63,31 @@ class Ragged:
     def take(self, rows: NDArray[np.int64]) -> Ragged:
         """The given rows, in the given order."""
         lengths = self.lengths[rows]
-        result = Ragged.from_lengths(np.empty(lengths.sum(), np.int32), lengths)
-        starts = np.repeat(self.offsets[rows] - result.offsets[:-1], lengths)
-        return Ragged(self.values[starts + np.arange(len(starts))], result.offsets)
+        offsets = np.zeros(len(lengths) + 1, np.int64)
+        np.cumsum(lengths, out=offsets[1:])
+        # A value moves by as much as the start of its row.
+        moved = np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths)
+        return Ragged(self.values[moved + np.arange(len(moved))], offsets)
+
+    def where(self, keep: NDArray[np.bool_]) -> Ragged:
+        """The same rows with only the values where `keep`, of shape `(len(values),)`, is true."""
+        before = np.concatenate([np.zeros(1, np.int64), np.cumsum(keep, dtype=np.int64)])
+        return Ragged(self.values[keep], before[self.offsets])
+
+    def append(self, other: Ragged) -> Ragged:
+        """Row by row, this one's values and then the other's."""
+        if len(self) != len(other):
+            raise ValueError(f"other: has {len(other)} rows, this {len(self)}")
+        offsets = self.offsets + other.offsets
+        values = np.empty(offsets[-1], np.int32)
+        for part, starts in ((self, offsets[:-1]), (other, offsets[:-1] + self.lengths)):
+            moved = np.repeat(starts - part.offsets[:-1], part.lengths)
+            values[moved + np.arange(len(moved))] = part.values
+        return Ragged(values, offsets)
+
+    def values_after(self) -> NDArray[np.int64]:
+        """How many values follow each one in its row: int64 array, shape `(len(values),)`."""
+        return np.repeat(self.offsets[1:], self.lengths) - np.arange(len(self.values)) - 1
 
     def last(self, length: int) -> NDArray[np.int32]:
         """The last `length` values of each row, padded with 0 on the left.

@@ -1,0 +1,170 @@
+"""Which format a file or directory is in, and which of its files hold what."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from tfcompress.data import sequences
+from tfcompress.data.columns import looks_like_header
+from tfcompress.data.lines import quote
+from tfcompress.errors import ConfigError, DataError
+
+FORMATS = ("csv", "tsv", "parquet", "pairs", "adjacency", "sequences")
+TABULAR = ("csv", "tsv", "parquet")
+
+_SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".inter": "tsv", ".parquet": "parquet", ".pq": "parquet"}
+_TEXT_SUFFIXES = (".txt", ".dat", "")
+_COMPRESSED = (".gz", ".bz2", ".zst")
+_SPLITS = {"train": ("train",), "valid": ("valid", "val", "validation", "dev"), "test": ("test",)}
+_SNIFF_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the data lies.
+
+    Attributes:
+        format: str. One of `FORMATS`.
+        files: dict. Paths by role: "all"; or "train", "test" and perhaps "valid"; or the names of
+            `sequences.FILES`.
+    """
+
+    format: str
+    files: dict[str, Path]
+
+    @property
+    def is_split(self) -> bool:
+        """Whether the files are a split already."""
+        return "all" not in self.files
+
+
+def locate(path: Path, format: str | None = None) -> Source:
+    """Finds out the format from the suffix, the files of a directory, and the first lines.
+
+    Args:
+        path: Path. A file; a directory with one data file; or one whose files give the split:
+            train, valid (val, validation, dev) and test of any one format, or those of
+            `sequences.read_directory`.
+        format: str or None. Overrides what would be detected.
+
+    Raises:
+        ConfigError: `format` is not one of `FORMATS`.
+        DataError: there is no such path, or what is there cannot be told.
+    """
+    if format is not None and format not in FORMATS:
+        raise ConfigError(f"format: {format!r} is not known; choose from {', '.join(FORMATS)}")
+    if not path.exists():
+        raise DataError(f"{path}: no such file or directory")
+    if not path.is_dir():
+        return Source(format or detect(path), {"all": path})
+    entries = sorted(entry for entry in path.iterdir() if _is_data(entry))
+    if format in (None, "sequences"):
+        files = _by_stem(entries, {name: (name,) for name in sequences.FILES})
+        if "train_input" in files:
+            if "test_output" not in files:
+                raise DataError(f"{path}: has train_input but no test_output; add it")
+            return Source("sequences", files)
+    files = _by_stem(entries, _SPLITS)
+    if "train" in files:
+        if "test" not in files:
+            raise DataError(f"{path}: has {files['train'].name} but no test file beside it; add it")
+        if format == "sequences":
+            raise DataError(
+                f"{path}: train and test files of sequences do not say which lines belong "
+                "together; name them train_input and test_output"
+            )
+        return Source(format or detect(files["train"]), files)
+    if len(entries) == 1:
+        return Source(format or detect(entries[0]), {"all": entries[0]})
+    listed = ", ".join(entry.name for entry in entries[:10]) or "no data files"
+    raise DataError(
+        f"{path}: holds {listed}; expected one file, or train and test files (or train_input and "
+        "test_output)"
+    )
+
+
+def detect(path: Path) -> str:
+    """The format of one file.
+
+    Raises:
+        DataError: the file is empty, or could be in several formats: the error names them.
+    """
+    if suffix := _SUFFIXES.get(_suffix(path)):
+        return suffix
+    with pa.input_stream(str(path)) as stream:
+        start: bytes = stream.read(_SNIFF_BYTES)
+    if start.startswith(b"PAR1"):
+        return "parquet"
+    lines = [line for line in start.decode("utf-8-sig", "replace").splitlines() if line.strip()]
+    if len(start) == _SNIFF_BYTES:
+        lines = lines[:-1]  # cut off in the middle
+    if not lines:
+        raise DataError(f"{path}: is empty (or its first line does not end); expected interactions")
+    for format, delimiter in (("tsv", "\t"), ("csv", ","), ("csv", ";"), ("csv", "|")):
+        if looks_like_header(lines[0].split(delimiter)):
+            return format
+    return _detect_tokens(path, lines)
+
+
+def _detect_tokens(path: Path, lines: list[str]) -> str:
+    rows = [line.split() for line in lines]
+    lengths = {len(row) for row in rows}
+    if any("," in line or ";" in line or "::" in line for line in lines[:10]):
+        raise DataError(
+            f"{path}, line 1: {quote(lines[0])} has separators but names no user and item column; "
+            "add a header line, or choose with --format csv, tsv, pairs, adjacency or sequences"
+        )
+    if lengths == {2}:
+        return "pairs"
+    if len(lengths) == 1 and len(rows) > 1:
+        raise DataError(
+            f"{path}: every line has {lengths.pop()} tokens, so it may be a table without a header "
+            "line (add one), or choose with --format adjacency or sequences"
+        )
+    if _are_users(row[0] for row in rows):
+        return "adjacency"
+    if len({row[0] for row in rows}) < len(rows):
+        return "sequences"  # a user has one line only, an item may start many
+    raise DataError(
+        f'{path}: lines may be "user item item ..." or "item item ..."; choose with --format '
+        "adjacency or sequences"
+    )
+
+
+def _are_users(tokens: Iterable[str]) -> bool:
+    """Whether the tokens are numbers that rise from line to line, as items would hardly do."""
+    numbers = [int(token) if token.isdecimal() else -1 for token in tokens]
+    rising = all(a < b for a, b in itertools.pairwise(numbers))
+    return rising and numbers[0] >= 0 and len(numbers) >= 8
+
+
+def _suffix(path: Path) -> str:
+    name = path.with_suffix("") if path.suffix in _COMPRESSED else path
+    return name.suffix.lower()
+
+
+def _stem(path: Path) -> str:
+    name = path.with_suffix("") if path.suffix in _COMPRESSED else path
+    return name.stem
+
+
+def _is_data(path: Path) -> bool:
+    known = _suffix(path) in _SUFFIXES or _suffix(path) in _TEXT_SUFFIXES
+    return path.is_file() and known and not path.name.startswith((".", "_", "README", "LICENSE"))
+
+
+def _by_stem(entries: list[Path], roles: dict[str, tuple[str, ...]]) -> dict[str, Path]:
+    files: dict[str, Path] = {}
+    for role, stems in roles.items():
+        found = [entry for entry in entries if _stem(entry) in stems]
+        if len(found) > 1:
+            names = " and ".join(entry.name for entry in found)
+            raise DataError(f"{found[0].parent}: both {names} are there; keep one of them")
+        if found:
+            files[role] = found[0]
+    return files
