@@ -128,7 +128,7 @@ def notes(measurements: Sequence[Measurement]) -> list[str]:
         for reason, files in by_reason.items():
             whose = "" if len(files) == len(measurements) else f" of {', '.join(files)}"
             lines.append(f"{kind}{whose}: {reason}")
-    lines.append("ratio: the same with plain float32 tables is so many times larger")
+    lines.append("ratio: how many times larger it is with plain float32 tables")
     lines += _quality_notes(measurements)
     if any(measurement.latency for measurement in measurements):
         lines.append("latency: median µs of one invocation by batch, one thread, files in turns")
