@@ -1,0 +1,362 @@
+"""What every layer promises, whatever its formula. Passes on the TensorFlow and JAX backends."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from tfcompress import layers
+from tfcompress.errors import ConfigError
+
+INPUT_DIM = 1000
+OUTPUT_DIM = 16
+LENGTH = 5
+
+
+def on_tensorflow():
+    return keras.backend.backend() == "tensorflow"
+
+
+def numpy(tensor):
+    return ops.convert_to_numpy(tensor)
+
+
+def ids_of(rng, *shape, high=INPUT_DIM):
+    return rng.integers(0, high, shape).astype("int32")
+
+
+def assert_loud(read, ids, good):
+    """Either an error, or NaN rows for the bad ids while the good ones are what they always are."""
+    if on_tensorflow():
+        with pytest.raises(Exception, match=r"is not in \[0, "):
+            read(ids)
+        return
+    rows = numpy(read(ids))
+    assert np.isnan(rows[~good]).all()
+    assert np.isfinite(rows[good]).all()
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 5), (2, 3, 4)])
+def test_call(case, rng, shape, read_table):
+    layer = case.make()
+    ids = ids_of(rng, *shape)
+    rows = layer(ids)
+    assert tuple(rows.shape) == (*shape, OUTPUT_DIM) == layer.compute_output_shape(shape)
+    assert keras.backend.standardize_dtype(rows.dtype) == "float32"
+    np.testing.assert_array_equal(numpy(rows), read_table(layer)[ids])
+
+
+def test_rows_differ(case, read_table):
+    table = read_table(case.make())
+    assert np.isfinite(table).all()
+    assert table.std() > 1e-3
+    assert len(np.unique(table, axis=0)) > 10
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, "7", True, None, 2**31])
+def test_invalid_input_dim(case, value):
+    cls = type(case.make())
+    sizes = case.make().size_arguments()
+    with pytest.raises(ConfigError, match="input_dim"):
+        cls(value, OUTPUT_DIM, **sizes)
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, "7", True, None])
+def test_invalid_output_dim(case, value):
+    cls = type(case.make())
+    sizes = case.make().size_arguments()
+    with pytest.raises(ConfigError, match="output_dim"):
+        cls(INPUT_DIM, value, **sizes)
+
+
+def test_invalid_ranks(case):
+    for ranks in (np.arange(INPUT_DIM - 1), np.zeros(INPUT_DIM, int), np.ones(INPUT_DIM)):
+        with pytest.raises(ConfigError, match="ranks must be"):
+            case.make(ranks=ranks)
+
+
+def test_predict(case, rng):
+    layer = case.make()
+    inputs = keras.Input((LENGTH,), dtype="int32")
+    outputs = layer(inputs)
+    assert outputs.shape == (None, LENGTH, OUTPUT_DIM)
+    ids = ids_of(rng, 7, LENGTH)
+    predicted = keras.Model(inputs, outputs).predict(ids, batch_size=4, verbose=0)
+    np.testing.assert_allclose(predicted, numpy(layer(ids)), rtol=1e-6, atol=1e-7)
+
+
+def test_serialization(case):
+    ranks = np.arange(INPUT_DIM)[::-1]
+    layer = case.make(mask_zero=True, name="items", ranks=ranks, embeddings_regularizer="l2")
+    config = keras.saving.serialize_keras_object(layer)
+    again = keras.saving.deserialize_keras_object(config)
+    assert type(again) is type(layer)
+    assert again.get_config() == layer.get_config()
+    assert again.mask_zero
+    shapes = {name: table.shape for name, table in layer.tables().items()}
+    assert {name: table.shape for name, table in again.tables().items()} == shapes
+
+
+@pytest.mark.parametrize("with_ranks", [False, True])
+def test_saving(case, rng, tmp_path, with_ranks, read_table):
+    layer = case.make(ranks=rng.permutation(INPUT_DIM) if with_ranks else None)
+    inputs = keras.Input((LENGTH,), dtype="int32")
+    hidden = keras.layers.GlobalAveragePooling1D()(layer(inputs))
+    model = keras.Model(inputs, layer(hidden, reverse=True))
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    (loaded,) = layers.model_embeddings(again).values()
+    for name, table in layer.tables().items():
+        np.testing.assert_array_equal(numpy(table), numpy(loaded.tables()[name]))
+    np.testing.assert_array_equal(read_table(layer), read_table(loaded))
+    ids = ids_of(rng, 3, LENGTH)
+    np.testing.assert_array_equal(numpy(model(ids)), numpy(again(ids)))
+
+
+def test_parameters_follow_the_formula(case):
+    layer = case.make()
+    assert layer.num_parameters == case.parameters
+    assert layer.count_params() == case.parameters
+    assert case.make(ranks=np.arange(INPUT_DIM)).num_parameters == case.parameters + INPUT_DIM
+
+
+def test_tables_are_the_weights(case):
+    layer = case.make()
+    tables = layer.tables()
+    assert {id(table) for table in tables.values()} == {id(weight) for weight in layer.weights}
+    assert all(len(table.shape) == 2 for table in tables.values())
+    assert layers.layer_tables(layer) == tables
+
+
+def test_from_ratio_is_the_largest(case):
+    cls = type(case.make())
+    arguments = case.ratio_arguments or {}
+    preset = {k: v for k, v in case.make().size_arguments().items() if k == "use_bias"}
+    for ratio in (case.ratio, case.ratio * 0.77, 1 + (case.ratio - 1) / 3):
+        if ratio < 1:
+            continue
+        layer = cls.from_ratio(INPUT_DIM, OUTPUT_DIM, ratio, **preset, **arguments)
+        budget = math.floor(INPUT_DIM * OUTPUT_DIM / ratio)
+        assert layer.num_parameters <= budget
+        sizes = cls.sizes(INPUT_DIM, OUTPUT_DIM, **preset, **arguments)
+        every = [sizes.parameters(size) for size in range(sizes.low, sizes.high + 1)]
+        assert layer.num_parameters == max(count for count in every if count <= budget)
+        named = layers.create(case.name, INPUT_DIM, OUTPUT_DIM, ratio=ratio, **arguments)
+        assert named.get_config() | {"name": None} == layer.get_config() | {"name": None}
+
+
+def test_from_ratio_counts_ranks(case):
+    if case.ratio == 1:
+        pytest.skip("the full table has no room for a permutation")
+    cls = type(case.make())
+    layer = cls.from_ratio(INPUT_DIM, OUTPUT_DIM, 3, ranks=np.arange(INPUT_DIM))
+    assert INPUT_DIM < layer.num_parameters <= INPUT_DIM * OUTPUT_DIM / 3
+
+
+def test_unreachable_ratio_names_the_highest(case):
+    arguments = {"input_dim": INPUT_DIM, "output_dim": OUTPUT_DIM, **(case.ratio_arguments or {})}
+    with pytest.raises(ConfigError, match="highest ratio it can reach is") as error:
+        layers.create(case.name, ratio=case.unreachable, **arguments)
+    highest = float(str(error.value).split("can reach is ")[1].split(" ")[0])
+    assert highest < case.unreachable
+    assert layers.create(case.name, ratio=highest, **arguments).num_parameters > 0
+
+
+@pytest.mark.parametrize("ratio", [0, -2, 0.5, float("nan"), float("inf"), "16", True])
+def test_invalid_ratio(case, ratio):
+    with pytest.raises(ConfigError, match="ratio must be"):
+        layers.create(case.name, INPUT_DIM, OUTPUT_DIM, ratio=ratio, **(case.ratio_arguments or {}))
+
+
+@pytest.mark.parametrize("shape", [(OUTPUT_DIM,), (3, OUTPUT_DIM), (2, 3, OUTPUT_DIM)])
+@pytest.mark.parametrize("with_ranks", [False, True])
+def test_reverse(case, rng, shape, with_ranks, read_table):
+    layer = case.make(ranks=rng.permutation(INPUT_DIM) if with_ranks else None)
+    h = rng.standard_normal(shape).astype("float32")
+    scores = layer(h, reverse=True)
+    assert tuple(scores.shape) == (*shape[:-1], INPUT_DIM)
+    assert layer.compute_output_shape(shape, reverse=True) == (*shape[:-1], INPUT_DIM)
+    expected = h @ read_table(layer).T
+    assert np.abs(numpy(scores) - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
+def test_reverse_refuses_another_width(case):
+    with pytest.raises(ConfigError, match=rf"must be \(\.\.\., {OUTPUT_DIM}\)"):
+        case.make()(keras.Input((OUTPUT_DIM + 1,)), reverse=True)
+
+
+def sizes_in_graph(layer, h):
+    """Elements of every tensor in the graph that `reverse` traces to, the weights apart."""
+    if on_tensorflow():
+        import tensorflow as tf
+
+        traced = tf.function(lambda x: layer(x, reverse=True)).get_concrete_function(
+            tf.TensorSpec(h.shape, "float32")
+        )
+        tensors = [output for op in traced.graph.get_operations() for output in op.outputs]
+        return [math.prod(t.shape) for t in tensors if t.shape.is_fully_defined()]
+    import jax
+
+    def walk(jaxpr):
+        for equation in jaxpr.eqns:
+            yield from (math.prod(v.aval.shape) for v in equation.outvars)
+            for parameter in equation.params.values():
+                inner = getattr(parameter, "jaxpr", parameter)
+                if hasattr(inner, "eqns"):
+                    yield from walk(inner)
+
+    weights = [w.value for w in layer.non_trainable_variables]
+
+    def score(trainable, x):
+        return layer.stateless_call(trainable, weights, x, reverse=True)[0]
+
+    traced = jax.make_jaxpr(score)([w.value for w in layer.trainable_variables], h)
+    return list(walk(traced.jaxpr))
+
+
+def test_reverse_builds_no_table(case, rng):
+    if case.full_graph:
+        pytest.skip("the algebra needs the whole table")
+    layer = case.make()
+    layer.build()
+    h = rng.standard_normal((2, OUTPUT_DIM)).astype("float32")
+    assert max(sizes_in_graph(layer, h)) < INPUT_DIM * OUTPUT_DIM
+
+
+@pytest.mark.parametrize("bad", [-1, INPUT_DIM, 2**31 - 1])
+@pytest.mark.parametrize("with_ranks", [False, True])
+def test_ids_out_of_range_are_loud(case, bad, with_ranks):
+    layer = case.make(ranks=np.arange(INPUT_DIM) if with_ranks else None)
+    ids = np.array([1, bad, 2], "int32")
+    if case.any_id and bad > 0 and not with_ranks:
+        assert np.isfinite(numpy(layer(ids))).all()
+    else:
+        assert_loud(layer, ids, ids != bad)
+
+
+@pytest.mark.parametrize("bad", [2**31, 2**32 + 5, -(2**32) + 5, -(2**63), 2**63 - 1])
+def test_ids_beyond_int32_do_not_wrap(case, bad):
+    if not on_tensorflow():
+        pytest.skip("JAX has no 64-bit ids unless x64 is enabled")
+    ids = np.array([1, bad, 2], "int64")
+    assert_loud(case.make(), ids, ids != bad)
+
+
+def test_ids_out_of_range_are_loud_in_predict(case):
+    # XLA would clamp them; Keras must not compile these layers with it under TensorFlow.
+    layer = case.make()
+    inputs = keras.Input((3,), dtype="int32")
+    model = keras.Model(inputs, layer(inputs))
+    if on_tensorflow():
+        with pytest.warns(UserWarning, match="jit_compile"):
+            model.compile("sgd", "mse", jit_compile=True)
+    assert_loud(
+        lambda ids: model.predict(ids, verbose=0)[0],
+        np.array([[1, -1, 2]], "int32"),
+        np.array([True, False, True]),
+    )
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint32", "int64", "float32"])
+def test_ids_of_other_types(case, dtype, read_table):
+    layer = case.make()
+    ids = np.array([[0, 1, 2], [100, 99, 3]])
+    np.testing.assert_array_equal(numpy(layer(ids.astype(dtype))), read_table(layer)[ids])
+
+
+def test_empty_batch(case):
+    layer = case.make()
+    assert tuple(layer(np.zeros((0, LENGTH), "int32")).shape) == (0, LENGTH, OUTPUT_DIM)
+    empty = np.zeros((0, OUTPUT_DIM), "float32")
+    assert tuple(layer(empty, reverse=True).shape) == (0, INPUT_DIM)
+
+
+def test_mask(case, rng):
+    ids = np.array([[0, 3, 0, 5, 0]], "int32")
+    assert case.make().compute_mask(ids) is None
+    layer = case.make(mask_zero=True)
+    np.testing.assert_array_equal(numpy(layer.compute_mask(ids)), ids != 0)
+    inputs = keras.Input((LENGTH,), dtype="int32")
+    hidden = keras.layers.GlobalAveragePooling1D()(layer(inputs))
+    model = keras.Model(inputs, [hidden, layer(hidden, reverse=True)])
+    pooled, scores = model.predict(ids, verbose=0)
+    rows = numpy(layer(ids))[0]
+    np.testing.assert_allclose(pooled[0], (rows[1] + rows[3]) / 2, rtol=1e-5, atol=1e-7)
+    assert scores.shape == (1, INPUT_DIM)
+    # Hidden vectors are not ids: their zeros mask nothing.
+    scored = layer(np.zeros((2, OUTPUT_DIM), "float32"), reverse=True)
+    assert getattr(scored, "_keras_mask", None) is None
+
+
+def test_mixed_precision(case, rng):
+    layer = case.make(dtype="mixed_float16")
+    assert all(w.dtype in ("float32", "int32") for w in layer.tables().values())
+    assert keras.backend.standardize_dtype(layer(ids_of(rng, 3)).dtype) == "float16"
+    h = rng.standard_normal((2, OUTPUT_DIM)).astype("float32")
+    assert keras.backend.standardize_dtype(layer(h, reverse=True).dtype) == "float16"
+
+
+def test_training_moves_every_table(case, rng):
+    layer = case.make()
+    inputs = keras.Input((LENGTH,), dtype="int32")
+    model = keras.Model(inputs, layer(keras.layers.Flatten()(layer(inputs))[:, :16], reverse=True))
+    model.compile(
+        keras.optimizers.Adam(0.01), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    )
+    before = {name: numpy(table).copy() for name, table in layer.tables().items()}
+    ids = ids_of(rng, 64, LENGTH)
+    losses = model.fit(ids, ids[:, 0], epochs=4, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    for name, table in layer.tables().items():
+        assert np.abs(numpy(table) - before[name]).max() > 1e-4, name
+
+
+@pytest.mark.parametrize("with_ranks", [False, True])
+def test_fit_table_finds_a_table_of_its_own_kind(case, rng, with_ranks, read_table):
+    ranks = rng.permutation(INPUT_DIM) if with_ranks else None
+    table = read_table(case.make(ranks=ranks))
+    layer = case.make(ranks=ranks)
+    layer.fit_table(table)
+    error = np.linalg.norm(read_table(layer) - table) / np.linalg.norm(table)
+    assert error < (1e-5 if case.exact_fit else 0.05)
+
+
+def test_fit_table_helps(case, rng, read_table):
+    table = rng.standard_normal((INPUT_DIM, OUTPUT_DIM)) + rng.standard_normal(OUTPUT_DIM)
+    layer = case.make()
+    layer.fit_table(table)
+    assert np.linalg.norm(read_table(layer) - table) < np.linalg.norm(table)
+
+
+def test_fit_table_refuses(case):
+    layer = case.make()
+    with pytest.raises(ConfigError, match="matrix must have shape"):
+        layer.fit_table(np.zeros((INPUT_DIM, OUTPUT_DIM + 1)))
+    table = np.zeros((INPUT_DIM, OUTPUT_DIM))
+    table[17, 3] = np.nan
+    with pytest.raises(ConfigError, match="row 17"):
+        layer.fit_table(table)
+
+
+def test_fit_table_of_zeros(case, read_table):
+    layer = case.make()
+    layer.fit_table(np.zeros((INPUT_DIM, OUTPUT_DIM)))
+    assert not np.any(read_table(layer))
+
+
+def test_ranks_reorder_ids(case, rng, read_table):
+    ranks = rng.permutation(INPUT_DIM)
+    plain, ranked = case.make(), case.make(ranks=ranks)
+    for name, table in plain.tables().items():
+        ranked.tables()[name].assign(table)
+    np.testing.assert_array_equal(read_table(ranked), read_table(plain)[ranks])
+
+
+def test_repr_names_sizes(case):
+    layer = case.make(name="items")
+    layer.build()
+    text = repr(layer)
+    assert f"input_dim={INPUT_DIM}" in text
+    assert f"parameters={case.parameters}" in text

@@ -1,0 +1,56 @@
+"""Layers by the names the command line uses."""
+
+from typing import Any
+
+import numpy.typing as npt
+
+from tfcompress.errors import ConfigError
+from tfcompress.layers.base import CompressedEmbedding
+from tfcompress.layers.full import FullEmbedding
+from tfcompress.layers.hash import HashEmbedding
+from tfcompress.layers.memcom import MEmComEmbedding
+
+_LAYERS: dict[str, tuple[type[CompressedEmbedding], dict[str, Any]]] = {
+    "full": (FullEmbedding, {}),
+    "hash": (HashEmbedding, {}),
+    "memcom": (MEmComEmbedding, {}),
+    "memcom-bias": (MEmComEmbedding, {"use_bias": True}),
+}
+
+NAMES = tuple(_LAYERS)
+
+
+def create(
+    name: str,
+    input_dim: int,
+    output_dim: int,
+    *,
+    ratio: float = 1.0,
+    counts: npt.ArrayLike | None = None,
+    **layer_args: Any,
+) -> CompressedEmbedding:
+    """Makes a layer by name, as large as `ratio` allows or as large as its own arguments say.
+
+    Args:
+        name: str. One of `NAMES`.
+        input_dim: int. Number of ids.
+        output_dim: int. Width of an embedding.
+        ratio: float. How many times fewer parameters than the full table.
+        counts: int array (input_dim,) or None. How often each id occurs in training; only layers
+            that are shaped by frequency read it.
+        **layer_args: Arguments of the layer's class. If they give its size (`num_buckets`, say),
+            `ratio` must be left at 1.
+
+    Raises:
+        ConfigError: Unknown name, ratio out of reach, or bad arguments.
+    """
+    if name not in _LAYERS:
+        raise ConfigError(f"embedding must be one of {', '.join(NAMES)}; received {name!r}")
+    cls, preset = _LAYERS[name]
+    arguments = {**preset, **layer_args}
+    sizes = cls.sizes(input_dim, output_dim, **arguments)
+    if sizes.argument in arguments:
+        if ratio != 1.0:
+            raise ConfigError(f"{sizes.argument} and ratio both set the size; pass one of them")
+        return cls(input_dim, output_dim, **arguments)
+    return cls.from_ratio(input_dim, output_dim, ratio, **arguments)

@@ -1,0 +1,66 @@
+"""The uncompressed table, with loud ids and tied outputs like the rest."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from tfcompress.layers.base import CompressedEmbedding, Floats
+from tfcompress.layers.budget import SizeRange
+from tfcompress.layers.lookup import lookup
+
+
+def scores_of_rows(h: Any, table: Any) -> Any:
+    """Inner products of hidden vectors with every row of a table.
+
+    Args:
+        h: float tensor (..., D).
+        table: float tensor (rows, D).
+
+    Returns:
+        Float tensor (..., rows). In a .tflite both formulations become one FULLY_CONNECTED whose
+        weights are the table as it lies, shared with the GATHER that looks rows up; a matmul over
+        more than two dimensions would add a reshape through SHAPE, GATHER and REDUCE_PROD.
+    """
+    if len(h.shape) <= 2:
+        return ops.matmul(h, ops.transpose(table))
+    return ops.einsum("...d,nd->...n", h, table)
+
+
+@keras.saving.register_keras_serializable(package="tfcompress")
+class FullEmbedding(CompressedEmbedding):
+    """One row of its own for every id: e_i = E[i], n D parameters.
+
+    The table every other layer is measured against.
+
+    Args:
+        input_dim: int. Number of ids n.
+        output_dim: int. Width D.
+        **kwargs: The common arguments of `CompressedEmbedding`.
+
+    Example:
+    >>> layer = FullEmbedding(1000, 16)
+    >>> tuple(layer(np.array([[1, 2, 3]])).shape)
+    (1, 3, 16)
+    """
+
+    def build_tables(self) -> None:
+        """E (n, D)."""
+        self.embeddings = self.add_table("embeddings", self.input_dim, self.output_dim)
+
+    def embed(self, ranks: Any) -> Any:
+        """E[i]."""
+        return lookup(self.embeddings, ranks)
+
+    def score(self, h: Any) -> Any:
+        """H E^T."""
+        return scores_of_rows(h, self.dense(self.embeddings))
+
+    def solve(self, matrix: Floats) -> dict[str, Floats]:
+        """The matrix itself."""
+        return {"embeddings": matrix}
+
+    @classmethod
+    def sizes(cls, input_dim: int, output_dim: int, **layer_args: Any) -> SizeRange:
+        """One size only: ratio 1."""
+        return SizeRange(None, 1, 1, lambda _: input_dim * output_dim)
