@@ -159,6 +159,21 @@ def top_k_ranker(folder, weights, metadata):
 
 
 @pytest.fixture(scope="session")
+def pair(folder):
+    """A model with two outputs of floats."""
+    import tensorflow as tf
+
+    table = tf.ones((NUM_IDS, 4))
+    path = save(
+        folder,
+        "pair",
+        lambda ids: (tf.gather(table, ids), 2.0 * tf.gather(table, ids)),
+        tf.TensorSpec((None, LENGTH), tf.int32),
+    )
+    return Model(path, model_info(rows=[NUM_IDS]))
+
+
+@pytest.fixture(scope="session")
 def several_inputs(folder):
     """Ids of two tables, ids that are hashed, a float input; one axis open besides the batch."""
     import tensorflow as tf

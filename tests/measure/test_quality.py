@@ -103,11 +103,11 @@ def test_a_vocabulary_of_another_model_is_refused(ranker, renamed):
         measure_quality(ranker.path, ranker.info, renamed[0], remap=True, vocabulary=other)
 
 
-def test_outputs_of_another_kind_are_refused(ranker, top_k_ranker, dataset):
-    with pytest.raises(ModelError, match="expected scores to come out, found"):
-        measure_quality(top_k_ranker.path, ranker.info, dataset)
-    with pytest.raises(ModelError, match="expected ids and scores to come out, found"):
-        measure_quality(ranker.path, top_k_ranker.info, dataset)
+def test_inputs_and_outputs_of_another_kind_are_refused(ranker, several_inputs, pair, dataset):
+    with pytest.raises(ModelError, match=r"several\.tflite: expected one input of ids, found 4"):
+        measure_quality(several_inputs.path, ranker.info, dataset)
+    with pytest.raises(ModelError, match=r"to come out, found \['float32', 'float32'\]"):
+        measure_quality(pair.path, ranker.info, dataset)
 
 
 def test_a_model_that_is_no_ranker_says_so(ranker, several_inputs):

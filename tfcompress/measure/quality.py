@@ -157,9 +157,7 @@ class _Ranker:
     def __init__(self, path: Path, info: ModelInfo) -> None:
         from tfcompress.tflite import open_model
 
-        model = (info.metadata or {})["model"]
-        self.length = int(model["history_length"])
-        self.gives_lists = model.get("output") == "top_k"
+        self.length = int((info.metadata or {})["model"]["history_length"])
         # The scores stand in memory for the whole catalogue even when only the best K come out.
         num_ids = max(_input_dim(info) or 1, 1)
         self.batch_size = max(1, min(_BATCH_USERS, _BATCH_SCORES // num_ids))
@@ -170,10 +168,10 @@ class _Ranker:
         self._input = inputs[0]
         outputs = self._interpreter.get_output_details()
         kinds = [np.dtype(output["dtype"]).kind for output in outputs]
-        if sorted(kinds) != (["f", "i"] if self.gives_lists else ["f"]):
+        if sorted(kinds) not in (["f"], ["f", "i"]):
             names = [np.dtype(output["dtype"]).name for output in outputs]
-            expected = "ids and scores" if self.gives_lists else "scores"
-            raise ModelError(f"expected {expected} to come out, found {names}")
+            raise ModelError(f"expected scores, or ids and scores, to come out, found {names}")
+        self.gives_lists = "i" in kinds
         self._outputs = {kind: out["index"] for kind, out in zip(kinds, outputs, strict=True)}
         shape = (self.batch_size, self.length)
         try:
