@@ -48,17 +48,18 @@ def measure_memory(
     }
     # -P keeps this folder out of the probe's import path.
     command = [sys.executable, "-P", str(_PROBE)]
+    timeout = read_seconds + _START_SECONDS
     try:
         done = subprocess.run(
             command,
             input=json.dumps(plan),
             capture_output=True,
             text=True,
-            timeout=read_seconds + _START_SECONDS,
+            timeout=timeout,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise ModelError(f"the memory probe gave no answer in {read_seconds + 300:.0f} s") from None
+        raise ModelError(f"the memory probe gave no answer in {timeout:.0f} s") from None
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"]
         raise ModelError(f"the memory probe failed: {lines[-1]}")
