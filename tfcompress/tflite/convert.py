@@ -1,0 +1,126 @@
+"""A Keras model to one .tflite: export, quantise the dense part, store the tables, check."""
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from tfcompress.errors import ConfigError
+from tfcompress.quantization import Granularity
+from tfcompress.tflite.check import check
+from tfcompress.tflite.dense import quantize_dense
+from tfcompress.tflite.embedding_snr import embedding_snr_db
+from tfcompress.tflite.export import export
+from tfcompress.tflite.flatbuffer import read
+from tfcompress.tflite.metadata import describe, write_metadata
+from tfcompress.tflite.runtime_version import raise_runtime_version
+from tfcompress.tflite.table_dtype import TABLE_DTYPES, TableDtype, store_tables
+from tfcompress.tflite.tables import ModelEmbedding, in_file, model_embeddings, name_tables
+from tfcompress.tflite.top_k import append_top_k
+
+DENSE_DTYPES = ("float32", "int8")
+GRANULARITIES: tuple[Granularity, ...] = get_args(Granularity)
+CODECS = ("none",)
+TARGETS = ("builtin",)
+
+
+def convert(
+    model: Any,
+    *,
+    table_dtype: TableDtype = "float32",
+    granularity: Granularity = "per_row",
+    codec: str = "none",
+    target: str = "builtin",
+    dense_dtype: str = "float32",
+    top_k: int | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> bytes:
+    """Converts a Keras model; the same model gives the same bytes.
+
+    Args:
+        model: keras.Model, built, under the TensorFlow backend. Its embedding layers, ours and
+            Keras' own, are the tables.
+        table_dtype: str. Number type of the tables: "float32", "float16", "int8" or "int4". Rows
+            are gathered before they are brought back to float32; see `table_dtype`.
+        granularity: str. "per_row" or "per_table": one scale for what, with int8 and int4.
+        codec: str. "none".
+        target: str. "builtin": the file runs on any stock runtime.
+        dense_dtype: str. "float32", or "int8" for the weights of dense and convolution layers.
+        top_k: int or None. K: a model with scores (batch, n) then returns `ids` int32 (batch, K)
+            and `scores` float32 (batch, K), best first, without ids 0 and 1.
+        metadata: mapping or None. Added to the file's "tfcompress" metadata: "model", "trained_on".
+
+    Returns:
+        bytes. The .tflite file.
+
+    Raises:
+        ConfigError: an argument, or its combination with this model, cannot be used.
+        ModelError: the model cannot be converted with builtin operators.
+    """
+    _check_choice("table_dtype", table_dtype, TABLE_DTYPES)
+    _check_choice("granularity", granularity, GRANULARITIES)
+    _check_choice("dense_dtype", dense_dtype, DENSE_DTYPES)
+    _check_choice("codec", codec, CODECS, " (packed codecs come with packed tables)")
+    _check_choice("target", target, TARGETS, " ('delegate' comes with packed tables)")
+
+    return assemble(
+        export(model),
+        model_embeddings(model),
+        table_dtype=table_dtype,
+        granularity=granularity,
+        dense_dtype=dense_dtype,
+        top_k=top_k,
+        metadata=metadata,
+    )
+
+
+def assemble(
+    content: bytes,
+    embeddings: list[ModelEmbedding],
+    *,
+    table_dtype: TableDtype = "float32",
+    granularity: Granularity = "per_row",
+    dense_dtype: str = "float32",
+    top_k: int | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> bytes:
+    """Everything after the export: float32 .tflite and tables in, the finished .tflite out.
+
+    Args:
+        content: bytes. From `export`.
+        embeddings: list of ModelEmbedding. The embeddings of the model it was exported from.
+        table_dtype: str. See `convert`, as for the rest.
+        granularity: str.
+        dense_dtype: str.
+        top_k: int or None.
+        metadata: mapping or None.
+    """
+    file = read(content)
+    # What the converter noted down about itself: of no use to a runtime.
+    file.remove_metadata("CONVERSION_METADATA")
+    constants = name_tables(file, embeddings)
+    embeddings = in_file(file, embeddings, constants)
+    used = {table.name for embedding in embeddings for table in embedding.tables}
+    constants = {name: constant for name, constant in constants.items() if name in used}
+    dense_operators: dict[str, int] = {}
+    if dense_dtype == "int8":
+        file, dense_operators = quantize_dense(file)
+    stored = store_tables(file, constants, table_dtype, granularity)
+    if top_k is not None:
+        append_top_k(file, top_k)
+
+    snr_db = {entry.name: embedding_snr_db(entry, stored) for entry in embeddings}
+    entry: dict[str, Any] = dict(metadata or {})
+    if top_k is not None:
+        entry["model"] = {**entry.get("model", {}), "output": "top_k", "top_k": top_k}
+    entry |= describe(embeddings, stored, snr_db)
+    entry |= {"dense_dtype": dense_dtype, "dense_operators": dense_operators}
+    write_metadata(file, entry)
+    raise_runtime_version(file)
+    file.prune()
+    converted = file.to_bytes()
+    check(converted)
+    return converted
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...], note: str = "") -> None:
+    if value not in choices:
+        raise ConfigError(f"{name}: got {value!r}, expected one of {', '.join(choices)}{note}")

@@ -1,0 +1,75 @@
+"""The dense part in int8: dynamic-range quantisation by ai-edge-quantizer.
+
+Weights become int8 with a scale per output channel; activations stay float32 and are rounded to 8
+bits by the kernel while it runs. Only operators named here are touched, and of those only the ones
+whose weights are not an embedding table: the quantiser would copy a table that is also gathered.
+"""
+
+import re
+from typing import Any
+
+from ai_edge_litert import schema_py_generated as schema
+
+from tfcompress.tflite.flatbuffer import TfliteFile, read
+from tfcompress.tflite.readers import looked_up_buffers
+
+# What is quantised, and the operator version that reads int8 weights with a scale per channel. The
+# quantiser leaves the version of the float operator, with which an old runtime would load the file
+# and apply the first channel's scale to all of them.
+_VERSIONS = {"FULLY_CONNECTED": 12, "CONV_2D": 5, "DEPTHWISE_CONV_2D": 6}
+_WEIGHTS = 1
+_NUM_BITS = 8
+
+
+def quantize_dense(file: TfliteFile) -> tuple[TfliteFile, dict[str, int]]:
+    """Quantises the weights of dense and convolution operators to int8.
+
+    Args:
+        file: TfliteFile, float32. Not changed.
+
+    Returns:
+        The new file, and how many operators of each name were quantised.
+    """
+    from ai_edge_quantizer import qtyping, quantizer
+    from ai_edge_quantizer.utils import tfl_flatbuffer_utils
+
+    recipe = quantizer.Quantizer(file.flatbuffer_bytes())
+    counts: dict[str, int] = {}
+    tables = looked_up_buffers(file)
+    for subgraph in file.subgraphs:
+        for operator in subgraph.operators:
+            name = file.operator_name(operator)
+            if not _is_dense(file, subgraph, operator, name, tables):
+                continue
+            counts[name] = counts.get(name, 0) + 1
+            scope = tfl_flatbuffer_utils.get_op_scope(operator, subgraph.tensors)
+            recipe.add_dynamic_config(
+                f"^{re.escape(scope)}$", qtyping.TFLOperationName(name), num_bits=_NUM_BITS
+            )
+    if not counts:
+        return file, counts
+    result = recipe.quantize(enable_progress_bar=False, enable_progress_report=False)
+    quantised = read(bytes(result.quantized_model))
+    quantised.associated = file.associated
+    for subgraph in quantised.subgraphs:
+        for operator in subgraph.operators:
+            name = quantised.operator_name(operator)
+            if name in _VERSIONS and _weights_type(subgraph, operator) == schema.TensorType.INT8:
+                code = quantised.operator(name, [], [], version=_VERSIONS[name]).opcodeIndex
+                operator.opcodeIndex = code
+    return quantised, counts
+
+
+def _is_dense(file: TfliteFile, subgraph: Any, operator: Any, name: str, tables: set[int]) -> bool:
+    if name not in _VERSIONS or len(operator.inputs) <= _WEIGHTS:
+        return False
+    weights = subgraph.tensors[operator.inputs[_WEIGHTS]]
+    return (
+        weights.type == schema.TensorType.FLOAT32
+        and file.data(weights) is not None
+        and weights.buffer not in tables
+    )
+
+
+def _weights_type(subgraph: Any, operator: Any) -> int:
+    return int(subgraph.tensors[operator.inputs[_WEIGHTS]].type)

@@ -1,0 +1,432 @@
+"""A .tflite file as objects: read, edit, write.
+
+A file is one flatbuffer (schema `tflite::Model`, identifier "TFL3"), optionally followed by a ZIP
+archive of associated files (label lists and the like). `TfliteFile` holds both. Edits work on the
+object API that `ai_edge_litert` generates from the schema; `to_bytes` writes what is left:
+
+    buffers[0]           always empty, what every tensor without constant data points at
+    buffers[1..]         constant data, each vector 16-byte aligned as the schema demands
+                         (the generated Python packer aligns to 4 bytes only)
+
+Removing is done by leaving things unreferenced: `prune` drops whatever nothing refers to.
+"""
+
+import copy
+import io
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
+
+from tfcompress.errors import ModelError
+
+IDENTIFIER = b"TFL3"
+_ALIGNMENT = 16
+_LARGEST_FLATBUFFER = 2**31 - 1
+
+OPERATOR_NAMES: dict[int, str] = {
+    value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)
+}
+TYPE_NAMES: dict[int, str] = {
+    value: name for name, value in vars(schema.TensorType).items() if isinstance(value, int)
+}
+# Bits a value of each fixed-width tensor type takes.
+TYPE_BITS: dict[int, int] = {
+    schema.TensorType.FLOAT64: 64,
+    schema.TensorType.FLOAT32: 32,
+    schema.TensorType.FLOAT16: 16,
+    schema.TensorType.BFLOAT16: 16,
+    schema.TensorType.INT64: 64,
+    schema.TensorType.UINT64: 64,
+    schema.TensorType.INT32: 32,
+    schema.TensorType.UINT32: 32,
+    schema.TensorType.INT16: 16,
+    schema.TensorType.UINT16: 16,
+    schema.TensorType.INT8: 8,
+    schema.TensorType.UINT8: 8,
+    schema.TensorType.BOOL: 8,
+    schema.TensorType.INT4: 4,
+}
+_TYPE_OF_DTYPE: dict[str, int] = {
+    "float32": schema.TensorType.FLOAT32,
+    "float16": schema.TensorType.FLOAT16,
+    "int64": schema.TensorType.INT64,
+    "int32": schema.TensorType.INT32,
+    "int16": schema.TensorType.INT16,
+    "int8": schema.TensorType.INT8,
+    "uint8": schema.TensorType.UINT8,
+    "bool": schema.TensorType.BOOL,
+}
+
+
+@dataclass(frozen=True)
+class AssociatedFile:
+    """One member of the ZIP archive behind the flatbuffer."""
+
+    info: zipfile.ZipInfo
+    content: bytes
+
+
+@dataclass
+class TfliteFile:
+    """A parsed .tflite file that can be changed.
+
+    Attributes:
+        model: schema.ModelT. The flatbuffer as objects; tensor and operator index lists are lists
+            of int.
+        associated: list of AssociatedFile. The ZIP archive behind the flatbuffer.
+        archive_bytes: int. What the archive took in the file that was read.
+    """
+
+    model: Any
+    associated: list[AssociatedFile] = field(default_factory=list)
+    archive_bytes: int = 0
+
+    @property
+    def subgraphs(self) -> list[Any]:
+        """The subgraphs; the first one is what runs."""
+        return list(self.model.subgraphs)
+
+    def operator_name(self, operator: Any) -> str:
+        """The builtin name ("GATHER"), or the custom code of a custom operator ("FlexFoo")."""
+        return self.code_name(self.model.operatorCodes[operator.opcodeIndex])
+
+    def code_name(self, code: Any) -> str:
+        """The name of an operator code: the builtin's, or the custom code."""
+        builtin = builtin_code(code)
+        if builtin == schema.BuiltinOperator.CUSTOM:
+            return text(code.customCode)
+        return OPERATOR_NAMES.get(builtin, f"BUILTIN_{builtin}")
+
+    def data(self, tensor: Any) -> NDArray[np.uint8] | None:
+        """The constant bytes of a tensor; None when it has none."""
+        data = self.model.buffers[tensor.buffer].data
+        return None if data is None or len(data) == 0 else data
+
+    def array(self, tensor: Any) -> NDArray[Any] | None:
+        """The constant value of a tensor of a NumPy type; None when it is no constant."""
+        data = self.data(tensor)
+        if data is None:
+            return None
+        dtype = next(name for name, kind in _TYPE_OF_DTYPE.items() if kind == tensor.type)
+        return np.asarray(data).view(dtype).reshape([int(size) for size in tensor.shape])
+
+    def add_buffer(self, content: NDArray[Any]) -> int:
+        """Appends the bytes of an array; returns the index of the new buffer."""
+        self.model.buffers.append(
+            schema.BufferT(data=np.ascontiguousarray(content).reshape(-1).view(np.uint8))
+        )
+        return len(self.model.buffers) - 1
+
+    def add_tensor(
+        self,
+        subgraph: Any,
+        name: str,
+        shape: Sequence[int],
+        kind: int,
+        *,
+        signature: Sequence[int] | None = None,
+        buffer: int = 0,
+        scale: float | None = None,
+    ) -> int:
+        """Appends a tensor to `subgraph`.
+
+        Args:
+            subgraph: schema.SubGraphT.
+            name: str. Made unique among the subgraph's tensors.
+            shape: ints. Dimensions that may change are 1 here and -1 in `signature`.
+            kind: int. A `schema.TensorType`.
+            signature: ints or None. The shape with -1 for dimensions that may change.
+            buffer: int. The constant data; 0 for none.
+            scale: float or None. One quantisation scale for the whole tensor, zero point 0.
+
+        Returns:
+            int. The index of the tensor in the subgraph.
+        """
+        tensor = schema.TensorT(
+            shape=[int(size) for size in shape],
+            type=kind,
+            buffer=buffer,
+            name=_unique_name(subgraph, name),
+            shapeSignature=None if signature is None else [int(size) for size in signature],
+            hasRank=True,
+        )
+        if scale is not None:
+            tensor.quantization = schema.QuantizationParametersT(scale=[scale], zeroPoint=[0])
+        subgraph.tensors.append(tensor)
+        return len(subgraph.tensors) - 1
+
+    def add_like(
+        self,
+        subgraph: Any,
+        name: str,
+        model: int,
+        kind: int,
+        *,
+        last: Sequence[int] | None = None,
+    ) -> int:
+        """Appends a tensor shaped as tensor `model` is, its last dimensions replaced by `last`."""
+        tensor = subgraph.tensors[model]
+        shape, signature = indices(tensor.shape), indices(tensor.shapeSignature)
+        if last:
+            shape[-len(last) :] = last
+            signature[-len(last) :] = last if signature else []
+        return self.add_tensor(subgraph, name, shape, kind, signature=signature or None)
+
+    def add_constant_view(
+        self, subgraph: Any, name: str, shape: Sequence[int], kind: int, buffer: int
+    ) -> int:
+        """The tensor of this shape and type on a buffer, appended if there is none yet."""
+        for index, tensor in enumerate(subgraph.tensors):
+            if (
+                tensor.buffer == buffer
+                and tensor.type == kind
+                and indices(tensor.shape) == list(shape)
+                and tensor.quantization is None
+            ):
+                return index
+        return self.add_tensor(subgraph, name, shape, kind, buffer=buffer)
+
+    def add_constant(self, subgraph: Any, name: str, value: NDArray[Any]) -> int:
+        """Appends a constant tensor with a buffer of its own; returns the tensor's index."""
+        kind = _TYPE_OF_DTYPE[value.dtype.name]
+        buffer = self.add_buffer(value)
+        return self.add_tensor(subgraph, name, value.shape, kind, buffer=buffer)
+
+    def operator(
+        self,
+        name: str,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        options: Any = None,
+        *,
+        version: int = 1,
+    ) -> Any:
+        """Makes a builtin operator; the caller puts it into a subgraph.
+
+        Args:
+            name: str. The builtin's name, such as "GATHER".
+            inputs: ints. Tensor indices.
+            outputs: ints. Tensor indices.
+            options: a `schema.*OptionsT` or None.
+            version: int. The operator version that has the types used; an older runtime then
+                refuses the file when it loads it and not in the middle of a run.
+        """
+        made = schema.OperatorT(
+            opcodeIndex=self._operator_code(getattr(schema.BuiltinOperator, name), version),
+            inputs=list(inputs),
+            outputs=list(outputs),
+        )
+        if options is not None:
+            kind = type(options).__name__.removesuffix("T")
+            made.builtinOptionsType = getattr(schema.BuiltinOptions, kind)
+            made.builtinOptions = options
+        return made
+
+    def _operator_code(self, builtin: int, version: int) -> int:
+        codes = self.model.operatorCodes
+        for index, code in enumerate(codes):
+            if builtin_code(code) == builtin and code.version == version:
+                return index
+        code = schema.OperatorCodeT(builtinCode=builtin, version=version)
+        # Readers older than the 32-bit code look at the 8-bit one; 127 says "look at the other".
+        code.deprecatedBuiltinCode = min(builtin, 127)
+        codes.append(code)
+        return len(codes) - 1
+
+    def metadata(self, name: str) -> bytes | None:
+        """The content of a metadata entry; None when there is none of that name."""
+        for entry in self.model.metadata or []:
+            if text(entry.name) == name:
+                data = self.model.buffers[entry.buffer].data
+                return b"" if data is None else bytes(data)
+        return None
+
+    def set_metadata(self, name: str, content: bytes) -> None:
+        """Writes a metadata entry, replacing one of the same name."""
+        self.remove_metadata(name)
+        buffer = self.add_buffer(np.frombuffer(content, np.uint8))
+        self.model.metadata = [
+            *(self.model.metadata or []),
+            schema.MetadataT(name=name, buffer=buffer),
+        ]
+
+    def remove_metadata(self, name: str) -> None:
+        """Drops the metadata entries of that name."""
+        kept = [entry for entry in self.model.metadata or [] if text(entry.name) != name]
+        self.model.metadata = kept
+
+    def prune(self) -> None:
+        """Drops tensors, buffers and operator codes that nothing refers to, and renumbers."""
+        for index, subgraph in enumerate(self.model.subgraphs):
+            signatures = [
+                entry for entry in self.model.signatureDefs or [] if entry.subgraphIndex == index
+            ]
+            _prune_tensors(subgraph, signatures)
+        self._prune_buffers()
+        self._prune_codes()
+
+    def _prune_buffers(self) -> None:
+        tensors = [tensor for subgraph in self.model.subgraphs for tensor in subgraph.tensors]
+        entries = self.model.metadata or []
+        for tensor in tensors:
+            # Exporters give every activation an empty buffer of its own: 12 bytes each.
+            if self.model.buffers[tensor.buffer].data is None:
+                tensor.buffer = 0
+        used = sorted({0, *(tensor.buffer for tensor in tensors), *(e.buffer for e in entries)})
+        new_index = {old: new for new, old in enumerate(used)}
+        for holder in [*tensors, *entries]:
+            holder.buffer = new_index[holder.buffer]
+        self.model.buffers = [self.model.buffers[old] for old in used]
+        # A superseded list of metadata buffers without names; the named entries replaced it.
+        self.model.metadataBuffer = None
+
+    def _prune_codes(self) -> None:
+        operators = [op for subgraph in self.model.subgraphs for op in subgraph.operators]
+        used = sorted({operator.opcodeIndex for operator in operators})
+        new_index = {old: new for new, old in enumerate(used)}
+        for operator in operators:
+            operator.opcodeIndex = new_index[operator.opcodeIndex]
+        self.model.operatorCodes = [self.model.operatorCodes[old] for old in used]
+
+    def to_bytes(self) -> bytes:
+        """The file: the flatbuffer and, behind it, the associated files."""
+        content = self.flatbuffer_bytes()
+        if not self.associated:
+            return content
+        stream = io.BytesIO(content)
+        # Appending makes the offsets in the archive count from the start of the file, as the
+        # readers of TFLite's metadata libraries expect.
+        with zipfile.ZipFile(stream, "a") as archive:
+            for member in self.associated:
+                archive.writestr(copy.copy(member.info), member.content)
+        return stream.getvalue()
+
+    def flatbuffer_bytes(self) -> bytes:
+        """The flatbuffer alone, every buffer 16-byte aligned."""
+        total = sum(0 if b.data is None else len(b.data) for b in self.model.buffers)
+        if total > _LARGEST_FLATBUFFER:
+            raise ModelError(
+                f"the model's constants take {total} bytes; a .tflite flatbuffer holds at most "
+                f"{_LARGEST_FLATBUFFER}: use a smaller table or table_dtype"
+            )
+        builder = flatbuffers.Builder(total + 65536)
+        self.model.buffers = [_AlignedBuffer(buffer.data) for buffer in self.model.buffers]
+        builder.Finish(self.model.Pack(builder), IDENTIFIER)
+        return bytes(builder.Output())
+
+
+class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]
+    """`BufferT` whose data vector starts on a multiple of 16, as `force_align: 16` demands."""
+
+    def Pack(self, builder: flatbuffers.Builder) -> Any:  # noqa: N802, the generated name
+        if self.data is None:
+            schema.BufferStart(builder)
+            return schema.BufferEnd(builder)
+        content = np.ascontiguousarray(self.data, np.uint8).tobytes()
+        builder.StartVector(1, len(content), _ALIGNMENT)
+        builder.head -= len(content)
+        builder.Bytes[builder.head : builder.head + len(content)] = content
+        data = builder.EndVector()
+        schema.BufferStart(builder)
+        schema.BufferAddData(builder, data)
+        return schema.BufferEnd(builder)
+
+
+def read(content: bytes) -> TfliteFile:
+    """Parses a .tflite file.
+
+    Args:
+        content: bytes. Buffers are views into it, not copies.
+
+    Raises:
+        ModelError: it is no .tflite file, or it is cut off or damaged.
+    """
+    if content[4:8] != IDENTIFIER:
+        raise ModelError(
+            f"not a .tflite file: bytes 4 to 7 are {content[4:8]!r}, expected {IDENTIFIER!r}"
+        )
+    try:
+        model = schema.ModelT.InitFromPackedBuf(content, 0)
+        _load_outside_buffers(model, content)
+    except Exception as error:
+        raise ModelError(
+            f"damaged .tflite file: the flatbuffer cannot be read ({error})"
+        ) from error
+    if not model.subgraphs or not model.buffers:
+        raise ModelError("damaged .tflite file: it holds no graph")
+    for subgraph in model.subgraphs:
+        subgraph.inputs, subgraph.outputs = indices(subgraph.inputs), indices(subgraph.outputs)
+        subgraph.tensors, subgraph.operators = subgraph.tensors or [], subgraph.operators or []
+        for operator in subgraph.operators:
+            operator.inputs, operator.outputs = indices(operator.inputs), indices(operator.outputs)
+    associated = _associated_files(content)
+    starts = [member.info.header_offset for member in associated]
+    return TfliteFile(model, associated, len(content) - min(starts, default=len(content)))
+
+
+def builtin_code(code: Any) -> int:
+    """The builtin number of an operator code, from whichever of its two fields holds it."""
+    return max(int(code.builtinCode), int(code.deprecatedBuiltinCode))
+
+
+def indices(values: Any) -> list[int]:
+    """A flatbuffer integer vector, or nothing, as a list of int."""
+    return [] if values is None else [int(value) for value in values]
+
+
+def text(value: Any) -> str:
+    """A flatbuffer string (bytes, str or nothing) as str."""
+    return value.decode() if isinstance(value, bytes) else (value or "")
+
+
+def _unique_name(subgraph: Any, name: str) -> str:
+    taken = {text(tensor.name) for tensor in subgraph.tensors}
+    unique, count = name, 1
+    while unique in taken:
+        unique, count = f"{name}_{count}", count + 1
+    return unique
+
+
+def _prune_tensors(subgraph: Any, signatures: list[Any]) -> None:
+    maps = [entry for s in signatures for entry in [*(s.inputs or []), *(s.outputs or [])]]
+    used = {*subgraph.inputs, *subgraph.outputs, *(entry.tensorIndex for entry in maps)}
+    for operator in subgraph.operators:
+        operator.intermediates = indices(operator.intermediates)
+        used.update(operator.inputs, operator.outputs, operator.intermediates)
+    used.discard(-1)  # an optional input that is not given
+    kept = sorted(used)
+    new_index = {-1: -1, **{old: new for new, old in enumerate(kept)}}
+    subgraph.tensors = [subgraph.tensors[old] for old in kept]
+    subgraph.inputs = [new_index[index] for index in subgraph.inputs]
+    subgraph.outputs = [new_index[index] for index in subgraph.outputs]
+    for operator in subgraph.operators:
+        operator.inputs = [new_index[index] for index in operator.inputs]
+        operator.outputs = [new_index[index] for index in operator.outputs]
+        operator.intermediates = [new_index[index] for index in operator.intermediates] or None
+    for entry in maps:
+        entry.tensorIndex = new_index[entry.tensorIndex]
+
+
+def _load_outside_buffers(model: Any, content: bytes) -> None:
+    """Brings in buffers that stand behind the flatbuffer (models over 2 GB) by offset and size."""
+    for buffer in model.buffers or []:
+        if buffer.offset > 1:
+            end = buffer.offset + buffer.size
+            if end > len(content):
+                raise ModelError(f"a buffer ends at byte {end} of {len(content)}")
+            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+        buffer.offset = buffer.size = 0
+
+
+def _associated_files(content: bytes) -> list[AssociatedFile]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return [AssociatedFile(info, archive.read(info)) for info in archive.infolist()]
+    except zipfile.BadZipFile:
+        return []

@@ -1,0 +1,214 @@
+"""Where the bytes of a .tflite are, whoever made it.
+
+A file this package wrote describes its tables in its metadata. In any other file a table is a
+constant of at least two dimensions whose rows are gathered (GATHER on axis 0, EMBEDDING_LOOKUP).
+The four classes of bytes sum to the size of the file:
+
+| class | holds |
+| --- | --- |
+| tables | constants of the tables, with their scales and quantisation parameters |
+| dense | every other constant: weights, biases, shapes |
+| vocabulary | the associated files (a ZIP archive behind the flatbuffer) |
+| graph | the rest: operators, tensor names, metadata, alignment |
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from tfcompress.tflite.flatbuffer import (
+    TYPE_NAMES,
+    TfliteFile,
+    indices,
+    read,
+    text,
+)
+from tfcompress.tflite.metadata import read_metadata
+from tfcompress.tflite.model_info import ConstantInfo, ModelInfo, PortInfo, TableInfo
+from tfcompress.tflite.readers import is_looked_up
+
+_FLOAT32_BYTES = 4
+_INT64_BYTES = 8
+
+
+def inspect_model(content: bytes) -> ModelInfo:
+    """Says where the bytes of a file are.
+
+    Args:
+        content: bytes. Any .tflite file.
+
+    Raises:
+        ModelError: it is no .tflite file, or it is damaged.
+    """
+    file = read(content)
+    metadata = read_metadata(file)
+    groups = _described_tables(file, metadata) if metadata else _found_tables(file)
+    counted = _Counter(file)
+    tables = tuple(
+        _table_info(table, sum(counted.take(tensor) for tensor in tensors))
+        for table, tensors in groups
+    )
+    constants = _constants(file, counted)
+    table_bytes = sum(table.stored_bytes for table in tables)
+    dense_bytes = sum(constant.bytes for constant in constants)
+    vocabulary_bytes = file.archive_bytes
+    signature = (file.model.signatureDefs or [None])[0]
+    main = file.subgraphs[0]
+    operators: dict[str, int] = {}
+    for subgraph in file.subgraphs:
+        for operator in subgraph.operators:
+            name = file.operator_name(operator)
+            operators[name] = operators.get(name, 0) + 1
+    return ModelInfo(
+        file_bytes=len(content),
+        tables=tables,
+        table_bytes=table_bytes,
+        dense_bytes=dense_bytes,
+        graph_bytes=len(content) - table_bytes - dense_bytes - vocabulary_bytes,
+        vocabulary_bytes=vocabulary_bytes,
+        constants=constants,
+        operators=dict(sorted(operators.items())),
+        inputs=_ports(main, main.inputs, signature and signature.inputs),
+        outputs=_ports(main, main.outputs, signature and signature.outputs),
+        metadata=metadata,
+        full_table_bytes=_full_table_bytes(metadata),
+    )
+
+
+class _Counter:
+    """Counts the bytes of tensors, each tensor and each buffer once."""
+
+    def __init__(self, file: TfliteFile) -> None:
+        self._file = file
+        self._buffers: set[int] = set()
+        self._tensors: set[int] = set()
+
+    def take(self, tensor: Any) -> int:
+        """Bytes of the tensor that no earlier one had: data and quantisation parameters."""
+        if id(tensor) in self._tensors:
+            return 0
+        self._tensors.add(id(tensor))
+        size = _parameter_bytes(tensor)
+        data = self._file.data(tensor)
+        if data is not None and tensor.buffer not in self._buffers:
+            self._buffers.add(tensor.buffer)
+            size += len(data)
+        return size
+
+
+def _parameter_bytes(tensor: Any) -> int:
+    quantization = tensor.quantization
+    if quantization is None:
+        return 0
+    floats = [quantization.scale, quantization.min, quantization.max]
+    zero_points = 0 if quantization.zeroPoint is None else len(quantization.zeroPoint)
+    count = sum(len(values) for values in floats if values is not None)
+    return count * _FLOAT32_BYTES + zero_points * _INT64_BYTES
+
+
+# A table as it will be reported, without its bytes, and the tensors that hold it.
+_Group = tuple[dict[str, Any], list[Any]]
+
+
+def _described_tables(file: TfliteFile, metadata: dict[str, Any]) -> list[_Group]:
+    by_name: dict[str, list[Any]] = {}
+    for subgraph in file.subgraphs:
+        for tensor in subgraph.tensors:
+            by_name.setdefault(text(tensor.name), []).append(tensor)
+    groups = []
+    for table in metadata.get("tables", []):
+        named = [tensor for name in table["tensors"] for tensor in by_name.get(name, [])]
+        buffers = {tensor.buffer for tensor in named if file.data(tensor) is not None}
+        # Views of the same bytes in another shape or with a scale carry other names.
+        views = [
+            tensor for tensors in by_name.values() for tensor in tensors if tensor.buffer in buffers
+        ]
+        groups.append((table, views))
+    return groups
+
+
+def _found_tables(file: TfliteFile) -> list[_Group]:
+    groups = []
+    for subgraph in file.subgraphs:
+        for index, tensor in enumerate(subgraph.tensors):
+            shape = indices(tensor.shape)
+            is_table = file.data(tensor) is not None and len(shape) > 1
+            if not is_table or not is_looked_up(file, subgraph, index):
+                continue
+            cols = 1
+            for size in shape[1:]:
+                cols *= size
+            group = {
+                "name": text(tensor.name),
+                "rows": shape[0],
+                "cols": cols,
+                "dtype": TYPE_NAMES[tensor.type].lower(),
+                "codec": "none",
+                "snr_db": None,
+            }
+            groups.append((group, [tensor, *_block_scales(subgraph, tensor)]))
+    return groups
+
+
+def _block_scales(subgraph: Any, tensor: Any) -> Iterable[Any]:
+    """The tensors that hold the scales of a blockwise quantised one."""
+    details = None if tensor.quantization is None else tensor.quantization.details
+    for attribute in ("scales", "zeroPoints"):
+        index = getattr(details, attribute, -1)
+        if index >= 0:
+            yield subgraph.tensors[index]
+
+
+def _table_info(table: dict[str, Any], stored_bytes: int) -> TableInfo:
+    values = table["rows"] * table["cols"]
+    return TableInfo(
+        name=table["name"],
+        rows=table["rows"],
+        cols=table["cols"],
+        dtype=table["dtype"],
+        codec=table["codec"],
+        stored_bytes=stored_bytes,
+        bits_per_value=8 * stored_bytes / values if values else 0.0,
+        snr_db=table["snr_db"],
+    )
+
+
+def _constants(file: TfliteFile, counted: _Counter) -> tuple[ConstantInfo, ...]:
+    found = []
+    for subgraph in file.subgraphs:
+        used_by: dict[int, list[str]] = {}
+        for operator in subgraph.operators:
+            for index in operator.inputs:
+                used_by.setdefault(index, []).append(file.operator_name(operator))
+        for index, tensor in enumerate(subgraph.tensors):
+            if file.data(tensor) is None or not (size := counted.take(tensor)):
+                continue
+            found.append(
+                ConstantInfo(
+                    name=text(tensor.name),
+                    shape=tuple(indices(tensor.shape)),
+                    dtype=TYPE_NAMES[tensor.type].lower(),
+                    bytes=size,
+                    used_by=tuple(dict.fromkeys(used_by.get(index, []))),
+                )
+            )
+    return tuple(sorted(found, key=lambda constant: (-constant.bytes, constant.name)))
+
+
+def _ports(subgraph: Any, ports: list[int], named: Any) -> tuple[PortInfo, ...]:
+    names = {int(entry.tensorIndex): text(entry.name) for entry in named or []}
+    found = []
+    for index in ports:
+        tensor = subgraph.tensors[index]
+        shape = indices(tensor.shapeSignature) or indices(tensor.shape)
+        name = names.get(index, text(tensor.name))
+        found.append(PortInfo(name, tuple(shape), TYPE_NAMES[tensor.type].lower()))
+    return tuple(found)
+
+
+def _full_table_bytes(metadata: dict[str, Any] | None) -> int | None:
+    if metadata is None:
+        return None
+    return sum(
+        int(embedding["input_dim"]) * int(embedding["output_dim"]) * _FLOAT32_BYTES
+        for embedding in metadata.get("embeddings", [])
+    )

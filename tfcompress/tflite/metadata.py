@@ -1,0 +1,105 @@
+"""What a file says of itself: the JSON metadata entry "tfcompress".
+
+    {"format": 1, "version": "0.1.0",
+     "embeddings": [{"name", "class", "input_dim", "output_dim", "tables": [names], "snr_db"}],
+     "tables": [{"name", "rows", "cols", "dtype", "granularity", "codec", "snr_db", "tensors",
+                 "tied"}],
+     "dense_dtype": "int8", "dense_operators": {"FULLY_CONNECTED": 3},
+     ... what the caller adds: "model", "trained_on"}
+
+`tensors` names the constants that hold a table, so that a reader finds its bytes. `tied` says that
+scores are taken against it; a tied int8 or int4 table rounds the activations it meets to 8 bits.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from tfcompress import __version__
+from tfcompress.errors import ModelError
+from tfcompress.tflite.flatbuffer import TfliteFile
+from tfcompress.tflite.table_dtype import StoredTable
+from tfcompress.tflite.tables import ModelEmbedding
+
+ENTRY = "tfcompress"
+FORMAT = 1
+
+
+def write_metadata(file: TfliteFile, content: Mapping[str, Any]) -> None:
+    """Writes the entry. Keys are sorted, so that equal content gives equal bytes."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    file.set_metadata(ENTRY, text.encode())
+
+
+def read_metadata(file: TfliteFile) -> dict[str, Any] | None:
+    """The entry; None when the file has none.
+
+    Raises:
+        ModelError: it is damaged, or of a format this version does not know.
+    """
+    raw = file.metadata(ENTRY)
+    if raw is None:
+        return None
+    try:
+        content = json.loads(raw)
+    except ValueError as error:
+        raise ModelError(f"the file's {ENTRY!r} metadata is damaged: {error}") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        found = content.get("format") if isinstance(content, dict) else content
+        raise ModelError(
+            f"the file's {ENTRY!r} metadata has format {found!r}; this is version {__version__}, "
+            f"which reads format {FORMAT}: update tfcompress"
+        )
+    return content
+
+
+def describe(
+    embeddings: list[ModelEmbedding],
+    stored: Mapping[str, StoredTable],
+    snr_db: Mapping[str, float | None],
+) -> dict[str, Any]:
+    """The keys "format", "version", "embeddings" and "tables".
+
+    Args:
+        embeddings: list of ModelEmbedding.
+        stored: mapping str -> StoredTable. By the name of each table that is in the file.
+        snr_db: mapping str -> float or None. Of each embedding, by name; None if not rounded.
+    """
+    unique = {table.name: table for table in stored.values()}
+    return {
+        "format": FORMAT,
+        "version": __version__,
+        "embeddings": [
+            {
+                "name": embedding.name,
+                "class": type(embedding.layer).__name__,
+                "input_dim": int(embedding.layer.input_dim),
+                "output_dim": int(embedding.layer.output_dim),
+                "tables": [
+                    stored[table.name].name for table in embedding.tables if table.name in stored
+                ],
+                "snr_db": _finite(snr_db.get(embedding.name)),
+            }
+            for embedding in embeddings
+        ],
+        "tables": [
+            {
+                "name": table.name,
+                "rows": table.rows,
+                "cols": table.columns,
+                "dtype": table.dtype,
+                "granularity": table.granularity,
+                "codec": "none",
+                "snr_db": _finite(table.snr_db),
+                "tensors": list(table.tensors),
+                "tied": table.tied,
+            }
+            for table in unique.values()
+        ],
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON has no infinity: a table that lost nothing has no ratio to state."""
+    return None if value is None or not math.isfinite(value) else round(value, 4)

@@ -1,0 +1,123 @@
+"""What inspecting a .tflite file yields."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class TableInfo:
+    """A table in a file.
+
+    Attributes:
+        name: str. "item_embedding/U", or the tensor's name in a file made elsewhere.
+        rows: int. Rows.
+        cols: int. Values in a row.
+        dtype: str. Number type of the values: "float32", "float16", "int8", "int4", "int32".
+        codec: str. How the values are packed; "none" when they are not.
+        stored_bytes: int. Everything the table takes: integers, scales, quantisation parameters.
+        bits_per_value: float. 8 stored_bytes / (rows cols).
+        snr_db: float or None. Signal-to-noise ratio against the float32 table, where it is known.
+    """
+
+    name: str
+    rows: int
+    cols: int
+    dtype: str
+    codec: str
+    stored_bytes: int
+    bits_per_value: float
+    snr_db: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The attributes by name."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class ConstantInfo:
+    """A constant that belongs to no table.
+
+    Attributes:
+        name: str. The tensor's name.
+        shape: tuple of int.
+        dtype: str. Number type.
+        bytes: int. Data and quantisation parameters.
+        used_by: tuple of str. Names of the operators that read it.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    bytes: int
+    used_by: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The attributes by name."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class PortInfo:
+    """An input or output of a model: name, shape (-1 for a free dimension) and number type."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The attributes by name."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a file holds.
+
+    Attributes:
+        file_bytes: int. Size of the file.
+        tables: tuple of TableInfo.
+        table_bytes: int. With the next three: every byte of the file, once.
+        dense_bytes: int.
+        graph_bytes: int.
+        vocabulary_bytes: int.
+        constants: tuple of ConstantInfo, largest first. Constants that are no table: what packing
+            tables cannot help.
+        operators: dict str -> int. How many operators of each name.
+        inputs: tuple of PortInfo.
+        outputs: tuple of PortInfo.
+        metadata: dict or None. The "tfcompress" entry.
+        full_table_bytes: int or None. What the embeddings would take as plain float32 tables; None
+            without metadata.
+    """
+
+    file_bytes: int
+    tables: tuple[TableInfo, ...]
+    table_bytes: int
+    dense_bytes: int
+    graph_bytes: int
+    vocabulary_bytes: int
+    constants: tuple[ConstantInfo, ...]
+    operators: dict[str, int]
+    inputs: tuple[PortInfo, ...]
+    outputs: tuple[PortInfo, ...]
+    metadata: dict[str, Any] | None
+    full_table_bytes: int | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The attributes by name; the four classes of bytes under "bytes"."""
+        return {
+            "file_bytes": self.file_bytes,
+            "bytes": {
+                "tables": self.table_bytes,
+                "dense": self.dense_bytes,
+                "graph": self.graph_bytes,
+                "vocabulary": self.vocabulary_bytes,
+            },
+            "tables": [table.to_json() for table in self.tables],
+            "constants": [constant.to_json() for constant in self.constants],
+            "operators": self.operators,
+            "inputs": [port.to_json() for port in self.inputs],
+            "outputs": [port.to_json() for port in self.outputs],
+            "full_table_bytes": self.full_table_bytes,
+            "metadata": self.metadata,
+        }

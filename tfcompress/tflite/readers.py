@@ -1,0 +1,41 @@
+"""What the operators of a file read a constant for."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from tfcompress.tflite.flatbuffer import TfliteFile
+
+LOOKUPS = ("GATHER", "EMBEDDING_LOOKUP")
+
+
+def is_row_lookup(name: str, operator: Any, slot: int) -> bool:
+    """Whether an operator called `name` reads single rows of its input number `slot`."""
+    if name == "EMBEDDING_LOOKUP":
+        return slot == 1
+    if name != "GATHER" or slot != 0:
+        return False
+    options = operator.builtinOptions
+    return options is None or (options.axis == 0 and options.batchDims == 0)
+
+
+def readers(file: TfliteFile, subgraph: Any, tensor: int) -> Iterator[tuple[str, Any, int]]:
+    """Every use of a tensor as an input: the operator's name, the operator, the input's number."""
+    for operator in subgraph.operators:
+        for slot, index in enumerate(operator.inputs):
+            if index == tensor:
+                yield file.operator_name(operator), operator, slot
+
+
+def is_looked_up(file: TfliteFile, subgraph: Any, tensor: int) -> bool:
+    """Whether rows of a tensor are gathered."""
+    return any(is_row_lookup(*use) for use in readers(file, subgraph, tensor))
+
+
+def looked_up_buffers(file: TfliteFile) -> set[int]:
+    """The buffers of all constants whose rows are gathered."""
+    return {
+        tensor.buffer
+        for subgraph in file.subgraphs
+        for index, tensor in enumerate(subgraph.tensors)
+        if file.data(tensor) is not None and is_looked_up(file, subgraph, index)
+    }

@@ -1,0 +1,76 @@
+"""A ranker that returns the best K instead of a score for every id.
+
+    scores (B, n) -> SLICE off ids 0 and 1 -> TOPK_V2 -> ids = indices + 2, scores = values
+
+Padding (0) and out-of-vocabulary (1) are never an answer. TOPK_V2 puts the smaller index first
+where two scores are equal, which is the order of `tfcompress.ranking`.
+"""
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from tfcompress.errors import ConfigError
+from tfcompress.tflite.flatbuffer import TfliteFile
+from tfcompress.vocabulary import FIRST_ID
+
+_Type = schema.TensorType
+IDS = "ids"
+SCORES = "scores"
+
+
+def append_top_k(file: TfliteFile, top_k: int) -> None:
+    """Replaces the one output of a ranker by `ids` int32 (B, K) and `scores` float32 (B, K).
+
+    Args:
+        file: TfliteFile. Its only output is float32 (B, n); changed in place.
+        top_k: int. K, from 1 to n - 2.
+
+    Raises:
+        ConfigError: the model is no ranker, or K is out of its range.
+    """
+    subgraph = file.subgraphs[0]
+    if len(subgraph.outputs) != 1:
+        raise ConfigError(
+            f"top_k: the model has {len(subgraph.outputs)} outputs; it works on one (batch, n)"
+        )
+    output = subgraph.outputs[0]
+    tensor = subgraph.tensors[output]
+    shape = [int(size) for size in tensor.shape]
+    if len(shape) != 2 or tensor.type != _Type.FLOAT32:
+        raise ConfigError(
+            f"top_k: the model's output has shape {shape}; it works on float32 scores (batch, n)"
+        )
+    candidates = shape[1] - FIRST_ID
+    if not 1 <= top_k <= candidates:
+        raise ConfigError(
+            f"top_k: got {top_k}, expected 1 to {candidates} (the model scores {shape[1]} ids, of "
+            f"which the first {FIRST_ID} are never returned)"
+        )
+
+    def constant(name: str, value: int | list[int]) -> int:
+        return file.add_constant(subgraph, f"top_k/{name}", np.array(value, np.int32))
+
+    def batch(name: str, width: int, kind: int) -> int:
+        return file.add_like(subgraph, name, output, kind, last=[width])
+
+    items = batch("top_k/items", candidates, _Type.FLOAT32)
+    values = batch(SCORES, top_k, _Type.FLOAT32)
+    positions = batch("top_k/positions", top_k, _Type.INT32)
+    ids = batch(IDS, top_k, _Type.INT32)
+    begin, size = constant("begin", [0, FIRST_ID]), constant("size", [-1, candidates])
+    subgraph.operators += [
+        file.operator("SLICE", [output, begin, size], [items], schema.SliceOptionsT()),
+        file.operator(
+            "TOPK_V2", [items, constant("k", top_k)], [values, positions], schema.TopKV2OptionsT()
+        ),
+        file.operator(
+            "ADD", [positions, constant("first_id", FIRST_ID)], [ids], schema.AddOptionsT()
+        ),
+    ]
+    subgraph.outputs = [ids, values]
+    for signature in file.model.signatureDefs or []:
+        if signature.subgraphIndex == 0:
+            signature.outputs = [
+                schema.TensorMapT(name=IDS, tensorIndex=ids),
+                schema.TensorMapT(name=SCORES, tensorIndex=values),
+            ]
