@@ -92,7 +92,7 @@ class RankerTrainer(keras.Model):
     def __init__(self, ranker: keras.Model, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.ranker = ranker
-        self.user_encoder = keras.Model(ranker.inputs, ranker.get_layer(USER).output)
+        self.user_encoder = keras.Model(ranker.inputs[0], ranker.get_layer(USER).output)
         names = {layer.name for layer in ranker.layers}
         self.items = ranker.get_layer(OUTPUT if OUTPUT in names else ITEMS)
         self.bias_layer = ranker.get_layer(BIAS)

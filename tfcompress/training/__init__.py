@@ -1,7 +1,23 @@
-"""Training a ranker into a run directory: config.json, vocabulary.parquet, model.keras, metrics.json."""
+"""Training a ranker into a run directory: config.json, vocabulary.parquet, model.keras, metrics.json.
 
-from tfcompress.training.config import TrainConfig
-from tfcompress.training.loop import train
-from tfcompress.training.run import Run
+`TrainConfig` needs pydantic alone; `Run` and `train` load on first use, because they bring in Keras.
+"""
 
-__all__ = ["Run", "TrainConfig", "train"]
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from tfcompress.training.config import DataConfig, TrainConfig
+
+if TYPE_CHECKING:
+    from tfcompress.training.loop import train
+    from tfcompress.training.run import Run
+
+__all__ = ["DataConfig", "Run", "TrainConfig", "train"]
+
+_HOME = {"Run": "tfcompress.training.run", "train": "tfcompress.training.loop"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,6 +1,6 @@
 """Everything a training run depends on, validated, and stored as config.json in the run."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -35,7 +35,7 @@ class TrainConfig(BaseModel):
         data: DataConfig.
         model: str. Only "sequence-ranker" so far.
         embedding: str. A name of `tfcompress.layers.NAMES`.
-        ratio: float. n x D of the full table over the parameters of the layer; 1 for `full`.
+        ratio: float. n x D of the full table over the parameters of the layer; 16, or 1 for `full`.
         dim: int. D, width of item vectors and of the user vector.
         tie: bool. Whether scores are taken against the input embedding itself.
         history_length: int. L, items of history the model reads.
@@ -69,11 +69,14 @@ class TrainConfig(BaseModel):
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     seed: Annotated[int, Field(ge=0)] = 0
 
-    @model_validator(mode="after")
-    def _full_table_has_ratio_one(self) -> Self:
-        if self.embedding == "full" and self.ratio != 1:
-            raise ValueError("the full table has ratio 1; leave --ratio out")
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _full_table_has_ratio_one(cls, values: dict[str, Any]) -> dict[str, Any]:
+        if values.get("embedding") != "full":
+            return values
+        if values.get("ratio", 1) != 1:
+            raise ValueError("the full table has ratio 1; leave it out or choose another embedding")
+        return values | {"ratio": 1.0}
 
     @classmethod
     def parse(cls, values: dict[str, Any]) -> "TrainConfig":
@@ -82,6 +85,8 @@ class TrainConfig(BaseModel):
             return cls.model_validate(values)
         except ValidationError as error:
             first = error.errors()[0]
+            if not first["loc"]:
+                raise ConfigError(first["msg"].removeprefix("Value error, ")) from None
             field = ".".join(str(part) for part in first["loc"])
             raise ConfigError(f"{field} is {first['input']!r}: {first['msg']}") from None
 

@@ -1,0 +1,40 @@
+# On a fresh machine with Python 3.11 and a C compiler, `make demo` and `make test` do everything.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+STAMP  := $(VENV)/.installed
+NATIVE := CMakeLists.txt $(wildcard tfcompress/native/*)
+
+.PHONY: install demo test lint pytest bench clean
+
+install: $(STAMP)
+
+# The build tools come first, so that the editable install needs no isolated build environment and
+# rebuilds the C core in a second.
+$(STAMP): pyproject.toml constraints.txt $(NATIVE)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install -q -c constraints.txt scikit-build-core nanobind cmake ninja
+	$(PIP) install -q -c constraints.txt --no-build-isolation -e '.[dev]'
+	$(PIP) check
+	touch $@
+
+demo: install
+	$(BIN)/tfcompress demo
+
+test: install lint pytest
+
+lint: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Twice: on the TensorFlow backend, and what trains on JAX on that as well.
+pytest: install
+	KERAS_BACKEND=tensorflow $(BIN)/pytest -n 2 --dist loadfile
+	KERAS_BACKEND=jax $(BIN)/pytest tests/layers tests/models tests/training
+
+clean:
+	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

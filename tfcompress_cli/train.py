@@ -1,0 +1,151 @@
+"""`tfcompress train`: interactions in, a run directory out."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tfcompress.training.config import DataConfig, TrainConfig
+from tfcompress_cli import console
+
+Option = typer.Option
+DataPanel = "Data"
+TrainingPanel = "Training"
+
+
+def _default(field: str) -> Any:
+    return TrainConfig.model_fields[field].default
+
+
+def train(
+    data: Annotated[
+        str, typer.Argument(help="A name (synthetic), a file or a directory of interactions.")
+    ],
+    out: Annotated[Path, Option(help="Run directory to make.")],
+    model: Annotated[str, Option(help="What to train.")] = _default("model"),
+    embedding: Annotated[
+        str, Option(help="full, truncated, hash, memcom, ...; an unknown name lists them.")
+    ] = _default("embedding"),
+    ratio: Annotated[
+        float | None,
+        Option(help="Full table over compressed table, in parameters. [default: 16; full: 1]"),
+    ] = None,
+    dim: Annotated[int, Option(help="Width of the item vectors.")] = _default("dim"),
+    tie: Annotated[
+        bool, Option("--tie", help="Score against the input table: no output matrix.")
+    ] = False,
+    epochs: Annotated[int, Option(help="At most this many.")] = _default("epochs"),
+    seed: Annotated[int, Option(help="Same seed, same machine, same weights.")] = _default("seed"),
+    resume: Annotated[bool, Option("--resume", help="Go on with an interrupted run.")] = False,
+    backend: Annotated[str, Option(help="tensorflow or jax.", envvar="KERAS_BACKEND")] = (
+        "tensorflow"
+    ),
+    history_length: Annotated[
+        int, Option(help="Items of history the model reads.", rich_help_panel=TrainingPanel)
+    ] = _default("history_length"),
+    hidden_units: Annotated[
+        str, Option(help="Widths of the tower, such as 128,64.", rich_help_panel=TrainingPanel)
+    ] = ",".join(map(str, _default("hidden_units"))),
+    dropout: Annotated[float, Option(rich_help_panel=TrainingPanel)] = _default("dropout"),
+    loss: Annotated[
+        str, Option(help="auto, full or sampled softmax.", rich_help_panel=TrainingPanel)
+    ] = _default("loss"),
+    num_negatives: Annotated[
+        int, Option(help="Of sampled softmax, a batch.", rich_help_panel=TrainingPanel)
+    ] = _default("num_negatives"),
+    batch_size: Annotated[int, Option(rich_help_panel=TrainingPanel)] = _default("batch_size"),
+    learning_rate: Annotated[
+        float, Option(help="Of Adam.", rich_help_panel=TrainingPanel)
+    ] = _default("learning_rate"),
+    patience: Annotated[
+        int, Option(help="Epochs without gain before stopping.", rich_help_panel=TrainingPanel)
+    ] = _default("patience"),
+    format: Annotated[
+        str | None,
+        Option(
+            help="csv, tsv, parquet, pairs, adjacency or sequences; found out where left out.",
+            rich_help_panel=DataPanel,
+        ),
+    ] = None,
+    user_column: Annotated[str | None, Option(rich_help_panel=DataPanel)] = None,
+    item_column: Annotated[str | None, Option(rich_help_panel=DataPanel)] = None,
+    time_column: Annotated[str | None, Option(rich_help_panel=DataPanel)] = None,
+    min_count: Annotated[
+        int, Option(help="Rarer items become id 1, unknown.", rich_help_panel=DataPanel)
+    ] = DataConfig.model_fields["min_count"].default,
+    max_items: Annotated[
+        int | None, Option(help="Keep the most frequent ones.", rich_help_panel=DataPanel)
+    ] = None,
+) -> None:
+    """Train a ranker with a full or a compressed embedding.
+
+    Example: tfcompress train synthetic --out runs/memcom --embedding memcom --ratio 16
+    """
+    values: dict[str, Any] = {
+        "data": {
+            "source": data,
+            "format": format,
+            "user_column": user_column,
+            "item_column": item_column,
+            "time_column": time_column,
+            "min_count": min_count,
+            "max_items": max_items,
+        },
+        "model": model,
+        "embedding": embedding,
+        "dim": dim,
+        "tie": tie,
+        "history_length": history_length,
+        "hidden_units": tuple(part for part in hidden_units.split(",") if part),
+        "dropout": dropout,
+        "loss": loss,
+        "num_negatives": num_negatives,
+        "epochs": epochs,
+        "patience": patience,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "seed": seed,
+    }
+    if ratio is not None:
+        values["ratio"] = ratio
+    config = TrainConfig.parse(values)
+    run_training(config, out, resume=resume, backend=backend)
+
+
+def run_training(
+    config: TrainConfig, out: Path, *, resume: bool = False, backend: str = "tensorflow"
+) -> dict[str, Any]:
+    """Trains with a progress bar and a line per epoch; returns the content of metrics.json."""
+    if backend not in ("tensorflow", "jax"):
+        raise typer.BadParameter(f"{backend!r} is not tensorflow or jax", param_hint="--backend")
+    with console.err.status("Loading Keras and the data"):
+        console.use_backend(backend)
+        from tfcompress.training import Run
+        from tfcompress.training import train as train_run
+
+    with console.progress() as progress:
+        bar = progress.add_task("training", total=None)
+
+        def on_batch(epoch: int, done: int, total: int) -> None:
+            progress.update(
+                bar, description=f"epoch {epoch + 1}", completed=done, total=total
+            )
+
+        def on_epoch(entry: dict[str, float]) -> None:
+            console.err.print(
+                f"epoch {entry['epoch'] + 1:3.0f}   loss {entry['loss']:.4f}   "
+                f"nDCG@10 {entry['ndcg@10']:.4f}   HR@10 {entry['hr@10']:.4f}   "
+                f"{entry['seconds']:.1f} s",
+                highlight=False,
+            )
+
+        metrics = train_run(config, Run(out), resume=resume, on_batch=on_batch, on_epoch=on_epoch)
+    sizes, valid = metrics["parameters"], metrics["valid"]
+    console.out.print(
+        f"{out}: {config.embedding}, table {sizes['table']:,} parameters "
+        f"({sizes['table_ratio']:.1f}x smaller than {sizes['full_table']:,}), "
+        f"validation nDCG@10 {valid['ndcg@10']:.4f} after epoch {metrics['best_epoch'] + 1}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return metrics
