@@ -241,7 +241,7 @@ class Vocabulary:
         table = pa.table({"token": self.tokens, "count": self.counts})
         table = table.replace_schema_metadata({_FORMAT_KEY: _FORMAT_VERSION})
         sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd")
+        pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
         write_file(Path(path), sink.getvalue().to_pybytes(), overwrite=overwrite)
 
     @classmethod
@@ -252,16 +252,18 @@ class Vocabulary:
             DataError: the file is missing, damaged, or no vocabulary this version can read.
         """
         try:
-            schema = pq.read_schema(path)
+            with pq.ParquetFile(path, page_checksum_verification=True) as file:
+                table = file.read()
         except FileNotFoundError:
             raise DataError(f"{path}: no such file; it should be a vocabulary") from None
         except (pa.ArrowException, OSError) as error:
             raise _unreadable(path, error) from None
-        version = (schema.metadata or {}).get(_FORMAT_KEY)
+        version = (table.schema.metadata or {}).get(_FORMAT_KEY)
+        names = ", ".join(table.schema.names)
         if version is None:
             raise DataError(
-                f"{path}: a Parquet file with columns {', '.join(schema.names)}, but not a "
-                "vocabulary written by tfcompress; pass the vocabulary.parquet of a run"
+                f"{path}: a Parquet file with columns {names}, but not a vocabulary written by "
+                "tfcompress; pass the vocabulary.parquet of a run"
             )
         if version != _FORMAT_VERSION:
             raise DataError(
@@ -269,12 +271,15 @@ class Vocabulary:
                 f"{_FORMAT_VERSION.decode()}; update tfcompress"
             )
         try:
-            table = pq.read_table(path, columns=["token", "count"])
-            return cls(as_tokens(table["token"]), table["count"].to_numpy().astype(np.int64))
-        except (pa.ArrowException, OSError, KeyError) as error:
-            raise _unreadable(path, error) from None
+            if table.schema.names != ["token", "count"]:
+                raise DataError(f"columns: expected token, count, got {names}")
+            counts = table["count"]
+            if not pa.types.is_int64(counts.type) or counts.null_count:
+                kind = f"{counts.type} with {counts.null_count} nulls"
+                raise DataError(f"counts: must be int64 without nulls, got {kind}")
+            return cls(as_tokens(table["token"]), counts.to_numpy())
         except DataError as error:
-            raise DataError(f"{path}: {error}; the vocabulary was changed by hand?") from None
+            raise DataError(f"{path}: {error}; was the vocabulary changed by hand?") from None
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:

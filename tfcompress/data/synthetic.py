@@ -1,9 +1,9 @@
 """A made-up data set on which the ways to shrink a table differ as they do on real ones.
 
 Items are Zipf-popular and belong to clusters of taste; every cluster has its head and its tail.
-A user follows a few clusters and moves through one of them for a while. Half of the steps lead from
+A user follows a few clusters and moves through one of them for a while. Some of the steps lead from
 an item to one of its few successors, whatever their popularity, so that the tail can be predicted
-by a model that knows its rows apart; the other half are draws from the cluster by popularity.
+by a model that knows its rows apart; the others are draws from the cluster by popularity.
 """
 
 from __future__ import annotations
@@ -24,21 +24,22 @@ from tfcompress.errors import ConfigError
 
 # Part of the hash: raise it whenever the same options would give other data.
 _VERSION = 1
-_ZIPF_EXPONENT = 0.8
+_ITEM_EXPONENT = 1.0
+_CLUSTER_EXPONENT = 0.7
 _CLUSTERS_PER_USER = 3
 _STAY_IN_CLUSTER = 0.85
-_FOLLOW_SUCCESSOR = 0.5
-_NUM_SUCCESSORS = 4
+_FOLLOW_SUCCESSOR = 0.3
+_NUM_SUCCESSORS = 8
 _SHORTEST = 5
 _TRIES = 6
 
 
 def generate(
     *,
-    num_items: int = 6000,
-    num_users: int = 20_000,
-    mean_length: int = 30,
-    num_clusters: int = 150,
+    num_items: int = 5000,
+    num_users: int = 10_000,
+    mean_length: int = 16,
+    num_clusters: int = 100,
     seed: int = 0,
     min_count: int = 1,
     max_items: int | None = None,
@@ -89,7 +90,8 @@ def sequences(
     # Nobody sees more than half of what the own clusters hold.
     longest = max(_SHORTEST, _CLUSTERS_PER_USER * num_items // num_clusters // 2)
     lengths = np.minimum(lengths, longest)
-    tastes = rng.integers(0, num_clusters, (num_users, _CLUSTERS_PER_USER))
+    liked = np.cumsum(_zipf(num_clusters, _CLUSTER_EXPONENT))
+    tastes = np.searchsorted(liked, rng.random((num_users, _CLUSTERS_PER_USER)) * liked[-1])
     rows = np.full((num_users, lengths.max()), -1, np.int32)
     active = tastes[:, 0]
     for step in range(rows.shape[1]):
@@ -108,12 +110,16 @@ def sequences(
     return Ragged.from_lengths(rows[inside], lengths)
 
 
+def _zipf(size: int, exponent: float) -> NDArray[np.float64]:
+    return (np.arange(size) + 1.0) ** -exponent
+
+
 class _Catalogue:
     """Clusters of items, their popularity and their successors."""
 
     def __init__(self, rng: np.random.Generator, num_items: int, num_clusters: int) -> None:
         clusters = rng.permutation(np.arange(num_items) % num_clusters)
-        popularity = rng.permutation((np.arange(num_items) + 1.0) ** -_ZIPF_EXPONENT)
+        popularity = rng.permutation(_zipf(num_items, _ITEM_EXPONENT))
         self.items = np.argsort(clusters, kind="stable")
         self.starts = np.searchsorted(clusters[self.items], np.arange(num_clusters + 1))
         self.mass = np.concatenate([[0.0], np.cumsum(popularity[self.items])])
