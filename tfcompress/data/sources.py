@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,13 +65,15 @@ def load(
         _refuse(source, {"format": format} | names)
         return NAMED[source](min_count=min_count, max_items=max_items)
     path = _existing(source)
-    located = locate(path, format)
-    split, tokens = _read_split(located, names)
+    with _readable(path):
+        located = locate(path, format)
+        split, tokens = _read_split(located, names)
+        sha256 = sha256_of_files(list(located.files.values()))
     return encode(
         split,
         tokens,
         name=path.resolve().name,
-        sha256=sha256_of_files(list(located.files.values())),
+        sha256=sha256,
         format=located.format,
         min_count=min_count,
         max_items=max_items,
@@ -94,19 +97,30 @@ def count_items(
         DataError: names the file, the line and the column that cannot be used.
     """
     path = _existing(source)
-    located = locate(path, format)
-    if located.is_split:
-        raise DataError(f"{path}: holds several files; count the training file alone")
-    file = located.files["all"]
-    columns = None
-    if located.format in TABULAR:
-        names = tabular.column_names(file, located.format)
-        item = find_column(file, names, "item", item_column)
-        columns = Columns(user=item, item=item, time=None)
-    else:
-        _refuse(f"the format {located.format}", {"item_column": item_column})
-    tokens, counts = count_tokens(batch.items for batch in _batches(located, file, columns))
+    with _readable(path):
+        located = locate(path, format)
+        if located.is_split:
+            raise DataError(f"{path}: holds several files; count the training file alone")
+        file = located.files["all"]
+        columns = None
+        if located.format in TABULAR:
+            names = tabular.column_names(file, located.format)
+            item = find_column(file, names, "item", item_column)
+            columns = Columns(user=item, item=item, time=None)
+        else:
+            _refuse(f"the format {located.format}", {"item_column": item_column})
+        tokens, counts = count_tokens(batch.items for batch in _batches(located, file, columns))
     return narrow(tokens), counts
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turns what the file system and the decompressors raise into one line."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{path}: cannot be read ({reason}); is it damaged?") from None
 
 
 def _existing(source: str | Path) -> Path:
@@ -139,11 +153,8 @@ def _batches(located: Source, file: Path, columns: Columns | None) -> Iterator[B
         reader = {"pairs": pairs, "adjacency": adjacency, "sequences": sequences}[
             located.format
         ].read(file)
-    try:
+    with _readable(file):
         yield from reader
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{file}: cannot be read as {located.format}: {reason}") from None
 
 
 def _read_split(located: Source, names: dict[str, str | None]) -> tuple[Split, pa.Array]:

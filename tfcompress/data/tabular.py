@@ -116,6 +116,8 @@ def _read_csv(path: Path, format: str, columns: Columns) -> Iterator[Batch]:
             record += table.num_rows
     except pa.ArrowInvalid as error:
         raise _csv_error(path, str(error), delimiter, quoting) from None
+    if record == 2:
+        raise _no_rows(path)
 
 
 def _first_empty(array: pa.DictionaryArray) -> int | None:
@@ -127,7 +129,12 @@ def _csv_error(path: Path, message: str, delimiter: str, quoting: str | bool) ->
     match = re.search(r"Row #(\d+): (.*)", message, re.DOTALL)
     if match is None:
         if "Empty CSV" in message:
-            return DataError(f"{path}: has a header line only; expected rows below it")
+            return _no_rows(path)
+        if "straddling" in message:
+            return DataError(
+                f"{path}: a row is longer than {_BLOCK_BYTES} bytes; close the quotation mark that "
+                "some row opens"
+            )
         return DataError(f"{path}: cannot be read as a table ({quote(message)}); check --format")
     line = _line_of(path, int(match[1]), delimiter, quoting)
     fields = re.match(r"Expected (\d+) columns, got (\d+): (.*)", match[2], re.DOTALL)
@@ -137,6 +144,10 @@ def _csv_error(path: Path, message: str, delimiter: str, quoting: str | bool) ->
     if "invalid UTF8" in match[2]:
         return row_error(path, line, "is not UTF-8", "convert the file to UTF-8")
     return row_error(path, line, quote(match[2]), "correct or remove the row")
+
+
+def _no_rows(path: Path) -> DataError:
+    return DataError(f"{path}: has a header but no rows; expected interactions below it")
 
 
 def _line_of(path: Path, record: int, delimiter: str, quoting: str | bool) -> int:
@@ -182,6 +193,8 @@ def _read_parquet(path: Path, columns: Columns) -> Iterator[Batch]:
                     ) from None
             yield Batch(users, items, times)
             row += table.num_rows
+    if row == 1:
+        raise _no_rows(path)
 
 
 def _parquet_tokens(path: Path, name: str, array: pa.Array) -> pa.Array:
