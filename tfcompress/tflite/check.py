@@ -24,12 +24,17 @@ def check(content: bytes, *, custom_allowed: frozenset[str] = frozenset()) -> No
             it prepared the graph.
     """
     check_operators(read(content), custom_allowed=custom_allowed)
-    from ai_edge_litert.interpreter import Interpreter
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     if custom_allowed:
         return  # the delegate that serves them is not loaded here
     try:
-        Interpreter(model_content=content, num_threads=1).allocate_tensors()
+        # The builtin kernels check types and shapes; XNNPACK would pack weights only for this.
+        Interpreter(
+            model_content=content,
+            num_threads=1,
+            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        ).allocate_tensors()
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
         raise ModelError(f"the runtime refuses the converted model: {reason}") from error

@@ -11,6 +11,7 @@ from tfcompress.tflite.embedding_snr import embedding_snr_db
 from tfcompress.tflite.export import export
 from tfcompress.tflite.flatbuffer import read
 from tfcompress.tflite.metadata import describe, write_metadata
+from tfcompress.tflite.prune import prune
 from tfcompress.tflite.runtime_version import raise_runtime_version
 from tfcompress.tflite.table_dtype import TABLE_DTYPES, TableDtype, store_tables
 from tfcompress.tflite.tables import ModelEmbedding, in_file, model_embeddings, name_tables
@@ -115,7 +116,7 @@ def assemble(
     entry |= {"dense_dtype": dense_dtype, "dense_operators": dense_operators}
     write_metadata(file, entry)
     raise_runtime_version(file)
-    file.prune()
+    prune(file)
     converted = file.to_bytes()
     check(converted)
     return converted

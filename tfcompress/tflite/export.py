@@ -152,8 +152,13 @@ def _save(model: Any, specs: list[Any], directory: str) -> None:
 
     archive = keras.export.ExportArchive()
     archive.track(model)
-    archive.add_endpoint("serving_default", infer, specs)
-    archive.write_out(directory, verbose=False)
+    try:
+        archive.add_endpoint("serving_default", infer, specs)
+        archive.write_out(directory, verbose=False)
+    except Exception as error:
+        raise ModelError(
+            f"model {model.name!r} cannot be traced: {type(error).__name__}: {_first_line(error)}"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -233,14 +238,18 @@ def _quiet_stdout() -> Iterator[None]:
         yield
 
 
+def _first_line(error: object) -> str:
+    lines = (line.strip() for line in str(error).splitlines())
+    return next((line for line in lines if line), "no reason given")[:300]
+
+
 def _conversion_message(name: str, error: str) -> str:
     operators = sorted(set(re.findall(r"'?(tf\.[A-Z]\w+)'? op", error)))
     named = re.search(r"^(?:Flex|Custom) ops?: (.+)$", error, re.MULTILINE)
     if named:
         operators = [part.strip() for part in named.group(1).split(",")]
     if not operators:
-        first = next((line for line in error.splitlines() if line.strip()), "no reason given")
-        return f"model {name!r} cannot be converted to TFLite: {first[:300]}"
+        return f"model {name!r} cannot be converted to TFLite: {_first_line(error)}"
     hint = _RECURRENT_HINT if any("TensorList" in operator for operator in operators) else ""
     return (
         f"model {name!r} needs {', '.join(operators)}, which TFLite's builtin operators do not "

@@ -8,12 +8,9 @@ object API that `ai_edge_litert` generates from the schema; `to_bytes` writes wh
     buffers[1..]         constant data, each vector 16-byte aligned as the schema demands
                          (the generated Python packer aligns to 4 bytes only)
 
-Removing is done by leaving things unreferenced: `prune` drops whatever nothing refers to.
+Removing is done by leaving things unreferenced: `prune.prune` drops whatever nothing refers to.
 """
 
-import copy
-import io
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +21,12 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from tfcompress.errors import ModelError
+from tfcompress.tflite.associated import (
+    AssociatedFile,
+    append_files,
+    archive_bytes,
+    associated_files,
+)
 
 IDENTIFIER = b"TFL3"
 _ALIGNMENT = 16
@@ -35,23 +38,6 @@ OPERATOR_NAMES: dict[int, str] = {
 TYPE_NAMES: dict[int, str] = {
     value: name for name, value in vars(schema.TensorType).items() if isinstance(value, int)
 }
-# Bits a value of each fixed-width tensor type takes.
-TYPE_BITS: dict[int, int] = {
-    schema.TensorType.FLOAT64: 64,
-    schema.TensorType.FLOAT32: 32,
-    schema.TensorType.FLOAT16: 16,
-    schema.TensorType.BFLOAT16: 16,
-    schema.TensorType.INT64: 64,
-    schema.TensorType.UINT64: 64,
-    schema.TensorType.INT32: 32,
-    schema.TensorType.UINT32: 32,
-    schema.TensorType.INT16: 16,
-    schema.TensorType.UINT16: 16,
-    schema.TensorType.INT8: 8,
-    schema.TensorType.UINT8: 8,
-    schema.TensorType.BOOL: 8,
-    schema.TensorType.INT4: 4,
-}
 _TYPE_OF_DTYPE: dict[str, int] = {
     "float32": schema.TensorType.FLOAT32,
     "float16": schema.TensorType.FLOAT16,
@@ -62,14 +48,6 @@ _TYPE_OF_DTYPE: dict[str, int] = {
     "uint8": schema.TensorType.UINT8,
     "bool": schema.TensorType.BOOL,
 }
-
-
-@dataclass(frozen=True)
-class AssociatedFile:
-    """One member of the ZIP archive behind the flatbuffer."""
-
-    info: zipfile.ZipInfo
-    content: bytes
 
 
 @dataclass
@@ -261,51 +239,9 @@ class TfliteFile:
         kept = [entry for entry in self.model.metadata or [] if text(entry.name) != name]
         self.model.metadata = kept
 
-    def prune(self) -> None:
-        """Drops tensors, buffers and operator codes that nothing refers to, and renumbers."""
-        for index, subgraph in enumerate(self.model.subgraphs):
-            signatures = [
-                entry for entry in self.model.signatureDefs or [] if entry.subgraphIndex == index
-            ]
-            _prune_tensors(subgraph, signatures)
-        self._prune_buffers()
-        self._prune_codes()
-
-    def _prune_buffers(self) -> None:
-        tensors = [tensor for subgraph in self.model.subgraphs for tensor in subgraph.tensors]
-        entries = self.model.metadata or []
-        for tensor in tensors:
-            # Exporters give every activation an empty buffer of its own: 12 bytes each.
-            if self.model.buffers[tensor.buffer].data is None:
-                tensor.buffer = 0
-        used = sorted({0, *(tensor.buffer for tensor in tensors), *(e.buffer for e in entries)})
-        new_index = {old: new for new, old in enumerate(used)}
-        for holder in [*tensors, *entries]:
-            holder.buffer = new_index[holder.buffer]
-        self.model.buffers = [self.model.buffers[old] for old in used]
-        # A superseded list of metadata buffers without names; the named entries replaced it.
-        self.model.metadataBuffer = None
-
-    def _prune_codes(self) -> None:
-        operators = [op for subgraph in self.model.subgraphs for op in subgraph.operators]
-        used = sorted({operator.opcodeIndex for operator in operators})
-        new_index = {old: new for new, old in enumerate(used)}
-        for operator in operators:
-            operator.opcodeIndex = new_index[operator.opcodeIndex]
-        self.model.operatorCodes = [self.model.operatorCodes[old] for old in used]
-
     def to_bytes(self) -> bytes:
         """The file: the flatbuffer and, behind it, the associated files."""
-        content = self.flatbuffer_bytes()
-        if not self.associated:
-            return content
-        stream = io.BytesIO(content)
-        # Appending makes the offsets in the archive count from the start of the file, as the
-        # readers of TFLite's metadata libraries expect.
-        with zipfile.ZipFile(stream, "a") as archive:
-            for member in self.associated:
-                archive.writestr(copy.copy(member.info), member.content)
-        return stream.getvalue()
+        return append_files(self.flatbuffer_bytes(), self.associated)
 
     def flatbuffer_bytes(self) -> bytes:
         """The flatbuffer alone, every buffer 16-byte aligned."""
@@ -365,9 +301,8 @@ def read(content: bytes) -> TfliteFile:
         subgraph.tensors, subgraph.operators = subgraph.tensors or [], subgraph.operators or []
         for operator in subgraph.operators:
             operator.inputs, operator.outputs = indices(operator.inputs), indices(operator.outputs)
-    associated = _associated_files(content)
-    starts = [member.info.header_offset for member in associated]
-    return TfliteFile(model, associated, len(content) - min(starts, default=len(content)))
+    associated = associated_files(content)
+    return TfliteFile(model, associated, archive_bytes(content, associated))
 
 
 def builtin_code(code: Any) -> int:
@@ -393,26 +328,6 @@ def _unique_name(subgraph: Any, name: str) -> str:
     return unique
 
 
-def _prune_tensors(subgraph: Any, signatures: list[Any]) -> None:
-    maps = [entry for s in signatures for entry in [*(s.inputs or []), *(s.outputs or [])]]
-    used = {*subgraph.inputs, *subgraph.outputs, *(entry.tensorIndex for entry in maps)}
-    for operator in subgraph.operators:
-        operator.intermediates = indices(operator.intermediates)
-        used.update(operator.inputs, operator.outputs, operator.intermediates)
-    used.discard(-1)  # an optional input that is not given
-    kept = sorted(used)
-    new_index = {-1: -1, **{old: new for new, old in enumerate(kept)}}
-    subgraph.tensors = [subgraph.tensors[old] for old in kept]
-    subgraph.inputs = [new_index[index] for index in subgraph.inputs]
-    subgraph.outputs = [new_index[index] for index in subgraph.outputs]
-    for operator in subgraph.operators:
-        operator.inputs = [new_index[index] for index in operator.inputs]
-        operator.outputs = [new_index[index] for index in operator.outputs]
-        operator.intermediates = [new_index[index] for index in operator.intermediates] or None
-    for entry in maps:
-        entry.tensorIndex = new_index[entry.tensorIndex]
-
-
 def _load_outside_buffers(model: Any, content: bytes) -> None:
     """Brings in buffers that stand behind the flatbuffer (models over 2 GB) by offset and size."""
     for buffer in model.buffers or []:
@@ -422,11 +337,3 @@ def _load_outside_buffers(model: Any, content: bytes) -> None:
                 raise ModelError(f"a buffer ends at byte {end} of {len(content)}")
             buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
         buffer.offset = buffer.size = 0
-
-
-def _associated_files(content: bytes) -> list[AssociatedFile]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return [AssociatedFile(info, archive.read(info)) for info in archive.infolist()]
-    except zipfile.BadZipFile:
-        return []

@@ -5,8 +5,6 @@ from typing import Any
 
 from tfcompress.tflite.flatbuffer import TfliteFile
 
-LOOKUPS = ("GATHER", "EMBEDDING_LOOKUP")
-
 
 def is_row_lookup(name: str, operator: Any, slot: int) -> bool:
     """Whether an operator called `name` reads single rows of its input number `slot`."""

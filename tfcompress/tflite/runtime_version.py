@@ -31,7 +31,7 @@ _SINCE: dict[tuple[int, int], str] = {
     (_Operator.GATHER, 4): "2.4.0",  # int16
     (_Operator.GATHER, 7): "2.15.0",  # int4
     (_Operator.MUL, 1): "1.5.0",
-    (_Operator.SLICE, 1): "1.14.0",
+    (_Operator.STRIDED_SLICE, 1): "1.6.0",
     (_Operator.TOPK_V2, 1): "1.7.0",
 }
 

@@ -42,7 +42,7 @@ class StoredTable:
         rows: int. Rows.
         columns: int. Values in a row.
         dtype: str. The number type of its values: "float32", "float16", "int8", "int4", "int32".
-        tied: bool. Whether scores are taken against it.
+        tied: bool. Whether all of it is read too, to score every id.
         tensors: tuple of str. Names of the constants that hold it.
         granularity: str or None. "per_row" or "per_table" for integers with scales.
         snr_db: float or None. Signal-to-noise ratio; None where nothing was rounded.
@@ -67,6 +67,10 @@ class _Uses:
     rows: bool
     products: bool
     others: list[str]
+
+    @property
+    def is_tied(self) -> bool:
+        return self.products or bool(self.others)
 
 
 def store_tables(
@@ -108,7 +112,7 @@ def _store(
     size = (table.name, table.rows, table.columns)
     if dtype is None:
         kind = TYPE_NAMES[tensors[0].type].lower()
-        return StoredTable(*size, kind, uses.products, constant.tensors)
+        return StoredTable(*size, kind, uses.is_tied, constant.tensors)
     for tensor in tensors:
         tensor.name = ""  # it goes to what takes its place
     writer: Float16Rows | IntegerRows
@@ -121,7 +125,7 @@ def _store(
     return StoredTable(
         *size,
         writer.dtype,
-        uses.products,
+        uses.is_tied,
         tuple(writer.tensors),
         granularity if isinstance(writer, IntegerRows) else None,
         writer.snr_db,

@@ -1,6 +1,6 @@
 """A ranker that returns the best K instead of a score for every id.
 
-    scores (B, n) -> SLICE off ids 0 and 1 -> TOPK_V2 -> ids = indices + 2, scores = values
+    scores (B, n) -> STRIDED_SLICE without ids 0 and 1 -> TOPK_V2 -> ids = indices + 2
 
 Padding (0) and out-of-vocabulary (1) are never an answer. TOPK_V2 puts the smaller index first
 where two scores are equal, which is the order of `tfcompress.ranking`.
@@ -53,13 +53,17 @@ def append_top_k(file: TfliteFile, top_k: int) -> None:
     def batch(name: str, width: int, kind: int) -> int:
         return file.add_like(subgraph, name, output, kind, last=[width])
 
-    items = batch("top_k/items", candidates, _Type.FLOAT32)
+    # Without a free dimension in its signature, TOPK_V2 sizes its outputs before it runs; with one
+    # it makes them while it runs, and those of an empty batch cannot be read.
+    items = file.add_tensor(subgraph, "top_k/items", [1, candidates], _Type.FLOAT32)
     values = batch(SCORES, top_k, _Type.FLOAT32)
     positions = batch("top_k/positions", top_k, _Type.INT32)
     ids = batch(IDS, top_k, _Type.INT32)
-    begin, size = constant("begin", [0, FIRST_ID]), constant("size", [-1, candidates])
+    begin, end = constant("begin", [0, FIRST_ID]), constant("end", [0, shape[1]])
+    strides = constant("strides", [1, 1])
+    all_examples = schema.StridedSliceOptionsT(beginMask=1, endMask=1)
     subgraph.operators += [
-        file.operator("SLICE", [output, begin, size], [items], schema.SliceOptionsT()),
+        file.operator("STRIDED_SLICE", [output, begin, end, strides], [items], all_examples),
         file.operator(
             "TOPK_V2", [items, constant("k", top_k)], [values, positions], schema.TopKV2OptionsT()
         ),

@@ -1,0 +1,48 @@
+"""Associated files: a ZIP archive behind the flatbuffer (label lists, a vocabulary).
+
+The runtime reads the flatbuffer from the start of the file and the archive's directory stands at
+its end, so neither disturbs the other.
+
+Reference: https://ai.google.dev/edge/litert/models/metadata (associated files).
+"""
+
+import copy
+import io
+import zipfile
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class AssociatedFile:
+    """One member of the archive."""
+
+    info: zipfile.ZipInfo
+    content: bytes
+
+
+def associated_files(content: bytes) -> list[AssociatedFile]:
+    """The members of the archive at the end of a .tflite file; none when there is no archive."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return [AssociatedFile(info, archive.read(info)) for info in archive.infolist()]
+    except zipfile.BadZipFile:
+        return []
+
+
+def archive_bytes(content: bytes, associated: list[AssociatedFile]) -> int:
+    """What the archive with these members takes of the file it was read from."""
+    starts = [member.info.header_offset for member in associated]
+    return len(content) - min(starts, default=len(content))
+
+
+def append_files(flatbuffer: bytes, associated: list[AssociatedFile]) -> bytes:
+    """The flatbuffer with an archive of these members behind it."""
+    if not associated:
+        return flatbuffer
+    stream = io.BytesIO(flatbuffer)
+    # Appending makes the offsets in the archive count from the start of the file, as the readers of
+    # TFLite's metadata libraries expect.
+    with zipfile.ZipFile(stream, "a") as archive:
+        for member in associated:
+            archive.writestr(copy.copy(member.info), member.content)
+    return stream.getvalue()
