@@ -1,12 +1,15 @@
 """How the commands talk: results on stdout, progress and remarks on stderr."""
 
 import os
+from typing import Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 out = Console()
 err = Console(stderr=True)
+
+Backend = Literal["tensorflow", "jax"]
 
 
 def progress() -> Progress:
@@ -21,7 +24,7 @@ def progress() -> Progress:
     )
 
 
-def use_backend(name: str) -> None:
+def use_backend(name: Backend) -> None:
     """Chooses Keras' backend and quietens TensorFlow; call before Keras is imported."""
     os.environ["KERAS_BACKEND"] = name
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -1,12 +1,13 @@
 """`tfcompress train`: interactions in, a run directory out."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from tfcompress.training.config import DataConfig, TrainConfig
 from tfcompress_cli import console
+from tfcompress_cli.console import Backend
 
 Option = typer.Option
 DataPanel = "Data"
@@ -22,7 +23,9 @@ def train(
         str, typer.Argument(help="A name (synthetic), a file or a directory of interactions.")
     ],
     out: Annotated[Path, Option(help="Run directory to make.")],
-    model: Annotated[str, Option(help="What to train.")] = _default("model"),
+    model: Annotated[Literal["sequence-ranker"], Option(help="What to train.")] = (
+        "sequence-ranker"
+    ),
     embedding: Annotated[
         str, Option(help="full, truncated, hash, memcom, ...; an unknown name lists them.")
     ] = _default("embedding"),
@@ -37,9 +40,7 @@ def train(
     epochs: Annotated[int, Option(help="At most this many.")] = _default("epochs"),
     seed: Annotated[int, Option(help="Same seed, same machine, same weights.")] = _default("seed"),
     resume: Annotated[bool, Option("--resume", help="Go on with an interrupted run.")] = False,
-    backend: Annotated[str, Option(help="tensorflow or jax.", envvar="KERAS_BACKEND")] = (
-        "tensorflow"
-    ),
+    backend: Annotated[Backend, Option(help="Of Keras.", envvar="KERAS_BACKEND")] = "tensorflow",
     history_length: Annotated[
         int, Option(help="Items of history the model reads.", rich_help_panel=TrainingPanel)
     ] = _default("history_length"),
@@ -48,7 +49,8 @@ def train(
     ] = ",".join(map(str, _default("hidden_units"))),
     dropout: Annotated[float, Option(rich_help_panel=TrainingPanel)] = _default("dropout"),
     loss: Annotated[
-        str, Option(help="auto, full or sampled softmax.", rich_help_panel=TrainingPanel)
+        Literal["auto", "full", "sampled"],
+        Option(help="Softmax; auto is full up to 10,000 items.", rich_help_panel=TrainingPanel),
     ] = _default("loss"),
     num_negatives: Annotated[
         int, Option(help="Of sampled softmax, a batch.", rich_help_panel=TrainingPanel)
@@ -113,11 +115,9 @@ def train(
 
 
 def run_training(
-    config: TrainConfig, out: Path, *, resume: bool = False, backend: str = "tensorflow"
+    config: TrainConfig, out: Path, *, resume: bool = False, backend: Backend = "tensorflow"
 ) -> dict[str, Any]:
     """Trains with a progress bar and a line per epoch; returns the content of metrics.json."""
-    if backend not in ("tensorflow", "jax"):
-        raise typer.BadParameter(f"{backend!r} is not tensorflow or jax", param_hint="--backend")
     with console.err.status("Loading Keras and the data"):
         console.use_backend(backend)
         from tfcompress.training import Run
@@ -127,9 +127,7 @@ def run_training(
         bar = progress.add_task("training", total=None)
 
         def on_batch(epoch: int, done: int, total: int) -> None:
-            progress.update(
-                bar, description=f"epoch {epoch + 1}", completed=done, total=total
-            )
+            progress.update(bar, description=f"epoch {epoch + 1}", completed=done, total=total)
 
         def on_epoch(entry: dict[str, float]) -> None:
             console.err.print(

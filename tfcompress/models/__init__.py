@@ -1,8 +1,6 @@
 """Models to train: each a plain Keras model around one embedding layer."""
 
-from tfcompress.models.sequence_ranker import (
-    RankerTrainer,
-    build_sequence_ranker,
-)
+from tfcompress.models.loading import load_model
+from tfcompress.models.sequence_ranker import RankerTrainer, build_sequence_ranker
 
-__all__ = ["RankerTrainer", "build_sequence_ranker"]
+__all__ = ["RankerTrainer", "build_sequence_ranker", "load_model"]

@@ -1,6 +1,6 @@
-"""Training a ranker into a run directory: config.json, vocabulary.parquet, model.keras, metrics.json.
+"""Training into a run directory: config.json, vocabulary.parquet, model.keras, metrics.json.
 
-`TrainConfig` needs pydantic alone; `Run` and `train` load on first use, because they bring in Keras.
+`TrainConfig` needs pydantic alone; `Run` and `train` bring in Keras, so they load on first use.
 """
 
 import importlib

@@ -44,9 +44,7 @@ class Progress:
 
     def add(self, entry: dict[str, float]) -> bool:
         """Takes an epoch into the history; returns whether it is the best one so far."""
-        is_best = (
-            self.best_epoch < 0 or entry["ndcg@10"] > self.history[self.best_epoch]["ndcg@10"]
-        )
+        is_best = self.best_epoch < 0 or entry["ndcg@10"] > self.history[self.best_epoch]["ndcg@10"]
         self.history.append(entry)
         if is_best:
             self.best_epoch = self.epochs_done
@@ -59,7 +57,8 @@ class Progress:
 
 
 def _write_arrays(path: Path, arrays: Arrays) -> None:
-    np.savez(path, **{f"{index:05d}": array for index, array in enumerate(arrays)})
+    named: dict[str, Any] = {f"{index:05d}": array for index, array in enumerate(arrays)}
+    np.savez(path, **named)
 
 
 def _read_arrays(path: Path) -> Arrays:

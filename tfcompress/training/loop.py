@@ -1,4 +1,4 @@
-"""The training of one run: epochs, validation on the full catalogue, early stopping, checkpoints."""
+"""One training: epochs, validation on the full catalogue, early stopping, checkpoints."""
 
 from __future__ import annotations
 

@@ -71,16 +71,13 @@ class Run:
 
     def model(self) -> keras.Model:
         """Loads model.keras; raises `ModelError` where training has not finished."""
-        import keras
-
-        import tfcompress.layers
-        import tfcompress.models  # registers the classes that model.keras names
+        from tfcompress.models import load_model
 
         if not self.model_file.is_file():
             raise ModelError(
                 f"{self.model_file}: not there; finish the training with --resume first"
             )
-        return keras.models.load_model(self.model_file, compile=False)
+        return load_model(self.model_file)
 
     def check_start(self, config: TrainConfig, *, resume: bool) -> None:
         """Raises `ConfigError` when this directory cannot take a training of `config`."""

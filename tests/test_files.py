@@ -1,0 +1,69 @@
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from tfcompress.errors import OutputExistsError
+from tfcompress.files import new_directory, sha256_of_files, write_file
+
+
+def test_a_file_is_replaced_whole_and_leaves_nothing_beside_it(tmp_path: Path):
+    path = tmp_path / "deep" / "file.bin"
+    write_file(path, b"old")
+    write_file(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert list(path.parent.iterdir()) == [path]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+def test_an_existing_file_is_kept_when_overwriting_was_not_asked_for(tmp_path: Path):
+    path = tmp_path / "file.bin"
+    write_file(path, b"old")
+    with pytest.raises(OutputExistsError, match=r"file\.bin.*--overwrite"):
+        write_file(path, b"new", overwrite=False)
+    assert path.read_bytes() == b"old"
+
+
+def test_a_failed_write_leaves_the_old_content(tmp_path: Path, monkeypatch):
+    path = tmp_path / "file.bin"
+    write_file(path, b"old")
+
+    def full_disk(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        write_file(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_directory_appears_only_when_its_block_ends_well(tmp_path: Path):
+    path = tmp_path / "folder"
+    with new_directory(path) as temporary:
+        (temporary / "a").write_text("1")
+        assert not path.exists()
+    assert (path / "a").read_text() == "1"
+    with pytest.raises(OutputExistsError), new_directory(path):
+        pass
+
+
+def test_a_directory_whose_block_fails_leaves_nothing(tmp_path: Path):
+    def fail() -> None:
+        with new_directory(tmp_path / "folder") as temporary:
+            (temporary / "a").write_text("1")
+            raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"):
+        fail()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_hash_tells_names_contents_and_order_apart(tmp_path: Path):
+    (tmp_path / "a").write_bytes(b"1")
+    (tmp_path / "b").write_bytes(b"2")
+    a, b = tmp_path / "a", tmp_path / "b"
+    hashes = {sha256_of_files([a, b]), sha256_of_files([b, a]), sha256_of_files([a])}
+    assert len(hashes) == 3
+    assert sha256_of_files([a, b]) == sha256_of_files([a, b])

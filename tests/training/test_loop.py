@@ -1,0 +1,119 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tfcompress.errors import ConfigError, DataError
+from tfcompress.training import Run, TrainConfig, train
+from tfcompress.training.checkpoint import load_checkpoint
+
+
+def changed(config: TrainConfig, **values) -> TrainConfig:
+    return TrainConfig.parse(config.model_dump() | values)
+
+
+def weights(run: Run) -> list[np.ndarray]:
+    return run.model().get_weights()
+
+
+def same(first: Run, second: Run) -> bool:
+    pairs = zip(weights(first), weights(second), strict=True)
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+def test_a_run_holds_what_the_next_steps_need(tmp_path: Path, config, dataset):
+    run = Run(tmp_path / "run")
+    epochs = []
+    metrics = train(config, run, dataset=dataset, on_epoch=epochs.append)
+    assert run.config() == config
+    assert run.vocabulary().sha256 == dataset.vocabulary.sha256
+    assert run.metrics() == metrics
+    assert [entry["epoch"] for entry in epochs] == [0, 1, 2, 3]
+    assert metrics["valid"]["ndcg@10"] == max(entry["ndcg@10"] for entry in epochs)
+    assert metrics["parameters"]["table_ratio"] >= 3
+    assert list((run.path / "tensorboard").glob("events*"))
+    metadata = run.tflite_metadata()
+    assert metadata["trained_on"]["sha256"] == dataset.sha256
+    assert metadata["model"]["history_length"] == config.history_length
+    json.dumps(metadata)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_one_does_not(tmp_path, config, dataset):
+    runs = [Run(tmp_path / name) for name in ("a", "b", "c")]
+    for run, seed in zip(runs, (0, 0, 1), strict=True):
+        train(changed(config, seed=seed), run, dataset=dataset)
+    assert same(runs[0], runs[1])
+    assert not same(runs[0], runs[2])
+
+
+@pytest.mark.parametrize("loss", ["full", "sampled"])
+def test_training_in_two_parts_gives_the_weights_of_one(tmp_path, config, dataset, loss):
+    config = changed(config, loss=loss, num_negatives=16)
+    whole, parts = Run(tmp_path / "whole"), Run(tmp_path / "parts")
+    train(config, whole, dataset=dataset)
+    train(changed(config, epochs=2), parts, dataset=dataset)
+    train(config, parts, dataset=dataset, resume=True)
+    assert same(whole, parts)
+
+
+def test_training_learns_the_planted_structure(tmp_path, config, dataset):
+    metrics = train(changed(config, epochs=12, dropout=0.0), Run(tmp_path / "run"), dataset=dataset)
+    losses = [entry["loss"] for entry in metrics["history"]]
+    assert losses[-1] < 0.9 * losses[0]
+
+
+def test_the_best_epoch_is_kept_and_patience_ends_the_training(tmp_path, config, dataset):
+    # A hopeless learning rate: nothing gets better after the first epochs.
+    config = changed(config, epochs=50, patience=2, learning_rate=10.0)
+    run = Run(tmp_path / "run")
+    metrics = train(config, run, dataset=dataset)
+    assert len(metrics["history"]) == metrics["best_epoch"] + 3 < 50
+    _, _, best = load_checkpoint(run.checkpoints)
+    stored = sorted(map(np.sum, (w for w in best if w.dtype == np.float32)))
+    assert stored == sorted(np.sum(w) for w in weights(run) if w.dtype == np.float32)
+
+
+def test_a_run_is_never_overwritten_or_mixed(tmp_path, config, dataset):
+    run = Run(tmp_path / "run")
+    train(changed(config, epochs=1), run, dataset=dataset)
+    with pytest.raises(ConfigError, match="holds a run already; pass --resume"):
+        train(config, run, dataset=dataset)
+    with pytest.raises(ConfigError, match="another dim; --resume can change only epochs"):
+        train(changed(config, dim=4), run, dataset=dataset, resume=True)
+
+
+def test_other_data_under_the_same_name_are_refused(tmp_path, config, dataset):
+    from tfcompress.data import synthetic
+
+    run = Run(tmp_path / "run")
+    train(changed(config, epochs=1), run, dataset=dataset)
+    other = synthetic.generate(num_items=60, num_users=80, mean_length=8, num_clusters=4, seed=1)
+    with pytest.raises(ConfigError, match="was trained on other content of synthetic"):
+        train(config, run, dataset=other, resume=True)
+
+
+def test_an_unfinished_run_says_so(tmp_path, config, dataset):
+    run = Run(tmp_path / "run")
+    run.start(config, dataset.vocabulary)
+    with pytest.raises(ConfigError, match=r"metrics\.json: not there"):
+        run.metrics()
+    with pytest.raises(Exception, match="finish the training with --resume"):
+        run.model()
+
+
+def test_data_without_samples_are_refused(tmp_path, config):
+    from tfcompress.data import synthetic
+
+    dataset = synthetic.generate(num_items=60, num_users=1, mean_length=8, num_clusters=4)
+    empty = dataset.train.take(np.arange(0))
+    dataset = replace(dataset, train=empty)
+    with pytest.raises(DataError, match="0 training samples"):
+        train(config, Run(tmp_path / "run"), dataset=dataset)
+
+
+def test_an_unknown_embedding_lists_the_known_ones(tmp_path, config, dataset):
+    with pytest.raises(ConfigError, match=r"hash, .*memcom.*received 'magic'"):
+        train(changed(config, embedding="magic"), Run(tmp_path / "run"), dataset=dataset)
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,30 @@
+"""Loading .keras files, ours and anybody's."""
+
+from pathlib import Path
+
+import keras
+
+# Keras finds the classes a file names only once they are registered, which importing them does.
+from tfcompress import layers as _layers  # noqa: F401
+from tfcompress.errors import ModelError
+from tfcompress.models import sequence_ranker as _sequence_ranker  # noqa: F401
+
+
+def load_model(path: Path) -> keras.Model:
+    """Loads a .keras file for inference.
+
+    Raises:
+        ModelError: no such file, no .keras file, or a class in it that is not registered.
+    """
+    if path.is_dir():
+        raise ModelError(f"{path}: is a directory without config.json, so no run; give a .keras")
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file")
+    try:
+        return keras.models.load_model(path, compile=False)
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelError(
+            f"{path}: Keras cannot load it ({reason}); a class of your own must be registered: "
+            f"then load it yourself and use tfcompress.tflite.convert"
+        ) from error

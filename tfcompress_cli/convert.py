@@ -1,0 +1,153 @@
+"""`tfcompress convert`: a run directory or a .keras model in, one .tflite out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from tfcompress.errors import TfcompressError
+from tfcompress_cli import console
+from tfcompress_cli.inspect import show_model
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tfcompress.training import Run
+
+Option = typer.Option
+
+TableDtype = Literal["float32", "float16", "int8", "int4"]
+Granularity = Literal["per-row", "per-table"]
+DenseDtype = Literal["float32", "int8"]
+
+_COMPARED = 256
+"""Examples on which the .tflite is compared with Keras."""
+
+
+def convert(
+    source: Annotated[
+        Path, typer.Argument(metavar="RUN_OR_MODEL", help="A run directory or a .keras file.")
+    ],
+    out: Annotated[Path, Option(help="The .tflite to write.")],
+    table_dtype: Annotated[TableDtype, Option(help="Number type of the tables.")] = "float32",
+    granularity: Annotated[
+        Granularity, Option(help="One scale for what, with int8 and int4.")
+    ] = "per-row",
+    dense_dtype: Annotated[DenseDtype, Option(help="Number type of the rest.")] = "float32",
+    top_k: Annotated[
+        int | None, Option(help="A ranker then returns ids and scores of the K best.")
+    ] = None,
+    overwrite: Annotated[bool, Option("--overwrite", help="Replace an existing file.")] = False,
+    dry_run: Annotated[
+        bool, Option("--dry-run", help="Convert in memory, show the bytes, write nothing.")
+    ] = False,
+) -> None:
+    """Convert a trained model to one .tflite that runs on any stock runtime.
+
+    Example: tfcompress convert runs/memcom --out memcom.tflite --table-dtype int8
+    """
+    convert_file(
+        source,
+        out,
+        table_dtype=table_dtype,
+        granularity=granularity,
+        dense_dtype=dense_dtype,
+        top_k=top_k,
+        overwrite=overwrite,
+        dry_run=dry_run,
+    )
+
+
+def convert_file(
+    source: Path,
+    out: Path,
+    *,
+    table_dtype: TableDtype = "float32",
+    granularity: Granularity = "per-row",
+    dense_dtype: DenseDtype = "float32",
+    top_k: int | None = None,
+    overwrite: bool = False,
+    dry_run: bool = False,
+) -> None:
+    """Converts, compares with Keras, prints where the bytes went, writes."""
+    from tfcompress.files import refuse_existing, write_file
+
+    if not dry_run:
+        refuse_existing(out, overwrite=overwrite)
+    with console.err.status("Loading TensorFlow and the model"):
+        console.use_backend("tensorflow")
+        from tfcompress.training import Run
+
+        run = Run(source) if Run.is_run(source) else None
+        from tfcompress.models import load_model
+
+        model = run.model() if run else load_model(source)
+    with console.err.status("Converting"):
+        from tfcompress import tflite
+
+        content = tflite.convert(
+            model,
+            table_dtype=table_dtype,
+            granularity="per_row" if granularity == "per-row" else "per_table",
+            dense_dtype=dense_dtype,
+            top_k=top_k,
+            metadata=run.tflite_metadata() if run else None,
+        )
+        inputs, described = _real_inputs(run) if run else _random_inputs(model)
+        difference = tflite.compare_with_keras(model, content, inputs)
+    show_model(tflite.inspect_model(content), title=str(out))
+    console.out.print(
+        f"Largest difference from Keras: {difference.absolute:.2g} "
+        f"(relative {difference.relative:.2g}), on {described}.",
+        highlight=False,
+    )
+    if dry_run:
+        console.out.print(f"Dry run: {out} was not written.", highlight=False)
+    else:
+        write_file(out, content, overwrite=overwrite)
+
+
+def _real_inputs(run: Run) -> tuple[NDArray[np.int32], str]:
+    """Histories of the test split where the data are still there, else ids drawn evenly."""
+    from tfcompress.data import load
+
+    config, metrics = run.config(), run.metrics()
+    try:
+        dataset = load(config.data.source, **config.data.options)
+        if dataset.sha256 == metrics["data"]["identity"]["sha256"]:
+            history = dataset.test.history.last(config.history_length)[:_COMPARED]
+            return history, f"{len(history)} histories of the test split"
+    except TfcompressError:
+        pass
+    shape = (_COMPARED, config.history_length)
+    return _ids(shape, metrics["data"]["input_dim"]), f"{_COMPARED} random histories (no data)"
+
+
+def _random_inputs(model: keras.Model) -> tuple[dict[str, NDArray[Any]], str]:
+    """Ids that every embedding takes, and normal floats, for each input of a model."""
+    import numpy as np
+
+    from tfcompress import layers
+
+    sizes = [layer.input_dim for layer in layers.model_embeddings(model).values()]
+    limit = min(sizes, default=1)
+    inputs: dict[str, NDArray[Any]] = {}
+    for tensor in model.inputs:
+        shape = tuple(_COMPARED if k == 0 else d or 1 for k, d in enumerate(tensor.shape))
+        if "int" in tensor.dtype or sizes:
+            inputs[tensor.name] = _ids(shape, limit).astype(tensor.dtype)
+        else:
+            inputs[tensor.name] = (
+                np.random.default_rng(0).standard_normal(shape).astype(tensor.dtype)
+            )
+    return inputs, f"{_COMPARED} random inputs"
+
+
+def _ids(shape: tuple[int, ...], limit: int) -> NDArray[np.int32]:
+    import numpy as np
+
+    return np.random.default_rng(0).integers(0, limit, shape, dtype=np.int32)

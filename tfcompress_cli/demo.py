@@ -1,0 +1,63 @@
+"""`tfcompress demo`: the whole way on synthetic data, from interactions to the comparison."""
+
+import shutil
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tfcompress_cli import console
+from tfcompress_cli.console import Backend
+from tfcompress_cli.convert import TableDtype
+
+Option = typer.Option
+
+RATIO = 16.0
+EMBEDDINGS: dict[str, dict[str, Any]] = {
+    "full": {"embedding": "full"},
+    "hash": {"embedding": "hash", "ratio": RATIO},
+    "memcom": {"embedding": "memcom", "ratio": RATIO},
+}
+FILES: dict[str, tuple[str, TableDtype]] = {
+    # file name: (run, dtype of the tables)
+    "full-float32.tflite": ("full", "float32"),
+    "full-int8.tflite": ("full", "int8"),
+    "hash-16x.tflite": ("hash", "float32"),
+    "memcom-16x.tflite": ("memcom", "float32"),
+}
+
+
+def demo(
+    out: Annotated[Path, Option(help="Where runs and .tflite files go.")] = Path("demo"),
+    seed: Annotated[int, Option(help="Of all three trainings.")] = 0,
+    backend: Annotated[Backend, Option(help="Of Keras, for the training.")] = "tensorflow",
+    overwrite: Annotated[bool, Option("--overwrite", help="Replace an earlier demo.")] = False,
+) -> None:
+    """Train three rankers on synthetic data, convert them, compare the files. Under 3 minutes."""
+    from tfcompress.files import refuse_existing
+    from tfcompress.training import TrainConfig
+
+    started = time.perf_counter()
+    refuse_existing(out, overwrite=overwrite)
+    for name in [*EMBEDDINGS, *FILES]:
+        path = out / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+    from tfcompress_cli.convert import convert_file
+    from tfcompress_cli.measure import measure_side_by_side
+    from tfcompress_cli.train import run_training
+
+    for name, choice in EMBEDDINGS.items():
+        console.err.print(f"[bold]Training {name}[/]")
+        config = TrainConfig.parse({"data": {"source": "synthetic"}, "seed": seed, **choice})
+        run_training(config, out / name, backend=backend)
+    for name, (run, table_dtype) in FILES.items():
+        convert_file(out / run, out / name, table_dtype=table_dtype)
+    console.out.print()
+    measure_side_by_side([out / name for name in FILES], "synthetic")
+    seconds = time.perf_counter() - started
+    console.out.print(f"\nThe runs and files are in {out}/. Took {seconds:.0f} s.", highlight=False)

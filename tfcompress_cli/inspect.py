@@ -1,0 +1,94 @@
+"""`tfcompress inspect`: where the bytes of a .tflite are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tfcompress.errors import ModelError
+from tfcompress_cli import console
+
+if TYPE_CHECKING:
+    from tfcompress.tflite import ModelInfo
+
+_CONSTANTS_SHOWN = 5
+
+
+def inspect(
+    model: Annotated[Path, typer.Argument(metavar="M.tflite", help="Any .tflite file.")],
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Also write everything to this file.")
+    ] = None,
+) -> None:
+    """Show where the bytes of a .tflite are: tables, other weights, graph."""
+    from tfcompress.files import write_file
+    from tfcompress.tflite import inspect_model
+
+    try:
+        info = inspect_model(model.read_bytes())
+    except OSError as error:
+        raise ModelError(f"{model}: {error.strerror or error}") from error
+    except ModelError as error:
+        raise ModelError(f"{model}: {error}") from error
+    show_model(info, title=str(model))
+    if json_file is not None:
+        write_file(json_file, (json.dumps(info.to_json(), indent=2) + "\n").encode())
+
+
+def show_model(info: ModelInfo, *, title: str) -> None:
+    """Prints tables, the largest other constants, and how the bytes add up."""
+    from rich.table import Table
+
+    from tfcompress.report import bytes_text
+
+    tables = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in ("table", "rows", "cols", "dtype", "codec", "stored", "bits/value", "SNR dB"):
+        tables.add_column(name, justify="left" if name in ("table", "dtype", "codec") else "right")
+    for table in info.tables:
+        tables.add_row(
+            table.name,
+            f"{table.rows:,}",
+            f"{table.cols:,}",
+            table.dtype,
+            table.codec,
+            bytes_text(table.stored_bytes),
+            f"{table.bits_per_value:.2f}",
+            "-" if table.snr_db is None else f"{table.snr_db:.1f}",
+        )
+    if info.tables:
+        console.out.print(tables)
+    else:
+        console.out.print(f"{title}: no embedding table", highlight=False)
+    if info.constants:
+        constants = Table(box=None, pad_edge=False)
+        for name in ("other constants", "shape", "dtype", "bytes", "read by"):
+            constants.add_column(name, justify="right" if name == "bytes" else "left")
+        for constant in info.constants[:_CONSTANTS_SHOWN]:
+            constants.add_row(
+                constant.name,
+                " x ".join(map(str, constant.shape)) or "scalar",
+                constant.dtype,
+                bytes_text(constant.bytes),
+                ", ".join(constant.used_by),
+            )
+        console.out.print()
+        console.out.print(constants)
+        if (more := len(info.constants) - _CONSTANTS_SHOWN) > 0:
+            console.out.print(f"... and {more} smaller ones", highlight=False)
+    console.out.print()
+    console.out.print(
+        f"{info.file_bytes:,} bytes = tables {info.table_bytes:,} + dense {info.dense_bytes:,} + "
+        f"graph {info.graph_bytes:,} + vocabulary {info.vocabulary_bytes:,}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if info.full_table_bytes and info.table_bytes:
+        full_file = info.file_bytes - info.table_bytes + info.full_table_bytes
+        console.out.print(
+            f"Against plain float32 tables: tables {info.full_table_bytes / info.table_bytes:.1f}x "
+            f"smaller, file {full_file / info.file_bytes:.1f}x smaller.",
+            highlight=False,
+        )

@@ -1,0 +1,87 @@
+"""`tfcompress measure`: size, quality, latency and memory of .tflite files, side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tfcompress_cli import console
+
+if TYPE_CHECKING:
+    from tfcompress.measure import Measurement
+
+Option = typer.Option
+
+PARTS = ("quality", "latency", "memory")
+
+
+def measure(
+    models: Annotated[
+        list[Path],
+        typer.Argument(metavar="M.tflite [OTHER ...]", help="The first is the reference."),
+    ],
+    data: Annotated[
+        str | None, Option(help="The data of the training; its test split gives the quality.")
+    ] = None,
+    remap: Annotated[
+        bool, Option("--remap", help="Other data: map tokens through the stored vocabulary.")
+    ] = False,
+    vocabulary: Annotated[
+        Path | None,
+        Option(help="For --remap: vocabulary.parquet of the run. [default: beside the model]"),
+    ] = None,
+    keep_seen: Annotated[
+        bool, Option("--keep-seen", help="Rank items of the history too.")
+    ] = False,
+    runs: Annotated[int, Option(help="Timed runs per file and batch size, at least 50.")] = 200,
+    skip: Annotated[
+        list[str] | None, Option(help="quality, latency or memory; may be given again.")
+    ] = None,
+    json_file: Annotated[Path | None, Option("--json", help="Write JSON here.")] = None,
+    csv_file: Annotated[Path | None, Option("--csv", help="Write CSV here.")] = None,
+    markdown_file: Annotated[Path | None, Option("--markdown", help="Write Markdown here.")] = None,
+) -> None:
+    """Measure .tflite files side by side.
+
+    Example: tfcompress measure full.tflite memcom.tflite --data synthetic --json sizes.json
+    """
+    for part in skip or ():
+        if part not in PARTS:
+            raise typer.BadParameter(
+                f"{part!r} is not one of {', '.join(PARTS)}", param_hint="--skip"
+            )
+    measurements = measure_side_by_side(
+        models,
+        data,
+        runs=runs,
+        remap=remap,
+        vocabulary=vocabulary,
+        mask_history=not keep_seen,
+        **{part: part not in (skip or ()) for part in PARTS},
+    )
+    from tfcompress import report
+    from tfcompress.files import write_file
+
+    renderers = (
+        (json_file, report.to_json),
+        (csv_file, report.to_csv),
+        (markdown_file, report.to_markdown),
+    )
+    for path, render in renderers:
+        if path is not None:
+            write_file(path, render(measurements).encode())
+
+
+def measure_side_by_side(models: list[Path], data: str | None, **options: Any) -> list[Measurement]:
+    """Measures with a line of progress and prints the table; options as `tfcompress.measure`."""
+    with console.err.status("Loading") as status:
+        from tfcompress import report
+        from tfcompress.measure import measure as measure_files
+
+        measurements = measure_files(
+            models, data, progress=lambda text: status.update(f"Measuring {text}"), **options
+        )
+    console.out.print(report.table(measurements))
+    return measurements
