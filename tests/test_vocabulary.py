@@ -68,6 +68,7 @@ def test_min_count_and_max_size():
     assert len(of(tokens, min_count=4).tokens) == 0
 
 
+@settings(deadline=None)
 @given(token_lists, st.integers(1, 7))
 def test_streamed_counts_are_the_counts(tokens, step):
     batches = [pa.array(tokens[start : start + step]) for start in range(0, len(tokens), step)]

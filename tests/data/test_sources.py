@@ -40,7 +40,7 @@ def test_leave_one_out_of_a_table(csv_file):
     assert [row.tolist() for row in data.test.targets] == [[1], [1]]
     assert data.notes == (
         "user column 'userId', item column 'movieId', time column 'timestamp'",
-        "1 users with fewer than 3 interactions are in the training part only",
+        "users with fewer than 3 interactions (1) are in the training part only",
     )
 
 

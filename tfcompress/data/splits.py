@@ -48,7 +48,7 @@ def leave_one_out(rows: Ragged) -> Split:
     train = rows.where(~held_out | (after >= 2))
     notes: tuple[str, ...] = ()
     if short := int((~enough).sum()):
-        notes = (f"{short} users with fewer than 3 interactions are in the training part only",)
+        notes = (f"users with fewer than 3 interactions ({short}) are in the training part only",)
     return Split(
         name="leave-one-out",
         ordered=True,

@@ -111,7 +111,7 @@ def sequences(
 
 
 def _zipf(size: int, exponent: float) -> NDArray[np.float64]:
-    return (np.arange(size) + 1.0) ** -exponent
+    return np.asarray((np.arange(size) + 1.0) ** -exponent, np.float64)
 
 
 class _Catalogue:
