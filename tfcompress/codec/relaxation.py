@@ -1,0 +1,292 @@
+"""The linear relaxation of the best prefix code for the worst row, by an interior-point method.
+
+The code minimises the cost of the worst row r, n_r . l, over whole lengths l_s in 1..L under
+Kraft's inequality sum 2^-l_s <= 1. Let every symbol mix lengths: its average length l_s then spends
+phi(l_s) of Kraft's sum, phi being 2^-l joined by straight lines between whole lengths. With
+l_s = 1 + sum_k y_sk, 0 <= y_sk <= 1, each further digit k frees g_k = 2^-(k+1), and what remains is
+a linear programme:
+
+    minimise t   with   t >= n_r . l   (multiplier w_r),   sum g_k y_sk >= S/2 - 1   (multiplier mu)
+
+Its multipliers are the row weights and the mu of a `Certificate`: no prefix code gets below its
+value. Only few rows matter, so rows are added as they are violated (cutting planes), and each
+programme is solved by Mehrotra's predictor-corrector method. The Newton system of R rows and S
+symbols shrinks to (R + 2) x (R + 2), because all digits of a symbol share one column of counts.
+
+Source: S. Mehrotra, "On the implementation of a primal-dual interior point method", SIAM Journal on
+Optimization 2 (1992).
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfcompress.codec.row_source import RowSource
+
+FloatArray = NDArray[np.float64]
+
+_FIRST_ROWS = 160
+_ROWS_PER_ROUND = 80
+_MAX_ROWS = 400
+_MAX_ROUNDS = 40
+_MAX_STEPS = 80
+# Bits of the worst row left between the relaxation over the chosen rows and over all rows.
+_TOLERANCE = 0.02
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """Real-valued lengths and the rows that stand in the way of better ones.
+
+    Attributes:
+        symbols: int64 array, shape `(S,)`. The symbols that occur.
+        lengths: float64 array, shape `(S,)`. Average lengths; the worst row costs `value`.
+        rows: int64 array, shape `(R,)`. Rows the solution was found on.
+        weights: float64 array, shape `(R,)`. Their multipliers: none negative, sum 1.
+        value: float. Bits of the worst row under `lengths`: near a lower bound for every code, but
+            rounding and rows left out make it no proof; see `certify`.
+    """
+
+    symbols: NDArray[np.int64]
+    lengths: FloatArray
+    rows: NDArray[np.int64]
+    weights: FloatArray
+    value: float
+
+
+def relax(source: RowSource, max_length: int) -> Relaxation:
+    """Solves the relaxation over all rows of `source`.
+
+    Args:
+        source: RowSource. At least one row and three symbols that occur.
+        max_length: int. L, with 2^L at least the number of symbols that occur.
+
+    Returns:
+        Relaxation.
+    """
+    symbols = np.flatnonzero(source.totals)
+    lengths = np.clip(-np.log2(source.totals[symbols] / source.totals.sum()), 1, max_length)
+    lengths = np.minimum(lengths + 0.5, max_length)
+    costs = source.costs(_spread(lengths, symbols, source))
+    rows = worst_rows(costs, _FIRST_ROWS)
+    if len(symbols) == 1 << max_length:
+        # Every length must be L: there is nothing to choose, and no interior to walk in.
+        full = np.full(len(symbols), float(max_length))
+        worst = worst_rows(source.costs(_spread(full, symbols, source)), 1)
+        value = float(source.counts(worst)[0].sum() * max_length)
+        return Relaxation(symbols, full, worst, np.ones(1), value)
+
+    best: Relaxation | None = None
+    for _ in range(_MAX_ROUNDS):
+        counts = source.counts(rows)[:, symbols].astype(np.float64)
+        solution = solve_rows(counts, max_length)
+        costs = source.costs(_spread(solution.lengths, symbols, source))
+        value = float(costs.max())
+        if best is None or value < best.value:
+            best = Relaxation(symbols, solution.lengths, rows, solution.weights, value)
+        fresh = np.setdiff1d(worst_rows(costs, _ROWS_PER_ROUND), rows)
+        fresh = fresh[costs[fresh] > solution.value + _TOLERANCE]
+        if not len(fresh):
+            return Relaxation(symbols, solution.lengths, rows, solution.weights, value)
+        kept = rows[solution.weights > 1e-7] if len(rows) > _MAX_ROWS else rows
+        rows = np.union1d(kept, fresh)
+    assert best is not None
+    return best
+
+
+def worst_rows(costs: NDArray[np.floating], count: int) -> NDArray[np.int64]:
+    """The rows of the `count` greatest costs, in no order."""
+    if len(costs) <= count:
+        return np.arange(len(costs))
+    return np.argpartition(costs, len(costs) - count)[len(costs) - count :].astype(np.int64)
+
+
+class RowSolution(NamedTuple):
+    """The relaxation solved on some rows: see `Relaxation` for the fields."""
+
+    lengths: FloatArray
+    weights: FloatArray
+    value: float
+
+
+class _Point(NamedTuple):
+    """Primal and dual variables; also a direction in them."""
+
+    digits: FloatArray  # y (S, K)
+    row_slack: FloatArray  # z (R,)
+    kraft_slack: float
+    value: float  # t
+    weights: FloatArray  # w (R,), the multipliers of z >= 0
+    mu: float  # of kraft_slack >= 0
+    lower: FloatArray  # (S, K), of y >= 0
+    upper: FloatArray  # (S, K), of y <= 1
+
+    def moved(self, by: "_Point", primal: float, dual: float) -> "_Point":
+        """This point after a step along `by`, of one length for each side."""
+        return _Point(
+            self.digits + primal * by.digits,
+            self.row_slack + primal * by.row_slack,
+            self.kraft_slack + primal * by.kraft_slack,
+            self.value + primal * by.value,
+            self.weights + dual * by.weights,
+            self.mu + dual * by.mu,
+            self.lower + dual * by.lower,
+            self.upper + dual * by.upper,
+        )
+
+
+def solve_rows(counts: FloatArray, max_length: int, *, tolerance: float = 1e-8) -> RowSolution:
+    """Solves the relaxation for the rows given.
+
+    Args:
+        counts: float64 array, shape `(R, S)`. Three symbols or more, not all rows zero.
+        max_length: int. L, with 2^L greater than S.
+        tolerance: float. Relative gap between cost and bound at which to stop.
+
+    Returns:
+        RowSolution. Short of the optimum where rounding ends the walk early; its weights still
+        prove a bound, if a weaker one.
+    """
+    scale = counts.sum(axis=1).max()
+    rows = counts / scale
+    programme = _Programme(rows, max_length)
+    point = programme.start()
+    for _ in range(_MAX_STEPS):
+        gap = programme.gap(point)
+        if gap < tolerance * point.value:
+            break
+        try:
+            following = programme.step(point, gap)
+        except np.linalg.LinAlgError:
+            break
+        if not all(np.isfinite(part).all() for part in following):
+            break
+        point = following
+    weights = np.maximum(point.weights, 0)
+    lengths = np.clip(1 + point.digits.sum(axis=1), 1, max_length)
+    return RowSolution(lengths, weights / weights.sum(), float((rows @ lengths).max() * scale))
+
+
+class _Programme:
+    """The linear programme on `rows` (R, S), and one step of the predictor-corrector method."""
+
+    def __init__(self, rows: FloatArray, max_length: int) -> None:
+        self.rows = rows
+        self.gains: FloatArray = np.exp2(-np.arange(2.0, max_length + 1))  # g_k
+        self.to_free = rows.shape[1] / 2 - 1  # S/2 - 1
+
+    def start(self) -> _Point:
+        """A point inside all bounds; the equations need not hold yet."""
+        num_rows, num_symbols = self.rows.shape
+        depth = np.log2(num_symbols) - np.arange(len(self.gains))
+        digits = np.tile(np.clip(depth, 0.05, 0.95), (num_symbols, 1))
+        value = 1.05 * float((self.rows @ (1 + digits.sum(axis=1))).max())
+        weights = np.full(num_rows, 1 / num_rows)
+        mu = 0.7 * value
+        # The cheapest multipliers of the bounds that satisfy the dual equations, moved inside.
+        slope = (weights @ self.rows)[:, None] - mu * self.gains
+        margin = 0.01 * value / num_symbols + 1e-3
+        return _Point(
+            digits,
+            np.full(num_rows, 0.1 * value),
+            max(float((digits @ self.gains).sum()) - self.to_free, 0.1),
+            value,
+            weights,
+            mu,
+            np.maximum(slope, 0) + margin,
+            np.maximum(-slope, 0) + margin,
+        )
+
+    def gap(self, point: _Point) -> float:
+        """The sum of all products that are zero at the optimum."""
+        return float(
+            (point.lower * point.digits).sum()
+            + (point.upper * (1 - point.digits)).sum()
+            + point.weights @ point.row_slack
+            + point.mu * point.kraft_slack
+        )
+
+    def step(self, point: _Point, gap: float) -> _Point:
+        """One predictor and corrector step."""
+        num_products = 2 * point.digits.size + len(point.weights) + 1
+        predictor = self._direction(point, 0, None)
+        ahead = self.gap(point.moved(predictor, *self._reach(point, predictor)))
+        centre = gap / num_products * (ahead / gap) ** 3
+        corrector = self._direction(point, centre, predictor)
+        primal, dual = self._reach(point, corrector)
+        # Stay strictly inside, or the next system is singular.
+        return point.moved(corrector, min(1.0, 0.9995 * primal), min(1.0, 0.9995 * dual))
+
+    def _direction(self, point: _Point, centre: float, predictor: _Point | None) -> _Point:
+        """Newton's direction to products equal to `centre`, with second-order terms if given."""
+        y, z, kappa, t, w, mu, lower, upper = point
+        g = self.gains
+        to_lower, to_upper, to_slack, to_kappa = np.full(4, centre)
+        if predictor is not None:
+            to_lower = centre - predictor.lower * predictor.digits
+            to_upper = centre + predictor.upper * predictor.digits
+            to_slack = centre - predictor.weights * predictor.row_slack
+            to_kappa = centre - predictor.mu * predictor.kraft_slack
+        # What each equation still lacks.
+        lack_digits = -(w @ self.rows)[:, None] + mu * g + lower - upper
+        lack_rows = self.rows @ (1 + y.sum(axis=1)) - t + z
+        lack_kraft = self.to_free - float((y @ g).sum()) + kappa
+        # Digits and bounds are eliminated: dy = (pull - rows^T dw + g dmu) / curvature.
+        inverse = 1 / (lower / y + upper / (1 - y))
+        pull = lack_digits + to_lower / y - lower - to_upper / (1 - y) + upper
+        count = len(w)
+        system = np.zeros((count + 2, count + 2))
+        system[:count, :count] = (self.rows * inverse.sum(axis=1)) @ self.rows.T
+        system[np.arange(count), np.arange(count)] += z / w
+        coupling = -(self.rows @ (inverse @ g))
+        system[:count, count] = system[count, :count] = coupling
+        system[count, count] = float((inverse @ (g * g)).sum()) + kappa / mu
+        system[:count, count + 1] = system[count + 1, :count] = 1
+        right = np.empty(count + 2)
+        right[:count] = lack_rows + to_slack / w - z + self.rows @ (pull * inverse).sum(axis=1)
+        right[count] = lack_kraft + to_kappa / mu - kappa - float(((pull * inverse) @ g).sum())
+        right[count + 1] = 1 - w.sum()
+        solution: FloatArray = np.linalg.solve(system, right).astype(np.float64)
+        dw, dmu, dt = solution[:count], float(solution[count]), float(solution[count + 1])
+        dy = inverse * (pull - (dw @ self.rows)[:, None] + g * dmu)
+        return _Point(
+            dy,
+            to_slack / w - z - z / w * dw,
+            float(to_kappa / mu - kappa - kappa / mu * dmu),
+            dt,
+            dw,
+            dmu,
+            to_lower / y - lower - lower / y * dy,
+            to_upper / (1 - y) - upper + upper / (1 - y) * dy,
+        )
+
+    @staticmethod
+    def _reach(point: _Point, by: _Point) -> tuple[float, float]:
+        """How far primal and dual variables can go along `by` before one is zero; at most 1."""
+
+        def limit(*pairs: tuple[FloatArray | float, FloatArray | float]) -> float:
+            speed = max(float(np.max(-np.asarray(dx) / x)) for x, dx in pairs)
+            return 1.0 if speed <= 1 else 1 / speed
+
+        primal = limit(
+            (point.digits, by.digits),
+            (1 - point.digits, -by.digits),
+            (point.row_slack, by.row_slack),
+            (point.kraft_slack, by.kraft_slack),
+        )
+        dual = limit(
+            (point.lower, by.lower),
+            (point.upper, by.upper),
+            (point.weights, by.weights),
+            (point.mu, by.mu),
+        )
+        return primal, dual
+
+
+def _spread(lengths: FloatArray, symbols: NDArray[np.int64], source: RowSource) -> FloatArray:
+    """Lengths of the symbols that occur, put among zeros for those that do not."""
+    full = np.zeros(len(source.totals))
+    full[symbols] = lengths
+    return full
