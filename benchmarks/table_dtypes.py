@@ -73,6 +73,7 @@ def files(table: np.ndarray) -> dict[str, bytes]:
         "ai-edge-quantizer int8": "dynamic_wi8_afp32",
         "ai-edge-quantizer int4": "dynamic_wi4_afp32",
         "ai-edge-quantizer int4, blocks of 32": "dynamic_wi4b32_afp32",
+        "ai-edge-quantizer int4, blocks of 64": "dynamic_wi4b64_afp32",
     }.items():
         try:
             made[name] = peer(lookup, recipe_name)

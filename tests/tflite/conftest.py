@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from tfcompress.tflite.flatbuffer import TfliteFile
 from tfcompress.tflite.tables import ModelEmbedding, ModelTable, model_embeddings
 
 N, D, LENGTH = 50, 16, 5
+NO_DELEGATES = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
 
 
 def pytest_collection_modifyitems(items: list[Any]) -> None:
@@ -30,8 +31,11 @@ def pytest_collection_modifyitems(items: list[Any]) -> None:
 def run() -> Callable[..., list[np.ndarray]]:
     """Runs a file on inputs in the order of its input tensors, after resizing them."""
 
-    def run_file(content: bytes, *inputs: np.ndarray) -> list[np.ndarray]:
-        interpreter = Interpreter(model_content=content, num_threads=1)
+    def run_file(content: bytes, *inputs: np.ndarray, xnnpack: bool = True) -> list[np.ndarray]:
+        resolver = OpResolverType.AUTO if xnnpack else NO_DELEGATES
+        interpreter = Interpreter(
+            model_content=content, num_threads=1, experimental_op_resolver_type=resolver
+        )
         details = interpreter.get_input_details()
         for detail, value in zip(details, inputs, strict=True):
             interpreter.resize_tensor_input(detail["index"], value.shape)

@@ -107,9 +107,10 @@ def test_tied_scores(lookup_file, run, size, granularity, with_bias):
     h = RNG.normal(size=(7, columns)).astype(np.float32)
     exact = h @ quantized.dequantize().T + (bias if with_bias else 0)
     exact = np.maximum(exact, 0) if with_bias else exact
-    step = (np.maximum(h.max(1), 0) - np.minimum(h.min(1), 0)) / 255
-    bound = step[:, None] * np.abs(quantized.dequantize()).sum(axis=1) + 1e-4
-    assert np.all(np.abs(run(content, ids, h)[1] - exact) <= bound)
+    step = np.abs(h).max(axis=1, keepdims=True) / 127
+    bound = step * np.abs(quantized.dequantize()).sum(axis=1) + 1e-4
+    for xnnpack in (True, False):
+        assert np.all(np.abs(run(content, ids, h, xnnpack=xnnpack)[1] - exact) <= bound)
 
 
 def test_tied_float16_is_refused(lookup_file):
