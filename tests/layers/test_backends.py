@@ -34,15 +34,15 @@ import keras
 
 results = {}
 for case in cases:
-    layer = case.make(name=case.name)
+    layer = case.make(name=case.id)
     for name, table in layer.tables().items():
-        table.assign(values[f"{case.name}/{name}"])
-    results[case.name] = np.asarray(layer(values["ids"]))
-    results[case.name + " reverse"] = np.asarray(layer(values["h"], reverse=True))
+        table.assign(values[f"{case.id}/{name}"])
+    results[case.id] = np.asarray(layer(values["ids"]))
+    results[case.id + " reverse"] = np.asarray(layer(values["h"], reverse=True))
     layer.fit_table(np.ones((layer.input_dim, layer.output_dim)))
 assert not Refuse.asked
 inputs = keras.Input((4,), dtype="int32")
-outputs = [case.make(name=case.name)(inputs) for case in cases]
+outputs = [case.make(name=case.id)(inputs) for case in cases]
 trained = keras.Model(inputs, keras.layers.Concatenate()(outputs))
 trained.compile("adam", "mse")
 trained.fit(values["ids"], np.ones((6, *trained.output_shape[1:]), "float32"), verbose=0)
@@ -71,11 +71,11 @@ def test_jax_agrees_without_tensorflow(tmp_path, rng):
     }
     expected = {}
     for case in module.CASES:
-        layer = case.make(name=case.name)
+        layer = case.make(name=case.id)
         for name, table in layer.tables().items():
-            values[f"{case.name}/{name}"] = keras.ops.convert_to_numpy(table)
-        expected[case.name] = np.asarray(layer(values["ids"]))
-        expected[case.name + " reverse"] = np.asarray(layer(values["h"], reverse=True))
+            values[f"{case.id}/{name}"] = keras.ops.convert_to_numpy(table)
+        expected[case.id] = np.asarray(layer(values["ids"]))
+        expected[case.id + " reverse"] = np.asarray(layer(values["h"], reverse=True))
     np.savez(tmp_path / "values.npz", **values)
     arguments = [conftest, tmp_path / "values.npz", tmp_path / "out.npz", tmp_path / "m.keras"]
     subprocess.run(

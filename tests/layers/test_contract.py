@@ -27,6 +27,11 @@ def ids_of(rng, *shape, high=INPUT_DIM):
     return rng.integers(0, high, shape).astype("int32")
 
 
+def assert_rows(rows, expected):
+    """Equal up to the order in which a product of another batch size is summed."""
+    np.testing.assert_allclose(numpy(rows), expected, rtol=1e-5, atol=1e-6 * np.abs(expected).max())
+
+
 def assert_loud(read, ids, good):
     """Either an error, or NaN rows for the bad ids while the good ones are what they always are."""
     if on_tensorflow():
@@ -45,7 +50,7 @@ def test_call(case, rng, shape, read_table):
     rows = layer(ids)
     assert tuple(rows.shape) == (*shape, OUTPUT_DIM) == layer.compute_output_shape(shape)
     assert keras.backend.standardize_dtype(rows.dtype) == "float32"
-    np.testing.assert_array_equal(numpy(rows), read_table(layer)[ids])
+    assert_rows(rows, read_table(layer)[ids])
 
 
 def test_rows_differ(case, read_table):
@@ -130,28 +135,49 @@ def test_tables_are_the_weights(case):
     assert layers.layer_tables(layer) == tables
 
 
+def without_names(config):
+    """A configuration without the names that Keras makes up."""
+    if isinstance(config, dict):
+        return {k: without_names(v) for k, v in config.items() if k != "name"}
+    return config
+
+
+def preset_of(case):
+    """What the name on the command line stands for beyond the class."""
+    arguments = case.make().size_arguments()
+    return {key: arguments[key] for key in ("use_bias", "num_hashes") if key in arguments}
+
+
 def test_from_ratio_is_the_largest(case):
     cls = type(case.make())
-    arguments = case.ratio_arguments or {}
-    preset = {k: v for k, v in case.make().size_arguments().items() if k == "use_bias"}
+    arguments, preset = case.ratio_arguments or {}, preset_of(case)
     for ratio in (case.ratio, case.ratio * 0.77, 1 + (case.ratio - 1) / 3):
         if ratio < 1:
             continue
         layer = cls.from_ratio(INPUT_DIM, OUTPUT_DIM, ratio, **preset, **arguments)
+        named = layers.create(case.name, INPUT_DIM, OUTPUT_DIM, ratio=ratio, **arguments)
+        assert without_names(named.get_config()) == without_names(layer.get_config())
         budget = math.floor(INPUT_DIM * OUTPUT_DIM / ratio)
         assert layer.num_parameters <= budget
+        if case.own_search:
+            continue  # searched in its own test
         sizes = cls.sizes(INPUT_DIM, OUTPUT_DIM, **preset, **arguments)
         every = [sizes.parameters(size) for size in range(sizes.low, sizes.high + 1)]
         assert layer.num_parameters == max(count for count in every if count <= budget)
-        named = layers.create(case.name, INPUT_DIM, OUTPUT_DIM, ratio=ratio, **arguments)
-        assert named.get_config() | {"name": None} == layer.get_config() | {"name": None}
 
 
 def test_from_ratio_counts_ranks(case):
     if case.ratio == 1:
         pytest.skip("the full table has no room for a permutation")
     cls = type(case.make())
-    layer = cls.from_ratio(INPUT_DIM, OUTPUT_DIM, 3, ranks=np.arange(INPUT_DIM))
+    layer = cls.from_ratio(
+        INPUT_DIM,
+        OUTPUT_DIM,
+        3,
+        ranks=np.arange(INPUT_DIM),
+        **preset_of(case),
+        **(case.ratio_arguments or {}),
+    )
     assert INPUT_DIM < layer.num_parameters <= INPUT_DIM * OUTPUT_DIM / 3
 
 
@@ -263,7 +289,7 @@ def test_ids_out_of_range_are_loud_in_predict(case):
 def test_ids_of_other_types(case, dtype, read_table):
     layer = case.make()
     ids = np.array([[0, 1, 2], [100, 99, 3]])
-    np.testing.assert_array_equal(numpy(layer(ids.astype(dtype))), read_table(layer)[ids])
+    assert_rows(layer(ids.astype(dtype)), read_table(layer)[ids])
 
 
 def test_empty_batch(case):
@@ -320,7 +346,7 @@ def test_fit_table_finds_a_table_of_its_own_kind(case, rng, with_ranks, read_tab
     layer = case.make(ranks=ranks)
     layer.fit_table(table)
     error = np.linalg.norm(read_table(layer) - table) / np.linalg.norm(table)
-    assert error < (1e-5 if case.exact_fit else 0.05)
+    assert error < case.fit_error
 
 
 def test_fit_table_helps(case, rng, read_table):
@@ -351,7 +377,7 @@ def test_ranks_reorder_ids(case, rng, read_table):
     plain, ranked = case.make(), case.make(ranks=ranks)
     for name, table in plain.tables().items():
         ranked.tables()[name].assign(table)
-    np.testing.assert_array_equal(read_table(ranked), read_table(plain)[ranks])
+    assert_rows(read_table(ranked), read_table(plain)[ranks])
 
 
 def test_repr_names_sizes(case):

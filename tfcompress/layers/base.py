@@ -16,6 +16,7 @@ from tfcompress.layers.budget import (
     positive_integer,
 )
 from tfcompress.layers.lookup import MAX_ID, lookup, take_columns, to_int32
+from tfcompress.layers.products import like
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -48,6 +49,12 @@ class CompressedEmbedding(keras.layers.Layer):
     """
 
     built: bool
+    # The constructor argument that follows from a ratio.
+    size_argument: str | None = None
+    # Whether `from_ratio` needs to know how often each id occurs.
+    needs_counts = False
+    # Whether `embed` wants a vector of ranks whatever shape the ids have.
+    flat_ids = False
 
     def __init__(
         self,
@@ -89,7 +96,7 @@ class CompressedEmbedding(keras.layers.Layer):
         raise NotImplementedError
 
     def score(self, h: Any) -> Any:
-        """Inner products (..., n) of `h` (..., D) with the embedding of every rank."""
+        """Inner products (batch, n) of `h` (batch, D) with the embedding of every rank."""
         raise NotImplementedError
 
     def solve(self, matrix: Floats) -> dict[str, Floats]:
@@ -98,7 +105,7 @@ class CompressedEmbedding(keras.layers.Layer):
 
     @classmethod
     def sizes(cls, input_dim: int, output_dim: int, **layer_args: Any) -> SizeRange:
-        """The integer argument that sets the layer's size, and the parameters it costs."""
+        """The sizes that `size_argument` can give the layer, and the parameters they cost."""
         raise NotImplementedError
 
     def size_arguments(self) -> dict[str, Any]:
@@ -122,16 +129,19 @@ class CompressedEmbedding(keras.layers.Layer):
             name: str. Its name in `tables()`.
             rows: int. Rows.
             columns: int. Columns.
-            initializer: Keras initializer or None. None takes `embeddings_initializer`.
+            initializer: Keras initializer, callable (shape, dtype) or None. None takes
+                `embeddings_initializer`.
             regularized: bool. Whether the layer's regularizer and constraint apply (they are meant
                 for vectors, not for the scalars that scale them).
         """
         chosen = self.embeddings_initializer if initializer is None else initializer
+        if isinstance(chosen, keras.initializers.Initializer):
+            # A clone draws anew: one instance would give equal values to tables of equal shape.
+            chosen = chosen.clone()
         return self.add_weight(
             name=name,
             shape=(rows, columns),
-            # A clone draws anew: one instance would give equal values to tables of equal shape.
-            initializer=keras.initializers.get(chosen).clone(),
+            initializer=chosen,
             regularizer=self.embeddings_regularizer if regularized else None,
             constraint=self.embeddings_constraint if regularized else None,
         )
@@ -176,11 +186,17 @@ class CompressedEmbedding(keras.layers.Layer):
             dtype.
         """
         if reverse:
-            scores = self.score(ops.cast(inputs, self.compute_dtype))
-            return scores if self.ranks is None else take_columns(scores, self.ranks)
+            h = ops.cast(inputs, self.compute_dtype)
+            flat = h if len(h.shape) == 2 else ops.reshape(h, (-1, self.output_dim))
+            scores = self.score(flat)
+            if self.ranks is not None:
+                scores = take_columns(scores, self.ranks)
+            return scores if len(h.shape) == 2 else like(scores, h, h.shape[:-1])
         ids = to_int32(inputs)
         ranks = ids if self.ranks is None else lookup(self.ranks, ids)
-        return ops.cast(self.embed(ranks), self.compute_dtype)
+        flatten = self.flat_ids and len(ids.shape) != 1
+        rows = self.embed(ops.reshape(ranks, (-1,)) if flatten else ranks)
+        return ops.cast(like(rows, ids, ids.shape) if flatten else rows, self.compute_dtype)
 
     def dense(self, variable: Any) -> Any:
         """A whole table in the compute dtype, for the products of `score`."""
@@ -266,17 +282,17 @@ class CompressedEmbedding(keras.layers.Layer):
         output_dim = positive_integer("output_dim", output_dim)
         budget = parameter_budget(input_dim, output_dim, ratio)
         fixed = 0 if layer_args.get("ranks") is None else input_dim
-        sizes = cls.sizes(input_dim, output_dim, **layer_args)
-        if sizes.argument in layer_args:
+        if cls.size_argument in layer_args:
             raise ConfigError(
-                f"{sizes.argument} follows from the ratio; pass one of the two to {cls.__name__}"
+                f"{cls.size_argument} follows from the ratio; pass one of the two to {cls.__name__}"
             )
+        sizes = cls.sizes(input_dim, output_dim, **layer_args)
         size = largest_within(sizes, budget - fixed)
         if size is None:
             smallest = sizes.parameters(sizes.low) + fixed
             raise out_of_reach(cls.__name__, input_dim, output_dim, ratio, smallest)
-        if sizes.argument is not None:
-            layer_args[sizes.argument] = size
+        if cls.size_argument is not None:
+            layer_args[cls.size_argument] = sizes.value(size)
         return cls(input_dim, output_dim, **layer_args)
 
     def get_config(self) -> dict[str, Any]:

@@ -14,18 +14,18 @@ class SizeRange:
     """The one integer that sets how big a layer is.
 
     Args:
-        argument: str or None. The constructor argument it is passed as; None for a layer of one
-            size.
         low: int. The smallest size allowed.
         high: int. The largest size that is still of use.
         parameters: callable int -> int. Parameters of the layer at a size; must not decrease from
             `low` to `high`.
+        value: callable int -> Any. What the constructor's argument is given for a size; the size
+            itself as a rule.
     """
 
-    argument: str | None
     low: int
     high: int
     parameters: Callable[[int], int]
+    value: Callable[[int], Any] = operator.index
 
 
 def positive_integer(name: str, value: Any, *, maximum: int | None = None) -> int:

@@ -3,28 +3,11 @@
 from typing import Any
 
 import keras
-from keras import ops
 
 from tfcompress.layers.base import CompressedEmbedding, Floats
 from tfcompress.layers.budget import SizeRange
 from tfcompress.layers.lookup import lookup
-
-
-def scores_of_rows(h: Any, table: Any) -> Any:
-    """Inner products of hidden vectors with every row of a table.
-
-    Args:
-        h: float tensor (..., D).
-        table: float tensor (rows, D).
-
-    Returns:
-        Float tensor (..., rows). In a .tflite both formulations become one FULLY_CONNECTED whose
-        weights are the table as it lies, shared with the GATHER that looks rows up; a matmul over
-        more than two dimensions would add a reshape through SHAPE, GATHER and REDUCE_PROD.
-    """
-    if len(h.shape) <= 2:
-        return ops.matmul(h, ops.transpose(table))
-    return ops.einsum("...d,nd->...n", h, table)
+from tfcompress.layers.products import times_rows
 
 
 @keras.saving.register_keras_serializable(package="tfcompress")
@@ -54,7 +37,7 @@ class FullEmbedding(CompressedEmbedding):
 
     def score(self, h: Any) -> Any:
         """H E^T."""
-        return scores_of_rows(h, self.dense(self.embeddings))
+        return times_rows(h, self.dense(self.embeddings))
 
     def solve(self, matrix: Floats) -> dict[str, Floats]:
         """The matrix itself."""
@@ -63,4 +46,4 @@ class FullEmbedding(CompressedEmbedding):
     @classmethod
     def sizes(cls, input_dim: int, output_dim: int, **layer_args: Any) -> SizeRange:
         """One size only: ratio 1."""
-        return SizeRange(None, 1, 1, lambda _: input_dim * output_dim)
+        return SizeRange(1, 1, lambda _: input_dim * output_dim)

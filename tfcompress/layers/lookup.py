@@ -67,6 +67,25 @@ def lookup(table: Any, ids: Any) -> Any:
     return ops.where(valid, found, float("nan") if is_float else -1)
 
 
+def checked(index: Any, ids: Any, input_dim: int) -> Any:
+    """Makes a row number loud where the id it was computed from is out of range.
+
+    Arithmetic such as i // m or min(i, k) maps ids past the end onto valid rows.
+
+    Args:
+        index: int32 tensor of the shape of `ids`, or that shape and one dimension more.
+        ids: int32 tensor.
+        input_dim: int. Valid ids are 0..input_dim-1.
+
+    Returns:
+        `index`, with -1 where the id is out of range.
+    """
+    valid = ops.equal(ids, ops.mod(ids, input_dim))
+    if len(index.shape) > len(ids.shape):
+        valid = ops.expand_dims(valid, -1)
+    return ops.where(valid, index, -1)
+
+
 def take_columns(scores: Any, columns: Any) -> Any:
     """Reads columns that are known to be in range, without the operators that wrap negative ids.
 

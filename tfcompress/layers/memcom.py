@@ -8,9 +8,9 @@ from keras import ops
 
 from tfcompress.layers.base import CompressedEmbedding, Floats
 from tfcompress.layers.budget import SizeRange, positive_integer
-from tfcompress.layers.full import scores_of_rows
 from tfcompress.layers.hash import blocks_of_buckets, repeat_scores
 from tfcompress.layers.lookup import lookup
+from tfcompress.layers.products import times_rows
 
 # Bytes of float64 blocks decomposed at a time.
 _BATCH_BYTES = 64 << 20
@@ -43,6 +43,8 @@ class MEmComEmbedding(CompressedEmbedding):
         Pansare et al. 2022, Learning Compressed Embeddings for On-Device Inference, sections 3-4,
         https://arxiv.org/abs/2203.10135
     """
+
+    size_argument = "num_buckets"
 
     def __init__(
         self,
@@ -79,7 +81,7 @@ class MEmComEmbedding(CompressedEmbedding):
 
     def score(self, h: Any) -> Any:
         """(H U^T, repeated) v^T (+ the sum of h times w^T)."""
-        shared = repeat_scores(scores_of_rows(h, self.dense(self.U)), self.input_dim)
+        shared = repeat_scores(times_rows(h, self.dense(self.U)), self.input_dim)
         scores = shared * ops.reshape(self.dense(self.v), (self.input_dim,))
         if not self.use_bias:
             return scores
@@ -122,7 +124,7 @@ class MEmComEmbedding(CompressedEmbedding):
     ) -> SizeRange:
         """Parameters m D + n (+ n) for m = 1..n."""
         scalars = input_dim * (2 if use_bias else 1)
-        return SizeRange("num_buckets", 1, input_dim, lambda m: m * output_dim + scalars)
+        return SizeRange(1, input_dim, lambda m: m * output_dim + scalars)
 
     def size_arguments(self) -> dict[str, Any]:
         """The number of buckets and whether there is a bias."""
