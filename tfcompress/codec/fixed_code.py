@@ -1,7 +1,7 @@
 """The one prefix code that makes the worst row of a table as short as it can be.
 
 With a fixed stride every row takes the room of the worst one, so the code that is best on average
-is the wrong one: what counts is the maximum over rows of n_r . l. The search has three steps:
+is the wrong one: what counts is the maximum over rows of n_r . l. The search has these steps:
 
 1. The linear relaxation (`relaxation`) finds the few rows that matter and their weights.
 2. The optimal length-limited code of the weighted rows is a start, a handful of bits from the
@@ -12,7 +12,9 @@ is the wrong one: what counts is the maximum over rows of n_r . l. The search ha
    and E = exp(n / tau) the softened cost after any swap of a and b is sum_r p_r E_ra / E_rb, so one
    matrix product gives the whole neighbourhood, and the best move is taken.
 
-Rows left out are looked at after each descent; the search ends early at the proven bound.
+Rows left out are looked at after each descent; the search ends early at the proven bound. Where
+bits are left to it, branch and bound (`branching`) finds them or, as a rule, shows that there is
+nothing to find.
 """
 
 from typing import Any
@@ -20,17 +22,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tfcompress.codec.branching import reach
 from tfcompress.codec.certify import check_max_length
 from tfcompress.codec.relaxation import relax, worst_rows
 from tfcompress.codec.row_source import HistogramRows, RowSource
-from tfcompress.prefix_codes import length_limited_lengths
+from tfcompress.prefix_codes import fill_code, length_limited_lengths
 
 _ACTIVE_ROWS = 300
 _FRESH_ROWS = 200
 _MAX_ACTIVE_ROWS = 800
-_MAX_ROUNDS = 12
+_MAX_ROUNDS = 8
 # Rounds without a better code after which to stop.
-_PATIENCE = 4
+_PATIENCE = 1
+_MAX_NODES = 150
 _STEPS_PER_TEMPERATURE = 60
 # Words that are tried as the single one of a two-against-one move, per length and step.
 _SINGLES = 6
@@ -105,6 +109,12 @@ def _search(
         start = (
             best if number % 2 == 0 else length_limited_lengths(masses * np.exp(noise), max_length)
         )
+    for target in range(int(bound), int(best_cost)):
+        outcome = reach(source, relaxation, max_length, target, _MAX_NODES)
+        if outcome.lengths is not None:
+            return fill_code(outcome.lengths)
+        if not outcome.exhausted:
+            break
     return best
 
 
