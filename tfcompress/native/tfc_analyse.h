@@ -1,0 +1,64 @@
+/* Counts and costs that the packer's choices rest on. */
+#ifndef TFC_ANALYSE_H
+#define TFC_ANALYSE_H
+
+#include "tfc_format.h"
+
+/* counts[contexts][256] by symbol byte, added to; the context of a symbol is row class + column
+ * class. */
+static inline void tfc_count_contexts(const uint8_t *symbols, size_t rows, uint32_t columns,
+                                      const uint8_t *row_class, const uint8_t *column_class,
+                                      uint64_t *counts) {
+  for (size_t r = 0; r < rows; r++) {
+    uint64_t *own = counts + 256 * (size_t)row_class[r];
+    const uint8_t *row = symbols + r * columns;
+    for (uint32_t j = 0; j < columns; j++) own[256 * (size_t)column_class[j] + row[j]]++;
+  }
+}
+
+/* counts[rows][256] by symbol byte. */
+static inline void tfc_count_rows(const uint8_t *symbols, size_t rows, uint32_t columns,
+                                  uint32_t *counts) {
+  memset(counts, 0, rows * 256 * sizeof *counts);
+  for (size_t r = 0; r < rows; r++)
+    for (uint32_t j = 0; j < columns; j++) counts[r * 256 + symbols[r * columns + j]]++;
+}
+
+/* bits[r]: code bits of row r under `lengths` by symbol byte. */
+static inline void tfc_sum_lengths(const uint8_t *symbols, size_t rows, uint32_t columns,
+                                   const uint8_t *lengths, uint32_t *bits) {
+  for (size_t r = 0; r < rows; r++) {
+    const uint8_t *row = symbols + r * columns;
+    uint32_t sum = 0;
+    for (uint32_t j = 0; j < columns; j++) sum += lengths[row[j]];
+    bits[r] = sum;
+  }
+}
+
+/* For every row the class within `radius` of its present one that costs least.
+ *
+ * costs[contexts][256] by symbol byte and class_costs[row_classes] are in any one unit; the sum
+ * over a row must stay below 2^32. best[r] receives the cost under the class chosen. */
+static inline void tfc_choose_classes(const uint8_t *symbols, size_t rows, uint32_t columns,
+                                      const uint8_t *column_class, const uint16_t *costs,
+                                      const uint32_t *class_costs, uint32_t row_classes,
+                                      uint32_t radius, uint8_t *row_class, uint32_t *best) {
+  for (size_t r = 0; r < rows; r++) {
+    const uint8_t *row = symbols + r * columns;
+    const uint32_t now = row_class[r];
+    const uint32_t first = now < radius ? 0 : now - radius;
+    const uint32_t last = now + radius < row_classes ? now + radius : row_classes - 1;
+    best[r] = UINT32_MAX;
+    for (uint32_t candidate = first; candidate <= last; candidate++) {
+      const uint16_t *own = costs + 256 * (size_t)candidate;
+      uint32_t sum = class_costs[candidate];
+      for (uint32_t j = 0; j < columns; j++) sum += own[256 * (size_t)column_class[j] + row[j]];
+      if (sum < best[r]) {
+        best[r] = sum;
+        row_class[r] = (uint8_t)candidate;
+      }
+    }
+  }
+}
+
+#endif

@@ -1,0 +1,282 @@
+/* The row decoder of tfcompress: rows of a packed table, any of them alone, in C99.
+ *
+ *   size_t need = tfc_workspace_bytes(data, size);            // 0: not a table, or a damaged one
+ *   tfc_table table;
+ *   tfc_status status = tfc_open(&table, data, size, workspace, need);
+ *   status = tfc_rows(&table, ids, count, out, scratch, NULL);  // scratch: tfc_scratch_bytes(&table)
+ *
+ * `data` and `workspace` must stay as long as `table` is used; a table that is open is only read,
+ * so threads may share it, each with its own scratch. Workspace and scratch are aligned to 8 bytes.
+ * Nothing is allocated, and nothing outside data, workspace, scratch and out is touched, whatever
+ * the bytes of the table are. tfc_open checks header, sizes and tables against their checksums;
+ * tfc_verify checks the payload's.
+ */
+#ifndef TFC_DECODE_H
+#define TFC_DECODE_H
+
+#include "tfc_format.h"
+#include "tfc_predict.h"
+#include "tfc_prefix.h"
+#include "tfc_rans.h"
+
+enum { TFC_MAX_ROW_CLASSES = 64, TFC_MAX_CONTEXTS = 128 };
+
+static inline const char *tfc_message(tfc_status status) {
+  switch (status) {
+    case TFC_OK: return "ok";
+    case TFC_BAD_HEADER: return "not a packed table of this version, or a damaged header";
+    case TFC_BAD_SIZE: return "the sections do not add up to the size";
+    case TFC_BAD_TABLES: return "damaged tables behind the payload";
+    case TFC_BAD_INDEX: return "a row lies outside the payload";
+    case TFC_BAD_ROW: return "the bits of a row do not end where they must";
+    case TFC_BAD_CHECK: return "a checksum of the payload does not match";
+    case TFC_NO_SUCH_ROW: return "row number out of range";
+    case TFC_NO_WORKSPACE: return "workspace too small or not aligned to 8 bytes";
+  }
+  return "unknown status";
+}
+
+static inline size_t tfc_align(size_t bytes) { return (bytes + 7) & ~(size_t)7; }
+
+/* Parts of the workspace of `context` and `predictive`, each a multiple of 8 bytes. `spare` is room
+ * for a table of slots of 12 bits while the model is read, and for a table of code words. */
+typedef struct {
+  size_t slots, spare, tail, classes, levels, predictor;
+} tfc_parts;
+
+enum { TFC_SPARE_BYTES = sizeof(uint16_t) << TFC_MAX_CODE_BITS };
+
+/* Reads the fixed start of the model and works out the workspace from it. */
+static inline tfc_status tfc_plan(tfc_table *table, tfc_cursor *cursor, tfc_code *tail,
+                                  tfc_parts *parts) {
+  const uint8_t *head = tfc_read(cursor, 6);
+  if (!head) return TFC_BAD_TABLES;
+  table->probability_bits = head[0];
+  table->row_classes = head[1];
+  table->contexts = head[2];
+  table->tail_columns = head[3];
+  table->pivots = tfc_load16(head + 4);
+  if (head[0] < TFC_MIN_PROBABILITY_BITS || head[0] > TFC_MAX_PROBABILITY_BITS || head[1] == 0 ||
+      head[1] > TFC_MAX_ROW_CLASSES || head[2] < head[1] || head[2] > TFC_MAX_CONTEXTS ||
+      head[3] > table->columns)
+    return TFC_BAD_TABLES;
+  const tfc_status status =
+      tfc_read_code(tail, cursor->next, (size_t)(cursor->end - cursor->next));
+  if (status != TFC_OK) return status;
+  if (tail->symbols == 0 && table->tail_columns) return TFC_BAD_TABLES;
+  tfc_read(cursor, tail->bytes);
+  table->tail_bits = tail->longest;
+  const size_t step = tfc_slots_bytes(table->probability_bits);
+  parts->slots = step * (table->contexts + 1);
+  parts->spare = TFC_SPARE_BYTES; /* more than tfc_slots_bytes(12) */
+  parts->tail = tfc_align(sizeof(uint16_t) << tail->longest);
+  parts->classes = tfc_align(table->columns);
+  parts->levels = tfc_align((size_t)table->row_classes + 258 * (size_t)table->contexts);
+  parts->predictor = 0;
+  if (table->mode == TFC_PREDICTIVE) {
+    if (table->columns > TFC_MAX_PREDICTED || table->pivots > table->columns)
+      return TFC_BAD_TABLES;
+    parts->predictor = tfc_align(tfc_predictor_workspace(table->columns, table->pivots));
+  } else if (table->pivots) {
+    return TFC_BAD_TABLES;
+  }
+  return TFC_OK;
+}
+
+static inline size_t tfc_sum_parts(const tfc_parts *parts) {
+  return parts->slots + parts->spare + parts->tail + parts->classes + parts->levels +
+         parts->predictor;
+}
+
+static inline tfc_status tfc_open_context(tfc_table *table, uint8_t *room, size_t size) {
+  tfc_cursor cursor = {table->model, table->model + table->model_bytes, 0};
+  tfc_code tail;
+  tfc_parts parts;
+  tfc_status status = tfc_plan(table, &cursor, &tail, &parts);
+  if (status != TFC_OK) return status;
+  if (size < tfc_sum_parts(&parts)) return TFC_NO_WORKSPACE;
+  uint8_t *const slots = room, *const spare = slots + parts.slots;
+  uint16_t *const tail_codes = (uint16_t *)(void *)(spare + parts.spare);
+  uint8_t *const classes = (uint8_t *)tail_codes + parts.tail;
+  uint8_t *const class_levels = classes + parts.classes;
+  uint8_t *const ranges = class_levels + table->row_classes;
+  uint8_t *const levels = ranges + 2 * table->contexts;
+  const uint32_t bits = table->probability_bits;
+  const size_t step = tfc_slots_bytes(bits);
+  const uint8_t flip = table->mode == TFC_PREDICTIVE ? 0 : table->flip;
+
+  /* The tail's words are read from the low end of a number: first bit least significant. */
+  uint16_t *const straight = (uint16_t *)(void *)spare;
+  tail_codes[0] = tail.lone ^ flip;
+  if (tail.longest) {
+    tfc_fill_codes(&tail, flip, straight);
+    for (uint32_t k = 0; k < 1u << tail.longest; k++)
+      tail_codes[tfc_reverse_bits(k, tail.longest)] = straight[k];
+  }
+
+  status = tfc_read_bytes(&cursor, classes, table->columns, spare);
+  for (uint32_t j = 0; status == TFC_OK && j < table->columns; j++)
+    if (classes[j] > table->contexts - table->row_classes) status = TFC_BAD_TABLES;
+  if (status == TFC_OK) status = tfc_read_bytes(&cursor, class_levels, table->row_classes, spare);
+  if (status == TFC_OK)
+    status = tfc_fill_slots(slots + step * table->contexts, bits, 0, class_levels,
+                            table->row_classes, 0x80);
+  if (status == TFC_OK) status = tfc_read_bytes(&cursor, ranges, 2 * table->contexts, spare);
+  if (status != TFC_OK) return status;
+  uint32_t total = 0;
+  for (uint32_t c = 0; c < table->contexts; c++)
+    if (ranges[2 * c] <= ranges[2 * c + 1]) total += ranges[2 * c + 1] - ranges[2 * c] + 1u;
+  status = tfc_read_bytes(&cursor, levels, total, spare);
+  const uint8_t *next = levels;
+  for (uint32_t c = 0; status == TFC_OK && c < table->contexts; c++) {
+    const uint8_t first = ranges[2 * c], last = ranges[2 * c + 1];
+    uint8_t own[256] = {1}; /* a context no row uses: the symbol 0 only */
+    uint32_t count = 1;
+    if (first <= last) {
+      count = last - first + 1u;
+      for (uint32_t k = 0; k < count; k++) own[k] = (uint8_t)((k ? own[k - 1] : 0) + *next++);
+    }
+    status = tfc_fill_slots(slots + step * c, bits, first <= last ? first : 128, own, count, flip);
+  }
+  if (status != TFC_OK) return status;
+  if (table->mode == TFC_PREDICTIVE) {
+    status = tfc_open_predictor(table, &cursor, class_levels + parts.levels, spare);
+    if (status != TFC_OK) return status;
+  }
+  if (cursor.failed || cursor.next != cursor.end) return TFC_BAD_TABLES;
+  table->slots = slots;
+  table->column_class = classes;
+  table->tail_codes = tail_codes;
+  return TFC_OK;
+}
+
+/* Bytes of workspace tfc_open wants for this table; 0 where the bytes are not a sound table. */
+static inline size_t tfc_workspace_bytes(const uint8_t *data, size_t size) {
+  tfc_table table;
+  tfc_code code;
+  tfc_parts parts;
+  if (tfc_parse(&table, data, size) != TFC_OK) return 0;
+  if (table.mode == TFC_RAW) return 8;
+  if (table.mode < TFC_CONTEXT) {
+    const tfc_status status = tfc_read_code(&code, table.model, table.model_bytes);
+    return status == TFC_OK ? tfc_align(tfc_prefix_workspace(code.longest)) : 0;
+  }
+  tfc_cursor cursor = {table.model, table.model + table.model_bytes, 0};
+  return tfc_plan(&table, &cursor, &code, &parts) == TFC_OK ? tfc_sum_parts(&parts) : 0;
+}
+
+static inline tfc_status tfc_open(tfc_table *table, const uint8_t *data, size_t size,
+                                  void *workspace, size_t workspace_bytes) {
+  const tfc_status status = tfc_parse(table, data, size);
+  if (status != TFC_OK) return status;
+  if ((uintptr_t)workspace % 8) return TFC_NO_WORKSPACE;
+  if (table->mode == TFC_RAW) return table->model_bytes ? TFC_BAD_TABLES : TFC_OK;
+  if (table->mode < TFC_CONTEXT) return tfc_open_prefix(table, workspace, workspace_bytes);
+  return tfc_open_context(table, (uint8_t *)workspace, workspace_bytes);
+}
+
+/* Bytes of scratch one call of tfc_rows wants; may be shared by calls that follow each other. */
+static inline size_t tfc_scratch_bytes(const tfc_table *table) {
+  return tfc_align((size_t)2 * TFC_LANES * table->columns) +
+         (size_t)TFC_LANES * table->weight_stride * sizeof(int16_t) + 8;
+}
+
+/* Puts a row together from symbols and the bytes stored as they are. */
+static inline void tfc_join_row(const tfc_table *table, const uint8_t *rest,
+                                const uint8_t *symbols, uint8_t *out) {
+  const uint32_t columns = table->columns;
+  if (table->dtype == TFC_INT4) {
+    for (uint32_t k = 0; k + 1 < columns; k += 2)
+      out[k / 2] = (uint8_t)((symbols[k] & 15) | symbols[k + 1] << 4);
+    if (columns % 2) out[columns / 2] = symbols[columns - 1] & 15;
+  } else if (table->dtype == TFC_FLOAT32) {
+    /* Symbol: the exponent less 128. Rest: 23 bits of mantissa, then the sign. */
+    for (uint32_t k = 0; k < columns; k++) {
+      const uint32_t low = rest[3 * k] | (uint32_t)rest[3 * k + 1] << 8 |
+                           (uint32_t)(rest[3 * k + 2] & 127) << 16;
+      const uint32_t value = low | (uint32_t)(symbols[k] ^ 0x80) << 23 |
+                             (uint32_t)(rest[3 * k + 2] >> 7) << 31;
+      out[4 * k] = (uint8_t)value;
+      out[4 * k + 1] = (uint8_t)(value >> 8);
+      out[4 * k + 2] = (uint8_t)(value >> 16);
+      out[4 * k + 3] = (uint8_t)(value >> 24);
+    }
+  } else {
+    /* Symbol: exponent and three bits of mantissa, less 128. Rest: 7 bits, then the sign. */
+    for (uint32_t k = 0; k < columns; k++) {
+      const uint32_t value = (uint32_t)(rest[k] & 127) | (uint32_t)(symbols[k] ^ 0x80) << 7 |
+                             (uint32_t)(rest[k] >> 7) << 15;
+      out[2 * k] = (uint8_t)value;
+      out[2 * k + 1] = (uint8_t)(value >> 8);
+    }
+  }
+}
+
+/* Decodes `count` rows into `out`, row_bytes each, in the order of `ids`.
+ *
+ * On failure `*failed` (where not NULL) is the position in `ids` of a row in the group of up to
+ * TFC_LANES rows that could not be decoded; rows before that group are complete. */
+static inline tfc_status tfc_rows(const tfc_table *table, const int64_t *ids, size_t count,
+                                  uint8_t *out, void *scratch, size_t *failed) {
+  const uint32_t columns = table->columns;
+  const int joined = table->dtype >= TFC_INT4;
+  uint8_t *const symbols = (uint8_t *)scratch;
+  int16_t *const values = (int16_t *)(void *)(symbols + tfc_align((size_t)2 * TFC_LANES * columns));
+  for (size_t at = 0; at < count; at += TFC_LANES) {
+    const uint32_t lanes = count - at < TFC_LANES ? (uint32_t)(count - at) : (uint32_t)TFC_LANES;
+    tfc_span spans[TFC_LANES];
+    uint8_t *coded[TFC_LANES], *rows[TFC_LANES];
+    for (uint32_t k = 0; k < lanes; k++) {
+      if (failed) *failed = at + k;
+      const tfc_status status =
+          ids[at + k] < 0 ? TFC_NO_SUCH_ROW
+                          : tfc_find_row(table, (uint64_t)ids[at + k], &spans[k]);
+      if (status != TFC_OK) return status;
+      rows[k] = out + (at + k) * table->row_bytes;
+      coded[k] = joined || table->mode == TFC_PREDICTIVE ? symbols + (size_t)k * columns : rows[k];
+    }
+    tfc_status status = TFC_OK;
+    const uint8_t *rest[TFC_LANES];
+    for (uint32_t k = 0; k < lanes; k++) {
+      rest[k] = table->payload + spans[k].start / 8;
+      spans[k].start += 8 * (uint64_t)table->rest_bytes;
+      if (failed) *failed = at + k;
+      if (table->mode == TFC_RAW)
+        memcpy(rows[k], rest[k], table->row_bytes);
+      else if (table->mode < TFC_CONTEXT)
+        status = tfc_prefix_row(table, spans[k].start, spans[k].end, coded[k]);
+      if (status != TFC_OK) return status;
+    }
+    if (table->mode == TFC_RAW) continue;
+    if (table->mode >= TFC_CONTEXT) status = tfc_context_rows(table, spans, coded, lanes);
+    if (status != TFC_OK) return status;
+    if (table->mode == TFC_PREDICTIVE) {
+      /* Lanes without a row repeat the first one. The result may not lie over the residuals:
+       * columns change places. */
+      uint8_t *targets[TFC_LANES];
+      for (uint32_t k = 0; k < TFC_LANES; k++) {
+        const uint32_t lane = k < lanes ? k : 0;
+        coded[k] = coded[lane];
+        targets[k] = joined ? symbols + (size_t)(TFC_LANES + lane) * columns : rows[lane];
+      }
+      tfc_unpredict(table, coded, values, targets);
+      for (uint32_t k = 0; k < lanes; k++) coded[k] = targets[k];
+    }
+    for (uint32_t k = 0; joined && k < lanes; k++)
+      tfc_join_row(table, rest[k], coded[k], rows[k]);
+  }
+  return TFC_OK;
+}
+
+/* Checks the payload against its checksums. */
+static inline tfc_status tfc_verify(const tfc_table *table) {
+  for (uint64_t k = 0; k < tfc_num_checks(table); k++) {
+    const uint64_t at = k * TFC_CHECK_BYTES, left = table->payload_bytes - at;
+    const size_t bytes = left < TFC_CHECK_BYTES ? (size_t)left : (size_t)TFC_CHECK_BYTES;
+    if (tfc_crc32(table->payload + at, bytes) != tfc_load32(table->checks + 4 * k))
+      return TFC_BAD_CHECK;
+  }
+  return TFC_OK;
+}
+
+#endif

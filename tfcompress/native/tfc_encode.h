@@ -1,0 +1,319 @@
+/* Encoders of the row codec: rows of symbols to the bits that tfc_decode.h reads back.
+ *
+ * Symbols are signed bytes, `columns` a row; `rest` are the bytes of a row that are stored as they
+ * are. Callers give buffers that are large enough: see the bounds beside each function.
+ */
+#ifndef TFC_ENCODE_H
+#define TFC_ENCODE_H
+
+#include "tfc_format.h"
+#include "tfc_predict.h"
+#include "tfc_prefix.h"
+#include "tfc_rans.h"
+
+static inline void tfc_store32(uint8_t *p, uint32_t value) {
+  for (int k = 0; k < 4; k++) p[k] = (uint8_t)(value >> 8 * k);
+}
+
+static inline void tfc_store64(uint8_t *p, uint64_t value) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+  value = __builtin_bswap64(value);
+#endif
+  memcpy(p, &value, 8);
+}
+
+/* Words of a prefix code by symbol byte: word | length << 16, the first bit of the word least
+ * significant in `up` and most significant in `down`. */
+typedef struct {
+  uint32_t up[256], down[256];
+} tfc_words;
+
+/* `lengths` by symbol + 128, a complete code; a lone symbol has length 0. */
+static inline void tfc_make_words(const uint8_t *lengths, tfc_words *words) {
+  uint32_t code = 0;
+  memset(words, 0, sizeof *words);
+  for (uint32_t length = 1; length <= TFC_MAX_CODE_BITS; length++) {
+    for (uint32_t k = 0; k < 256; k++) {
+      if (lengths[k] != length) continue;
+      words->down[k ^ 0x80] = code | length << 16;
+      words->up[k ^ 0x80] = tfc_reverse_bits(code, length) | length << 16;
+      code++;
+    }
+    code <<= 1;
+  }
+}
+
+/* Writes bits upwards; up to 8 bytes past the last one are touched. */
+typedef struct {
+  uint8_t *next;
+  uint64_t bits;
+  uint32_t count; /* below 8 after every flush */
+} tfc_writer;
+
+static inline void tfc_put(tfc_writer *writer, uint32_t word) {
+  writer->bits |= (uint64_t)(word & 0xffff) << writer->count;
+  writer->count += word >> 16;
+}
+
+static inline void tfc_flush(tfc_writer *writer) {
+  tfc_store64(writer->next, writer->bits);
+  writer->next += writer->count >> 3;
+  writer->bits >>= writer->count & ~7u;
+  writer->count &= 7;
+}
+
+static inline void tfc_skip(tfc_writer *writer, uint64_t count) {
+  for (; count > 32; count -= 32) {
+    writer->count += 32;
+    tfc_flush(writer);
+  }
+  writer->count += (uint32_t)count;
+  tfc_flush(writer);
+}
+
+/* Encodes rows under one prefix code.
+ *
+ * stride_bits > 0: every row takes that many bits, from the first bit of `out` on. Otherwise each
+ * row takes the bytes its bits need and lengths[r] receives them. Returns the bytes written, or -1
+ * where a row does not fit the stride. `out` has room for all rows at 12 bits a symbol (or the
+ * stride), their rest, and 16 bytes more. */
+static inline int64_t tfc_encode_prefix(const uint8_t *symbols, const uint8_t *rest, size_t rows,
+                                        uint32_t columns, uint32_t rest_bytes,
+                                        const tfc_words *words, uint64_t stride_bits, uint8_t *out,
+                                        uint32_t *lengths) {
+  const uint32_t half = columns / 2;
+  tfc_writer writer = {out, 0, 0};
+  for (size_t r = 0; r < rows; r++) {
+    const uint8_t *row = symbols + r * columns;
+    uint64_t bits = 0;
+    for (uint32_t j = 0; j < columns; j++) bits += words->up[row[j]] >> 16;
+    uint64_t span = stride_bits - 8 * (uint64_t)rest_bytes;
+    if (stride_bits) {
+      if (bits + 8 * (uint64_t)rest_bytes > stride_bits) return -1;
+    } else {
+      span = (bits + 7) / 8 * 8;
+      lengths[r] = (uint32_t)(span / 8) + rest_bytes;
+    }
+    if (rest_bytes) { /* whole bytes: the writer stands on a byte */
+      memcpy(writer.next, rest + r * rest_bytes, rest_bytes);
+      writer.next += rest_bytes;
+    }
+    uint32_t j = 0;
+    for (; j + 4 <= half; j += 4) {
+      for (uint32_t k = 0; k < 4; k++) tfc_put(&writer, words->up[row[j + k]]);
+      tfc_flush(&writer);
+    }
+    for (; j < half; j++) tfc_put(&writer, words->up[row[j]]);
+    tfc_flush(&writer);
+    tfc_skip(&writer, span - bits);
+    /* Downwards from the row's end is upwards with the symbols reversed and the words as such. */
+    for (j = columns; j >= half + 4; j -= 4) {
+      for (uint32_t k = 1; k <= 4; k++) tfc_put(&writer, words->down[row[j - k]]);
+      tfc_flush(&writer);
+    }
+    for (; j > half; j--) tfc_put(&writer, words->down[row[j - 1]]);
+    tfc_flush(&writer);
+  }
+  if (writer.count) *writer.next++ = (uint8_t)writer.bits;
+  return writer.next - out;
+}
+
+/* Frequency, start and reciprocal of a symbol in a context. */
+typedef struct {
+  uint64_t reciprocal; /* floor(2^64 / frequency), at most 2^64 - 1 */
+  uint32_t frequency, start;
+} tfc_share;
+
+/* Reads the shares of one context back from its table of slots (built with flip 0). */
+static inline void tfc_make_shares(const uint8_t *slots, uint32_t probability_bits,
+                                   tfc_share *shares) {
+  for (uint32_t symbol = 0; symbol < 256; symbol++) {
+    uint32_t range;
+    memcpy(&range, slots + ((size_t)1 << probability_bits) + 4 * symbol, 4);
+    shares[symbol].frequency = range & 0xffff;
+    shares[symbol].start = range >> 16;
+    shares[symbol].reciprocal = shares[symbol].frequency ? UINT64_MAX / shares[symbol].frequency : 0;
+  }
+}
+
+static inline uint64_t tfc_multiply_high(uint64_t a, uint64_t b) {
+#if defined(__SIZEOF_INT128__)
+  return (uint64_t)((unsigned __int128)a * b >> 64);
+#else
+  const uint64_t a0 = (uint32_t)a, a1 = a >> 32, b0 = (uint32_t)b, b1 = b >> 32;
+  const uint64_t middle = a1 * b0 + (a0 * b0 >> 32), low = a0 * b1 + (uint32_t)middle;
+  return a1 * b1 + (middle >> 32) + (low >> 32);
+#endif
+}
+
+typedef struct {
+  uint64_t state;
+  uint32_t *words; /* emitted 32 bits, first in, last out */
+  size_t count;
+} tfc_emitter;
+
+/* Frees 32 bits when coding symbols of that joint frequency would leave 64 bits. */
+static inline void tfc_emit(tfc_emitter *emitter, uint64_t frequency, uint32_t free_bits) {
+  const int full = emitter->state >> free_bits >= frequency;
+  emitter->words[emitter->count] = (uint32_t)emitter->state;
+  emitter->count += full ? 1 : 0;
+  emitter->state = full ? emitter->state >> 32 : emitter->state;
+}
+
+static inline void tfc_give(tfc_emitter *emitter, const tfc_share *share,
+                            uint32_t probability_bits) {
+  uint64_t quotient = tfc_multiply_high(emitter->state, share->reciprocal);
+  uint64_t remainder = emitter->state - quotient * share->frequency;
+  const int low = remainder >= share->frequency;
+  quotient += low ? 1 : 0;
+  remainder -= low ? share->frequency : 0;
+  emitter->state = (quotient << probability_bits) + remainder + share->start;
+}
+
+/* What the rows of one table share. */
+typedef struct {
+  const tfc_share *shares;     /* contexts + 1 tables of 256; the last one is for row classes */
+  const uint8_t *column_class; /* per column in stream order */
+  tfc_words tail;              /* code of the last columns */
+  uint32_t columns, rest_bytes, probability_bits, contexts, tail_columns;
+} tfc_model;
+
+static inline void tfc_give_pair(tfc_emitter *emitter, const tfc_share *shares,
+                                 const uint8_t *row, const uint8_t *column_class, uint32_t j,
+                                 uint32_t bits) {
+  const tfc_share *second = shares + 256 * column_class[j + 1] + row[j + 1];
+  const tfc_share *first = shares + 256 * column_class[j] + row[j];
+  tfc_emit(emitter, (uint64_t)second->frequency * first->frequency, 64 - 2 * bits);
+  tfc_give(emitter, second, bits);
+  tfc_give(emitter, first, bits);
+}
+
+/* Encodes rows of symbols in stream order, TFC_LANES side by side.
+ *
+ * lengths[r] receives the bytes of row r. `out` has room for rest_bytes + 4 columns + 16 bytes a
+ * row, `words` for TFC_LANES x (columns + 2). Returns the bytes written. */
+static inline size_t tfc_encode_rows(const tfc_model *model, const uint8_t *symbols,
+                                     const uint8_t *rest, const uint8_t *row_class, size_t rows,
+                                     uint8_t *out, uint32_t *lengths, uint32_t *words) {
+  const uint32_t columns = model->columns, bits = model->probability_bits;
+  const uint32_t coded = columns - model->tail_columns;
+  uint8_t *next = out;
+  for (size_t at = 0; at < rows; at += TFC_LANES) {
+    const size_t lanes = rows - at < TFC_LANES ? rows - at : (size_t)TFC_LANES;
+    tfc_emitter emitters[TFC_LANES];
+    const tfc_share *shares[TFC_LANES];
+    const uint8_t *row[TFC_LANES];
+    for (size_t k = 0; k < lanes; k++) {
+      row[k] = symbols + (at + k) * columns;
+      shares[k] = model->shares + 256 * (size_t)row_class[at + k];
+      uint64_t state = 0;
+      for (uint32_t j = columns; j > coded; j--) {
+        const uint32_t word = model->tail.up[row[k][j - 1]];
+        state = state << (word >> 16) | (word & 0xffff);
+      }
+      emitters[k].state = state;
+      emitters[k].words = words + k * (columns + 2);
+      emitters[k].count = 0;
+      if (coded % 2) {
+        const tfc_share *share =
+            shares[k] + 256 * model->column_class[coded - 1] + row[k][coded - 1];
+        tfc_emit(&emitters[k], share->frequency, 64 - bits);
+        tfc_give(&emitters[k], share, bits);
+      }
+    }
+    uint32_t j = coded & ~1u;
+    if (lanes == TFC_LANES) {
+      tfc_emitter a = emitters[0], b = emitters[1], c = emitters[2], d = emitters[3];
+      for (; j > 0; j -= 2) {
+        tfc_give_pair(&a, shares[0], row[0], model->column_class, j - 2, bits);
+        tfc_give_pair(&b, shares[1], row[1], model->column_class, j - 2, bits);
+        tfc_give_pair(&c, shares[2], row[2], model->column_class, j - 2, bits);
+        tfc_give_pair(&d, shares[3], row[3], model->column_class, j - 2, bits);
+      }
+      emitters[0] = a, emitters[1] = b, emitters[2] = c, emitters[3] = d;
+    } else {
+      for (size_t k = 0; k < lanes; k++)
+        for (j = coded & ~1u; j > 0; j -= 2)
+          tfc_give_pair(&emitters[k], shares[k], row[k], model->column_class, j - 2, bits);
+    }
+    for (size_t k = 0; k < lanes; k++) {
+      tfc_emitter *emitter = &emitters[k];
+      const tfc_share *own = model->shares + 256 * (size_t)model->contexts + row_class[at + k];
+      tfc_emit(emitter, own->frequency, 64 - bits);
+      tfc_give(emitter, own, bits);
+      uint8_t *const start = next;
+      if (model->rest_bytes) memcpy(next, rest + (at + k) * model->rest_bytes, model->rest_bytes);
+      next += model->rest_bytes;
+      for (; emitter->state; emitter->state >>= 8) *next++ = (uint8_t)emitter->state;
+      while (emitter->count) {
+        tfc_store32(next, emitter->words[--emitter->count]);
+        next += 4;
+      }
+      lengths[at + k] = (uint32_t)(next - start);
+    }
+  }
+  return (size_t)(next - out);
+}
+
+/* Puts rows of the given lengths into groups of TFC_GROUP_ROWS: the lengths less the shortest, in
+ * as many bits as the longest needs, then the rows. entries[g] receives the group's entry of the
+ * index, its offset counted from `out`. `out` has room for the rows and 3 bytes a row more, and 16.
+ * Returns the bytes written. */
+static inline size_t tfc_group_rows(const uint8_t *bytes, const uint32_t *lengths, size_t rows,
+                                    uint8_t *out, uint64_t *entries) {
+  uint8_t *next = out;
+  for (size_t at = 0; at < rows; at += TFC_GROUP_ROWS) {
+    const size_t count = rows - at < TFC_GROUP_ROWS ? rows - at : (size_t)TFC_GROUP_ROWS;
+    uint32_t shortest = lengths[at], longest = lengths[at], width = 0;
+    size_t total = 0;
+    for (size_t k = 0; k < count; k++) {
+      if (lengths[at + k] < shortest) shortest = lengths[at + k];
+      if (lengths[at + k] > longest) longest = lengths[at + k];
+      total += lengths[at + k];
+    }
+    while (width < 32 && (longest - shortest) >> width) width++;
+    entries[at / TFC_GROUP_ROWS] =
+        (uint64_t)(next - out) | (uint64_t)width << 40 | (uint64_t)shortest << 45;
+    tfc_writer writer = {next, 0, 0};
+    for (size_t k = 0; k < count; k++) {
+      writer.bits |= (uint64_t)(lengths[at + k] - shortest) << writer.count;
+      writer.count += width;
+      tfc_flush(&writer);
+    }
+    next += (count * width + 7) / 8;
+    memcpy(next, bytes, total);
+    next += total;
+    bytes += total;
+  }
+  return (size_t)(next - out);
+}
+
+/* Residuals of rows that stand in stream order, as tfc_unpredict undoes them. `values` has
+ * TFC_LANES x weight_stride; rows beyond a multiple of TFC_LANES are done one lane at a time. */
+static inline void tfc_predict_rows(const uint8_t *symbols, size_t rows, uint32_t columns,
+                                    uint32_t pivots, const int16_t *weights, const int32_t *bias,
+                                    const uint8_t *shift, int32_t limit, int16_t *values,
+                                    uint8_t *residuals) {
+  const uint32_t stride = tfc_weight_stride(pivots);
+  for (size_t at = 0; at < rows; at += TFC_LANES) {
+    const size_t lanes = rows - at < TFC_LANES ? rows - at : (size_t)TFC_LANES;
+    for (size_t lane = 0; lane < TFC_LANES; lane++) {
+      const uint8_t *row = symbols + (at + (lane < lanes ? lane : 0)) * columns;
+      for (uint32_t k = 0; k < stride; k++)
+        values[lane * stride + k] = k < columns ? (int8_t)row[k] : 0;
+    }
+    for (uint32_t j = 0; j < columns; j++) {
+      const uint32_t known = j < stride ? (j + TFC_BLOCK - 1) / TFC_BLOCK * TFC_BLOCK : stride;
+      int32_t sums[TFC_LANES];
+      tfc_dot(weights + (size_t)stride * j, values, stride, known, sums);
+      for (size_t lane = 0; lane < lanes; lane++) {
+        const int32_t sum = sums[lane] + bias[j];
+        const uint8_t value = symbols[(at + lane) * columns + j];
+        residuals[(at + lane) * columns + j] =
+            (uint8_t)(value - tfc_clip(sum >> shift[j], limit));
+      }
+    }
+  }
+}
+
+#endif
