@@ -5,79 +5,55 @@ hardware wants. Model: the stored code. With a rest (floats) the stride is a mul
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tfcompress.codec import layout
+from tfcompress.codec.fixed_code import search_fixed_code
 from tfcompress.codec.indexed import PrefixCoder, count_symbols
 from tfcompress.codec.source import Source, map_blocks
-from tfcompress.codec.stored_code import code_for, complete, write_code
+from tfcompress.codec.stored_code import check_code_bits, complete, write_code
 from tfcompress.native import _native
 
-SEARCHED_ROWS = 30_000
-"""Rows the search for a code looks at: the longest ones under the codes tried so far."""
 
-_ROUNDS = 4
+class SourceRows:
+    """The rows of a table as the search for a code looks at them (see `row_source.RowSource`)."""
+
+    def __init__(self, source: Source, tick: Callable[[int], None]) -> None:
+        self._source = source
+        self.num_rows = source.rows
+        self.totals = count_symbols(source, tick)
+
+    def costs(self, lengths: NDArray[Any]) -> NDArray[np.floating[Any]]:
+        """Bits of every row with words of `lengths`, by symbol + 128."""
+        by_symbol = np.roll(np.asarray(lengths, np.float64), 128)
+
+        def measure(start: int, stop: int) -> NDArray[np.float64]:
+            return _native.sum_costs(self._source.split(start, stop)[0], by_symbol)
+
+        parts = list(map_blocks(self._source, measure, lambda rows: None))
+        return np.concatenate(parts) if parts else np.empty(0)
+
+    def counts(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How often each symbol occurs in some rows, by symbol + 128."""
+        part = self._source.take(rows)
+        counts = _native.count_rows(part.split(0, part.rows)[0])
+        return np.roll(counts, 128, axis=1).astype(np.int64)
 
 
 def plan(
     source: Source, tick: Callable[[int], None], max_length: int = layout.MAX_CODE_BITS
 ) -> PrefixCoder:
-    """The coder with the least stride that the search finds.
-
-    A table of many rows is searched by its longest rows: after each search the code is tried on
-    all rows, and the rows that came out longest join in, until the longest were there already.
-    """
-    counts = count_symbols(source, tick)
-    present = counts > 0
-    lengths = code_for(counts, max_length)
-    bits = _row_bits(source, lengths)
-    stride = int(bits.max(initial=0))
-    if stride:
-        chosen = np.empty(0, np.int64)
-        for _ in range(_ROUNDS):
-            worst = np.argsort(-bits.astype(np.int64), kind="stable")[:SEARCHED_ROWS]
-            added = np.setdiff1d(worst, chosen)
-            if not len(added):
-                break
-            chosen = np.union1d(chosen, added)
-            found = _search(source, chosen, present, max_length)
-            bits = _row_bits(source, found)
-            if bits.max() < stride:
-                stride, lengths = int(bits.max()), found
-            if len(chosen) == source.rows:
-                break
+    """The coder with the least stride that the search finds."""
+    rows = SourceRows(source, tick)
+    check_code_bits(rows.totals, max_length)
+    lengths = complete(search_fixed_code(rows, max_length))
+    stride = int(rows.costs(lengths).max(initial=0))
     rest_bits = 8 * layout.rest_bytes(source.dtype, source.columns)
     stride = -(-stride // 8) * 8 if rest_bits else stride
-    return PrefixCoder("fixed", lengths, write_code(lengths, present), stride + rest_bits)
-
-
-def _row_bits(source: Source, lengths: NDArray[np.uint8]) -> NDArray[np.uint32]:
-    """Code bits of every row under a code by symbol + 128."""
-    by_symbol = np.roll(lengths, 128)
-
-    def measure(start: int, stop: int) -> NDArray[np.uint32]:
-        return _native.sum_lengths(source.split(start, stop)[0], by_symbol)
-
-    parts = list(map_blocks(source, measure, lambda rows: None))
-    return np.concatenate(parts) if parts else np.empty(0, np.uint32)
-
-
-def _search(
-    source: Source, rows: NDArray[np.int64], present: NDArray[np.bool_], max_length: int
-) -> NDArray[np.uint8]:
-    """The code, complete over all symbols of the table, that is best for the worst of `rows`."""
-    part = Source(source.table[rows], source.dtype, source.columns, np.empty(0, np.float32), "none")
-    counts = np.roll(_native.count_rows(part.split(0, part.rows)[0]), 128, axis=1)
-    return complete(_best_code(counts.astype(np.int64), present, max_length))
-
-
-def _best_code(
-    counts: NDArray[np.int64], present: NDArray[np.bool_], max_length: int
-) -> NDArray[np.uint8]:
-    # Symbols that only other rows have need a word too: they count one in all.
-    return code_for(np.maximum(counts.sum(axis=0) * 16, present), max_length)
+    return PrefixCoder("fixed", lengths, write_code(lengths, rows.totals > 0), stride + rest_bits)
 
 
 def may_be_smaller(source: Source, packed_bytes: float) -> bool:

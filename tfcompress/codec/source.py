@@ -79,8 +79,11 @@ class Source:
         groups = wanted // layout.GROUP_ROWS
         starts = np.linspace(0, self.rows - layout.GROUP_ROWS, groups).astype(np.int64)
         rows = (starts[:, None] + np.arange(layout.GROUP_ROWS)).reshape(-1)
-        scales = self.scales[rows] if self.scale_kind == "per_row" else self.scales
-        return Source(self.table[rows], self.dtype, self.columns, scales, self.scale_kind)
+        return self.take(rows)
+
+    def take(self, rows: NDArray[np.int64]) -> "Source":
+        """A table of some of the rows, without scales."""
+        return Source(self.table[rows], self.dtype, self.columns, np.empty(0, np.float32), "none")
 
     def release(self) -> None:
         """Lets go of pages read from a file mapped read-only, so that they do not pile up."""

@@ -20,16 +20,26 @@ def code_for(counts: NDArray[np.int64], max_length: int = MAX_CODE_BITS) -> NDAr
     Raises:
         ConfigError: Words of `max_length` bits are too few for the symbols that occur.
     """
+    check_code_bits(counts, max_length)
     lengths = np.zeros(256, np.uint8)
     present = np.flatnonzero(counts)
-    if 2**max_length < len(present):
-        raise ConfigError(
-            f"max_table_bytes: codes of {max_length} bits cannot tell {len(present)} values apart; "
-            "allow more or use mode 'raw'"
-        )
     if len(present) > 1:
         lengths[present] = length_limited_lengths(counts[present], max_length)
     return lengths
+
+
+def check_code_bits(counts: NDArray[np.int64], max_length: int) -> None:
+    """Refuses words too short for the symbols that occur.
+
+    Raises:
+        ConfigError: `max_length` bits cannot tell the symbols apart.
+    """
+    symbols = np.count_nonzero(counts)
+    if 2**max_length < symbols:
+        raise ConfigError(
+            f"max_table_bytes: codes of {max_length} bits cannot tell {symbols} values apart; "
+            "allow more or use mode 'raw'"
+        )
 
 
 def complete(lengths: NDArray[np.uint8]) -> NDArray[np.uint8]:

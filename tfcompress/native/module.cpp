@@ -263,13 +263,13 @@ Out<uint32_t, 2> CountRows(In<uint8_t, 2> symbols) {
   return Give(std::move(out), rows, 256);
 }
 
-Out<uint32_t, 1> SumLengths(In<uint8_t, 2> symbols, In<uint8_t, 1> lengths) {
+Out<double, 1> SumCosts(In<uint8_t, 2> symbols, In<double, 1> costs) {
   const size_t rows = symbols.shape(0);
-  Require(lengths.size() == 256, "lengths: expected 256");
-  auto out = Room<uint32_t>(rows);
+  Require(costs.size() == 256, "costs: expected 256");
+  auto out = Room<double>(rows);
   {
     nb::gil_scoped_release release;
-    tfc_sum_lengths(symbols.data(), rows, (uint32_t)symbols.shape(1), lengths.data(), out.get());
+    tfc_sum_costs(symbols.data(), rows, (uint32_t)symbols.shape(1), costs.data(), out.get());
   }
   return Give(std::move(out), rows);
 }
@@ -319,6 +319,6 @@ NB_MODULE(_native, m) {
   m.def("predict_rows", &PredictRows);
   m.def("count_contexts", &CountContexts);
   m.def("count_rows", &CountRows);
-  m.def("sum_lengths", &SumLengths);
+  m.def("sum_costs", &SumCosts);
   m.def("choose_classes", &ChooseClasses);
 }

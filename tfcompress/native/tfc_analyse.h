@@ -24,14 +24,19 @@ static inline void tfc_count_rows(const uint8_t *symbols, size_t rows, uint32_t 
     for (uint32_t j = 0; j < columns; j++) counts[r * 256 + symbols[r * columns + j]]++;
 }
 
-/* bits[r]: code bits of row r under `lengths` by symbol byte. */
-static inline void tfc_sum_lengths(const uint8_t *symbols, size_t rows, uint32_t columns,
-                                   const uint8_t *lengths, uint32_t *bits) {
+/* sums[r]: the costs of row r's symbols, by symbol byte, added up. */
+static inline void tfc_sum_costs(const uint8_t *symbols, size_t rows, uint32_t columns,
+                                 const double *costs, double *sums) {
   for (size_t r = 0; r < rows; r++) {
     const uint8_t *row = symbols + r * columns;
-    uint32_t sum = 0;
-    for (uint32_t j = 0; j < columns; j++) sum += lengths[row[j]];
-    bits[r] = sum;
+    double even = 0, odd = 0; /* two chains: an addition takes longer than a load */
+    uint32_t j = 0;
+    for (; j + 2 <= columns; j += 2) {
+      even += costs[row[j]];
+      odd += costs[row[j + 1]];
+    }
+    if (j < columns) even += costs[row[j]];
+    sums[r] = even + odd;
   }
 }
 
