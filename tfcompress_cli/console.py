@@ -1,6 +1,7 @@
 """How the commands talk: results on stdout, progress and remarks on stderr."""
 
 import os
+import sys
 from typing import Literal
 
 from rich.console import Console
@@ -29,3 +30,18 @@ def use_backend(name: Backend) -> None:
     os.environ["KERAS_BACKEND"] = name
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
+
+
+def silence_native_logs() -> None:
+    """Drops what C++ libraries write to stderr; Python's stderr stays where it is.
+
+    TensorFlow and LiteRT log to file descriptor 2 before they can be told not to.
+    """
+    try:
+        kept = os.dup(2)
+    except OSError:
+        return  # No stderr at all.
+    sys.stderr = os.fdopen(kept, "w", buffering=1, encoding="utf-8", errors="backslashreplace")
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    os.close(nothing)

@@ -14,6 +14,13 @@ from tfcompress_cli.convert import TableDtype
 Option = typer.Option
 
 RATIO = 16.0
+SETTINGS: dict[str, Any] = {
+    "data": {"source": "synthetic"},
+    "history_length": 20,
+    "epochs": 6,
+    "learning_rate": 3e-3,
+}
+"""Short histories and few epochs: enough to see the differences, quick enough to wait for."""
 EMBEDDINGS: dict[str, dict[str, Any]] = {
     "full": {"embedding": "full"},
     "hash": {"embedding": "hash", "ratio": RATIO},
@@ -53,7 +60,7 @@ def demo(
 
     for name, choice in EMBEDDINGS.items():
         console.err.print(f"[bold]Training {name}[/]")
-        config = TrainConfig.parse({"data": {"source": "synthetic"}, "seed": seed, **choice})
+        config = TrainConfig.parse({**SETTINGS, "seed": seed, **choice})
         run_training(config, out / name, backend=backend)
     for name, (run, table_dtype) in FILES.items():
         convert_file(out / run, out / name, table_dtype=table_dtype)

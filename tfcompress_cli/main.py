@@ -7,6 +7,7 @@ import sys
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from tfcompress import __version__
 from tfcompress.errors import TfcompressError
@@ -41,30 +42,33 @@ def options(
 
 
 def main() -> None:
-    """Runs the command line; `--debug` may stand anywhere."""
-    debug = "--debug" in sys.argv
-    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    """What the `tfcompress` script runs."""
+    if "--debug" not in sys.argv:
+        console.silence_native_logs()
+    raise SystemExit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command line and returns its exit code; `--debug` may stand anywhere in it."""
+    debug = "--debug" in arguments
     try:
-        app(arguments)
+        app([argument for argument in arguments if argument != "--debug"])
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
     except TfcompressError as error:
         if debug:
             raise
-        _fail(str(error), 2)
+        return _fail(str(error), 2)
     except KeyboardInterrupt:
-        _fail("interrupted", 130)
+        return _fail("interrupted", 130)
     except Exception as error:
         if debug:
             raise
-        _fail(f"{type(error).__name__}: {error} (a fault in tfcompress; see it with --debug)", 1)
+        return _fail(f"{type(error).__name__}: {error} (a fault of tfcompress; see --debug)", 1)
+    return 0
 
 
-def _fail(message: str, code: int) -> None:
-    line = " ".join(message.split())
-    console.err.print(f"[bold red]error:[/] {_escape(line)}", highlight=False, soft_wrap=True)
-    raise SystemExit(code)
-
-
-def _escape(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
+def _fail(message: str, code: int) -> int:
+    line = Text.assemble(("error: ", "bold red"), " ".join(message.split()))
+    console.err.print(line, soft_wrap=True)
+    return code

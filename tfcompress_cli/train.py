@@ -50,7 +50,7 @@ def train(
     dropout: Annotated[float, Option(rich_help_panel=TrainingPanel)] = _default("dropout"),
     loss: Annotated[
         Literal["auto", "full", "sampled"],
-        Option(help="Softmax; auto is full up to 10,000 items.", rich_help_panel=TrainingPanel),
+        Option(help="Softmax; auto is full up to 2,000 items.", rich_help_panel=TrainingPanel),
     ] = _default("loss"),
     num_negatives: Annotated[
         int, Option(help="Of sampled softmax, a batch.", rich_help_panel=TrainingPanel)

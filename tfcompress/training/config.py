@@ -41,7 +41,7 @@ class TrainConfig(BaseModel):
         history_length: int. L, items of history the model reads.
         hidden_units: tuple of int. Hidden layers of the tower.
         dropout: float.
-        loss: str. "full" softmax, "sampled" softmax, or "auto": full up to 10,000 items.
+        loss: str. "full" softmax, "sampled" softmax, or "auto": full up to 2,000 items.
         num_negatives: int. Negatives a batch shares under sampled softmax.
         epochs: int. Upper bound; early stopping may end sooner.
         patience: int. Epochs without a better validation nDCG@10 before training stops.
@@ -60,13 +60,13 @@ class TrainConfig(BaseModel):
     tie: bool = False
     history_length: Positive = 50
     hidden_units: tuple[Positive, ...] = (128,)
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
     loss: Literal["auto", "full", "sampled"] = "auto"
     num_negatives: Positive = 1024
-    epochs: Positive = 20
+    epochs: Positive = 30
     patience: Positive = 3
     batch_size: Positive = 512
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
     seed: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="before")

@@ -24,7 +24,7 @@ from tfcompress.training.config import TrainConfig
 from tfcompress.training.negatives import NegativeSampler
 from tfcompress.training.run import Run
 
-FULL_SOFTMAX_LIMIT = 10_000
+FULL_SOFTMAX_LIMIT = 2_000
 """Items up to which "auto" trains on all of them: beyond, sampling is faster and as good."""
 
 BatchDone = Callable[[int, int, int], None]
