@@ -30,6 +30,7 @@ _ANNEALING_ROWS = 800
 _HOT, _COLD = 0.02, 0.0005
 _DEEPEST = 64
 _SECOND_TREE_PATIENCE = 12
+_FITTING_ROUNDS = 8
 _HUFFMAN_BATCH = 512
 
 
@@ -54,10 +55,11 @@ class Baseline:
 
 
 def two_tree_4bit(table: ByteTable) -> Baseline:
-    """Two trees over half values: the worst rows take the second one.
+    """Two trees over half values; every row takes the one that suits it.
 
     Every shape of a tree with 16 leaves is tried for the first tree; then, for the m worst rows
-    under it, every shape for a second tree of their own, as m grows while that helps.
+    under it, every shape for a second tree of their own, as m grows while that helps. At last both
+    trees are fitted to the rows that take them, in turns, while that helps.
 
     Args:
         table: int8 or uint8 array, shape `(n, D)`.
@@ -71,24 +73,38 @@ def two_tree_4bit(table: ByteTable) -> Baseline:
     )
     if not counts.any():
         return Baseline("two_tree_4bit", 0, data.shape[1])
-    stride, lengths = _best_tree(counts)
-    costs = counts @ lengths
+    best, first = _best_tree(counts)
+    costs = counts @ first
     order = np.argsort(-costs, kind="stable")
-    best = stride
-    best_size = 0
+    second, best_size = first, 0
     for size in _second_tree_sizes(len(order)):
-        second, _ = _best_tree(counts[order[:size]])
+        stride, lengths = _best_tree(counts[order[:size]])
         rest = int(costs[order[size]]) if size < len(order) else 0
-        if max(second, rest) < best:
-            best, best_size = max(second, rest), size
-        elif size > best_size + _SECOND_TREE_PATIENCE and second >= best:
+        if max(stride, rest) < best or size == 1:
+            second, best_size = lengths, size
+            best = min(best, max(stride, rest))
+        elif size > best_size + _SECOND_TREE_PATIENCE and stride >= best:
             # More rows can only make the second tree's worst row worse.
             break
+    for _ in range(_FITTING_ROUNDS):
+        takes_second = counts @ second < counts @ first
+        if takes_second.all() or not takes_second.any():
+            break
+        first = _best_tree(counts[~takes_second])[1]
+        second = _best_tree(counts[takes_second])[1]
+        stride = int(np.minimum(counts @ first, counts @ second).max())
+        if stride >= best:
+            break
+        best = stride
     return Baseline("two_tree_4bit", best, data.shape[1])
 
 
 def annealed_8bit(
-    table: ByteTable, start: Literal["balanced", "huffman"] = "balanced", seed: int = 0
+    table: ByteTable,
+    start: Literal["balanced", "huffman"] = "balanced",
+    seed: int = 0,
+    *,
+    moves: int = _ANNEALING_MOVES,
 ) -> Baseline:
     """One tree over whole values, its shape found by simulated annealing on the worst row.
 
@@ -101,6 +117,7 @@ def annealed_8bit(
         table: int8 or uint8 array, shape `(n, D)`.
         start: str. "balanced" (all words within one bit) or "huffman" (best for the mean row).
         seed: int. The same seed gives the same tree.
+        moves: int. Moves to try in each of three rounds.
 
     Raises:
         ConfigError: `table` is not of bytes, or `start` is neither.
@@ -126,7 +143,7 @@ def annealed_8bit(
     rows = np.zeros(0, np.int64)
     for _ in range(_ANNEALING_ROUNDS):
         rows = np.union1d(rows, worst_rows(costs, _ANNEALING_ROWS))
-        found = _anneal(source.counts(rows)[:, symbols], lengths, generator)
+        found = _anneal(source.counts(rows)[:, symbols], lengths, moves, generator)
         full[symbols] = found
         costs = source.costs(full)
         if int(costs.max()) < best:
@@ -211,7 +228,9 @@ def _balanced_lengths(num_symbols: int) -> IntArray:
     return np.repeat([longest - 1, longest], [num_short, num_symbols - num_short]).astype(np.int64)
 
 
-def _anneal(counts: IntArray, lengths: IntArray, generator: np.random.Generator) -> IntArray:
+def _anneal(
+    counts: IntArray, lengths: IntArray, moves: int, generator: np.random.Generator
+) -> IntArray:
     """One annealing run on rows of `counts` (n, S), symbols in the order of `lengths` (S,).
 
     With ends[k] leaves of depth k or less and the symbols in order, a row of D values costs
@@ -225,11 +244,11 @@ def _anneal(counts: IntArray, lengths: IntArray, generator: np.random.Generator)
     current = best = int(costs.max())
     best_ends = ends.copy()
     hot = counts[0].sum() * _HOT
-    temperatures = hot * (_COLD / _HOT) ** (np.arange(_ANNEALING_MOVES) / _ANNEALING_MOVES)
+    temperatures = hot * (_COLD / _HOT) ** (np.arange(moves) / moves)
     # Metropolis: accept a loss with probability exp(-loss / temperature).
-    allowed = temperatures * generator.exponential(size=_ANNEALING_MOVES)
+    allowed = temperatures * generator.exponential(size=moves)
     for allowance, choice in zip(
-        allowed.tolist(), generator.random((_ANNEALING_MOVES, 2)).tolist(), strict=True
+        allowed.tolist(), generator.random((moves, 2)).tolist(), strict=True
     ):
         leaves = np.diff(ends, prepend=0)
         can_merge = np.flatnonzero(leaves >= 2)

@@ -23,6 +23,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from tfcompress.codec.relaxation import relax
 from tfcompress.codec.row_source import RowSource, TableRows
@@ -151,7 +152,8 @@ def certify(
         longest = np.argmax(source.costs(np.ones(len(source.totals))))
         rows, weights = np.array([longest]), np.ones(1, np.int64)
     else:
-        relaxation = relax(source, max_length)
+        with threadpool_limits(1, "blas"):
+            relaxation = relax(source, max_length)
         rows = relaxation.rows
         weights = np.rint(relaxation.weights * _WEIGHT_SCALE).astype(np.int64)
         order = np.argsort(rows)

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from tfcompress.codec.branching import reach
 from tfcompress.codec.certify import check_max_length
@@ -35,11 +36,14 @@ _MAX_ROUNDS = 8
 # Rounds without a better code after which to stop.
 _PATIENCE = 1
 _MAX_NODES = 150
+_MAX_TARGETS = 6
 _STEPS_PER_TEMPERATURE = 60
 # Words that are tried as the single one of a two-against-one move, per length and step.
 _SINGLES = 6
-# In bits of row cost: from a few rows' worth of slack down to what only the maximum sees.
-_TEMPERATURES = np.geomspace(4.0, 0.3, 16)
+# In bits of row cost, per row of up to `_HOT_COLUMNS` values: from what many rows feel down to what
+# only the worst does.
+_HOT, _COLD, _NUM_TEMPERATURES = 4.0, 0.3, 16
+_HOT_COLUMNS = 1024
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -71,7 +75,9 @@ def search_fixed_code(
     if len(symbols) == 2:
         lengths[symbols] = 1
     elif len(symbols) > 2:
-        lengths[symbols] = _search(source, symbols, max_length, np.random.default_rng(seed))
+        # Small matrices: threads of BLAS would only wait for each other.
+        with threadpool_limits(1, "blas"):
+            lengths[symbols] = _search(source, symbols, max_length, np.random.default_rng(seed))
     return lengths
 
 
@@ -109,7 +115,9 @@ def _search(
         start = (
             best if number % 2 == 0 else length_limited_lengths(masses * np.exp(noise), max_length)
         )
-    for target in range(int(bound), int(best_cost)):
+    # Rows of many thousands of values leave a gap of many bits: then in a few strides.
+    step = max(1, round(best_cost - bound) // _MAX_TARGETS)
+    for target in range(int(bound), int(best_cost), step):
         outcome = reach(source, relaxation, max_length, target, _MAX_NODES)
         if outcome.lengths is not None:
             return fill_code(outcome.lengths)
@@ -132,7 +140,8 @@ class _Descent:
         costs = self.counts @ lengths
         best, best_cost = lengths.copy(), float(costs.max())
         centre = self.counts.mean(axis=0)
-        for tau in _TEMPERATURES:
+        wide = max(1.0, float(self.counts.sum(axis=1).max()) / _HOT_COLUMNS)
+        for tau in np.geomspace(_HOT * wide, _COLD * wide, _NUM_TEMPERATURES):
             # Deviations from the mean row stay small, so their exponentials stay in range; the
             # mean's own factor is one number per symbol.
             self.longer = np.exp(
