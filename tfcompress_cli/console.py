@@ -14,7 +14,7 @@ Backend = Literal["tensorflow", "jax"]
 
 
 def progress() -> Progress:
-    """A progress bar on stderr that vanishes when it is done."""
+    """A progress bar on stderr that vanishes when it is done; none where stderr is no terminal."""
     return Progress(
         TextColumn("[bold]{task.description}"),
         BarColumn(),
@@ -22,6 +22,7 @@ def progress() -> Progress:
         TimeRemainingColumn(),
         console=err,
         transient=True,
+        disable=not err.is_terminal,
     )
 
 

@@ -72,8 +72,9 @@ def convert_file(
     top_k: int | None = None,
     overwrite: bool = False,
     dry_run: bool = False,
+    brief: bool = False,
 ) -> None:
-    """Converts, compares with Keras, prints where the bytes went, writes."""
+    """Converts, compares with Keras, prints where the bytes went (`brief`: one line), writes."""
     from tfcompress.files import refuse_existing, write_file
 
     if not dry_run:
@@ -99,12 +100,15 @@ def convert_file(
         )
         inputs, described = _real_inputs(run) if run else _random_inputs(model)
         difference = tflite.compare_with_keras(model, content, inputs)
-    show_model(tflite.inspect_model(content), title=str(out))
-    console.out.print(
-        f"Largest difference from Keras: {difference.absolute:.2g} "
-        f"(relative {difference.relative:.2g}), on {described}.",
-        highlight=False,
+    agreement = (
+        f"largest difference from Keras {difference.absolute:.2g} "
+        f"(relative {difference.relative:.2g}) on {described}"
     )
+    if brief:
+        console.out.print(f"{out}: {len(content):,} bytes, {agreement}", highlight=False)
+    else:
+        show_model(tflite.inspect_model(content), title=str(out))
+        console.out.print(agreement.capitalize(), highlight=False)
     if dry_run:
         console.out.print(f"Dry run: {out} was not written.", highlight=False)
     else:

@@ -16,9 +16,9 @@ Option = typer.Option
 RATIO = 16.0
 SETTINGS: dict[str, Any] = {
     "data": {"source": "synthetic"},
-    "history_length": 20,
-    "epochs": 6,
-    "learning_rate": 3e-3,
+    "history_length": 10,
+    "epochs": 5,
+    "learning_rate": 5e-3,
 }
 """Short histories and few epochs: enough to see the differences, quick enough to wait for."""
 EMBEDDINGS: dict[str, dict[str, Any]] = {
@@ -63,7 +63,7 @@ def demo(
         config = TrainConfig.parse({**SETTINGS, "seed": seed, **choice})
         run_training(config, out / name, backend=backend)
     for name, (run, table_dtype) in FILES.items():
-        convert_file(out / run, out / name, table_dtype=table_dtype)
+        convert_file(out / run, out / name, table_dtype=table_dtype, brief=True)
     console.out.print()
     measure_side_by_side([out / name for name in FILES], "synthetic")
     seconds = time.perf_counter() - started

@@ -39,14 +39,18 @@ def inspect(
 
 
 def show_model(info: ModelInfo, *, title: str) -> None:
-    """Prints tables, the largest other constants, and how the bytes add up."""
+    """Prints tables (bits a value, SNR in dB), the largest other constants, and the sum."""
     from rich.table import Table
 
     from tfcompress.report import bytes_text
 
     tables = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for name in ("table", "rows", "cols", "dtype", "codec", "stored", "bits/value", "SNR dB"):
-        tables.add_column(name, justify="left" if name in ("table", "dtype", "codec") else "right")
+    for name in ("table", "rows", "cols", "dtype", "codec", "stored", "bits", "SNR"):
+        tables.add_column(
+            name,
+            justify="left" if name in ("table", "dtype", "codec") else "right",
+            overflow="fold",
+        )
     for table in info.tables:
         tables.add_row(
             table.name,
@@ -65,7 +69,9 @@ def show_model(info: ModelInfo, *, title: str) -> None:
     if info.constants:
         constants = Table(box=None, pad_edge=False)
         for name in ("other constants", "shape", "dtype", "bytes", "read by"):
-            constants.add_column(name, justify="right" if name == "bytes" else "left")
+            constants.add_column(
+                name, justify="right" if name == "bytes" else "left", overflow="fold"
+            )
         for constant in info.constants[:_CONSTANTS_SHOWN]:
             constants.add_row(
                 constant.name,

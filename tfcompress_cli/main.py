@@ -11,7 +11,7 @@ from rich.text import Text
 
 from tfcompress import __version__
 from tfcompress.errors import TfcompressError
-from tfcompress_cli import console, convert, demo, inspect, measure, train
+from tfcompress_cli import codec, console, convert, demo, inspect, measure, train
 
 app = typer.Typer(
     name="tfcompress",
@@ -21,7 +21,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (demo.demo, train.train, convert.convert, inspect.inspect, measure.measure):
+for command in (
+    demo.demo,
+    train.train,
+    convert.convert,
+    inspect.inspect,
+    measure.measure,
+    codec.codec,
+):
     app.command()(command)
 
 

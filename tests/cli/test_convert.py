@@ -1,0 +1,83 @@
+import keras
+import numpy as np
+import pytest
+
+from tfcompress.tflite import inspect_model
+
+
+@pytest.mark.parametrize("table_dtype", ["float32", "float16", "int8", "int4"])
+def test_a_run_becomes_one_file(tfcompress, runs, tmp_path, table_dtype):
+    out = tmp_path / "model.tflite"
+    done = tfcompress("convert", runs / "memcom", "--out", out, "--table-dtype", table_dtype)
+    assert done.code == 0, done.err
+    assert "Largest difference from keras" in done.out
+    assert "histories of the test split" in done.out
+    info = inspect_model(out.read_bytes())
+    assert {table.name for table in info.tables} == {"item_embedding/U", "item_embedding/v"}
+    assert info.tables[0].dtype == table_dtype
+    assert info.metadata["trained_on"]["name"] == "interactions.csv"
+
+
+def test_a_dry_run_writes_nothing_and_predicts_the_bytes(tfcompress, runs, tmp_path):
+    out = tmp_path / "model.tflite"
+    words = ["convert", runs / "full", "--out", out, "--table-dtype", "int8"]
+    dry = tfcompress(*words, "--dry-run")
+    assert dry.code == 0
+    assert not out.exists()
+    real = tfcompress(*words)
+    predicted = int(dry.out.split(" bytes = ")[0].splitlines()[-1].replace(",", ""))
+    assert abs(predicted - out.stat().st_size) <= 0.01 * out.stat().st_size
+    assert real.out.split(" bytes = ")[1] in dry.out
+
+
+def test_an_existing_file_is_kept_unless_told_otherwise(tfcompress, runs, tmp_path):
+    out = tmp_path / "model.tflite"
+    out.write_text("precious")
+    done = tfcompress("convert", runs / "full", "--out", out)
+    assert done.code == 2
+    assert "--overwrite" in done.err
+    assert out.read_text() == "precious"
+    assert tfcompress("convert", runs / "full", "--out", out, "--overwrite").code == 0
+    assert out.read_bytes()[4:8] == b"TFL3"
+
+
+def test_a_tied_ranker_has_no_output_matrix(tfcompress, runs, tmp_path):
+    out = tmp_path / "model.tflite"
+    assert tfcompress("convert", runs / "tied", "--out", out, "--table-dtype", "int8").code == 0
+    info = inspect_model(out.read_bytes())
+    n = info.metadata["model"]["input_dim"]
+    assert all(np.prod(constant.shape) < n * 16 for constant in info.constants)
+
+
+def test_top_k_and_int8_dense_weights(tfcompress, runs, tmp_path):
+    out = tmp_path / "model.tflite"
+    words = ["convert", runs / "full", "--out", out, "--top-k", 5, "--dense-dtype", "int8"]
+    assert tfcompress(*words).code == 0
+    info = inspect_model(out.read_bytes())
+    assert {port.name for port in info.outputs} == {"ids", "scores"}
+
+
+def test_any_keras_model_converts(tfcompress, tmp_path):
+    word, shop = (
+        keras.Input((4,), dtype="int32", name="word"),
+        keras.Input((), dtype="int32", name="shop"),
+    )
+    table = keras.layers.Embedding(50, 8, name="words")
+    pooled = keras.layers.GlobalAveragePooling1D()(table(word))
+    both = keras.layers.Concatenate()([pooled, keras.layers.Embedding(20, 8, name="shops")(shop)])
+    path = tmp_path / "own.keras"
+    keras.Model([word, shop], keras.layers.Dense(3)(both)).save(path)
+    done = tfcompress("convert", path, "--out", tmp_path / "own.tflite", "--table-dtype", "int4")
+    assert done.code == 0, done.err
+    names = {table.name for table in inspect_model((tmp_path / "own.tflite").read_bytes()).tables}
+    assert names == {"words/embeddings", "shops/embeddings"}
+
+
+@pytest.mark.parametrize("name", ["nothing.keras", "text.keras", "folder"])
+def test_what_is_no_model_is_named(tfcompress, tmp_path, name):
+    (tmp_path / "text.keras").write_text("no model")
+    (tmp_path / "folder").mkdir()
+    done = tfcompress("convert", tmp_path / name, "--out", tmp_path / "x.tflite")
+    assert done.code == 2
+    assert name in done.err
+    assert done.err.count("\n") == 1

@@ -1,0 +1,115 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tfcompress_cli import console, main
+
+COMMANDS = ("demo", "train", "convert", "inspect", "measure", "codec")
+
+
+def test_help_names_every_command(tfcompress):
+    done = tfcompress("--help")
+    assert done.code == 0
+    for command in COMMANDS:
+        assert command in done.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(tfcompress, command):
+    done = tfcompress(command, "--help")
+    assert done.code == 0
+    assert "--" in done.out
+
+
+def test_help_starts_without_heavy_imports():
+    script = (
+        "import sys; from tfcompress_cli.main import run; run(['--help']);"
+        "print([m for m in ('tensorflow', 'keras', 'jax', 'numpy', 'pyarrow', 'matplotlib')"
+        " if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_version_is_that_of_the_package(tfcompress):
+    import tfcompress as package
+
+    assert tfcompress("--version").out == f"tfcompress {package.__version__}\n"
+
+
+def test_a_user_error_is_one_line_and_exit_code_2(tfcompress, tmp_path):
+    done = tfcompress("inspect", tmp_path / "nothing.tflite")
+    assert done.code == 2
+    assert done.err.count("\n") == 1
+    assert done.err.startswith("error: ")
+    assert "nothing.tflite" in done.err
+
+
+def test_debug_shows_the_traceback(tfcompress, tmp_path):
+    from tfcompress.errors import ModelError
+
+    with pytest.raises(ModelError):
+        tfcompress("inspect", tmp_path / "nothing.tflite", "--debug")
+
+
+def test_a_fault_of_ours_is_one_line_and_exit_code_1(tfcompress, tmp_path, monkeypatch):
+    from tfcompress_cli import inspect
+
+    def broken(*args, **kwargs):
+        raise RuntimeError("first line\nsecond line")
+
+    monkeypatch.setattr(inspect, "show_model", broken)
+    path = tmp_path / "model.tflite"
+    path.write_bytes(b"")
+    monkeypatch.setattr("tfcompress.tflite.inspect_model", lambda content: None)
+    done = tfcompress("inspect", path)
+    assert done.code == 1
+    assert done.err == (
+        "error: RuntimeError: first line second line (a fault of tfcompress; see --debug)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("train",),
+        ("nonsense",),
+        ("convert", "x", "--out", "y", "--table-dtype", "int2"),
+        ("measure", "x.tflite", "--skip", "colour"),
+    ],
+)
+def test_wrong_usage_has_exit_code_2(tfcompress, words):
+    assert tfcompress(*words).code == 2
+
+
+def test_completion_is_offered():
+    script = "from tfcompress_cli.main import main; main()"
+    environment = {**os.environ, "_TFCOMPRESS_COMPLETE": "complete_bash"}
+    environment |= {"COMP_WORDS": "tfcompress co", "COMP_CWORD": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.argv[0] = 'tfcompress'; {script}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    assert "convert" in done.stdout
+
+
+def test_native_logs_are_dropped_and_pythons_are_kept():
+    script = (
+        "import os, sys; from tfcompress_cli.console import silence_native_logs;"
+        "silence_native_logs(); os.write(2, b'native'); print('python', file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert done.stderr == b"python\n"
+
+
+def test_the_console_follows_stderr(capsys):
+    console.err.print("here")
+    assert capsys.readouterr().err == "here\n"
+    assert main.app.info.name == "tfcompress"

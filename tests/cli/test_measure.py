@@ -1,0 +1,74 @@
+import csv
+import json
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def files(runs, tmp_path_factory):
+    from tfcompress_cli.main import run
+
+    folder = tmp_path_factory.mktemp("files")
+    paths = [folder / "full.tflite", folder / "memcom.tflite"]
+    for path in paths:
+        assert run(["convert", str(runs / path.stem), "--out", str(path)]) == 0
+    return paths
+
+
+def test_files_are_measured_side_by_side(tfcompress, files, interactions, tmp_path):
+    outputs = {kind: tmp_path / f"sizes.{kind}" for kind in ("json", "csv", "markdown")}
+    options = [word for kind, path in outputs.items() for word in (f"--{kind}", path)]
+    done = tfcompress("measure", *files, "--data", interactions, "--runs", 50, *options)
+    assert done.code == 0, done.err
+    assert "memcom" in done.out
+    measured = json.loads(outputs["json"].read_text())
+    assert len(measured) == 2
+    for entry, path in zip(measured, files, strict=True):
+        assert entry["file_bytes"] == path.stat().st_size == sum(entry["bytes"].values())
+        assert 0 <= entry["quality"]["ndcg@10"] <= 1
+        assert entry["quality"]["users"] > 0
+        assert set(entry["latency_us"]) == {"1", "32"}
+        assert set(entry["memory_bytes"]) == {"after_load", "peak_anonymous", "peak_file"}
+        assert entry["environment"]
+    assert len(list(csv.DictReader(outputs["csv"].open()))) == 2
+    assert outputs["markdown"].read_text().startswith("|")
+
+
+def test_the_artefact_is_as_good_as_the_keras_model(
+    files, interactions, runs, tfcompress, tmp_path
+):
+    import numpy as np
+
+    from tfcompress.data import load
+    from tfcompress.ranking import evaluate
+    from tfcompress.training import Run
+
+    out = tmp_path / "q.json"
+    words = ["measure", files[0], "--data", interactions, "--skip", "latency", "--skip", "memory"]
+    assert tfcompress(*words, "--json", out).code == 0
+    model, dataset = Run(runs / "full").model(), load(interactions)
+    expected = evaluate(
+        lambda ids: np.asarray(model.predict_on_batch(ids)["scores"]), dataset.test, length=6
+    )
+    assert json.loads(out.read_text())[0]["quality"]["ndcg@10"] == pytest.approx(expected.ndcg)
+
+
+def test_other_data_are_refused_unless_remapped(tfcompress, files, interactions, runs, tmp_path):
+    other = tmp_path / "other.csv"
+    lines = interactions.read_text().splitlines()
+    other.write_text("\n".join([*lines, "u0,app-new,99"]) + "\n")
+    words = ["measure", files[0], "--data", other, "--skip", "latency", "--skip", "memory"]
+    refused = tfcompress(*words)
+    assert refused.code == 2
+    assert "--remap" in refused.err or "remap" in refused.err
+    vocabulary = runs / "full" / "vocabulary.parquet"
+    assert tfcompress(*words, "--remap", "--vocabulary", vocabulary).code == 0
+
+
+def test_inspect_adds_up_and_writes_json(tfcompress, files, tmp_path):
+    out = tmp_path / "inspect.json"
+    done = tfcompress("inspect", files[1], "--json", out)
+    assert done.code == 0
+    assert "item_embedding/U" in done.out
+    content = json.loads(out.read_text())
+    assert sum(content["bytes"].values()) == content["file_bytes"] == files[1].stat().st_size
