@@ -4,8 +4,7 @@ Ranks take the codes in order: shorter codes first, equal lengths by rank, each 
 the last. All else follows: the code of rank r with length l is first_code[l] + r - first_rank[l].
 """
 
-import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -23,9 +22,15 @@ from tfcompress.prefix_codes import huffman_lengths, length_limited_lengths
 Integers = npt.NDArray[np.int64]
 
 
-def longest_allowed(arity: int) -> int:
-    """The most digits whose codes all fit int32."""
-    return max(length for length in range(1, 32) if length == 1 or arity**length <= MAX_ID)
+def longest_allowed(arity: int, num_leaves: int) -> int:
+    """The most digits L for which the arithmetic of `digit_tables` stays inside int32.
+
+    All digits but the first are those of numbers below arity ** (L - 1) + num_leaves.
+    """
+    length = 1
+    while length < 31 and arity**length + num_leaves <= MAX_ID:
+        length += 1
+    return length
 
 
 @dataclass(frozen=True)
@@ -50,10 +55,11 @@ class CodeTree:
             raise ConfigError(
                 f"leaves_per_length must end in a positive count; received {self.leaves}"
             )
-        if self.max_length > longest_allowed(self.arity):
+        allowed = longest_allowed(self.arity, self.num_leaves)
+        if self.max_length > allowed:
             raise ConfigError(
                 f"leaves_per_length has {self.max_length} digits of arity {self.arity}; "
-                f"at most {longest_allowed(self.arity)} fit int32"
+                f"at most {allowed} fit int32"
             )
         room = 1
         for length, count in enumerate(self.leaves, start=1):
@@ -101,10 +107,45 @@ class CodeTree:
         return np.array([first[length - 1] for length in self.lengths], np.int64)
 
     @cached_property
-    def divisors(self) -> Integers:
-        """What a code of each length is divided by for its digits (lengths, L); 1 past the end."""
-        exponents = np.array(self.lengths)[:, None] - 1 - np.arange(self.max_length)
-        return self.arity ** np.maximum(exponents, 0)
+    def level_starts(self) -> Integers:
+        """Ids at which the answer to "which length?" changes: the level is how many are <= id, - 1.
+
+        Level 0 is that of ids 0 and 1, whose codes are the last of the longest; levels 1, 2, .. are
+        those of the lengths. An id below 0 gets level -1 and one of n or more a level too many, so
+        that any table by level is loud for them.
+        """
+        return np.array([0, 2, *(self.first_rank[1:] + 2), self.num_leaves], np.int64)
+
+    def by_level(self, by_length: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """A table with one entry per level from one with an entry per length."""
+        return np.concatenate([by_length[-1:], by_length])
+
+    def digit_tables(self) -> tuple[Integers, Integers, Integers]:
+        """What turns an id into rows of the table, by level and digit.
+
+        Digit j of id i reads row base + ((i + offset) // divisor) mod N.
+
+        Returns:
+            offset, divisor and base, each (levels, L). What they give for digits past the end of a
+            code is a row of the table, too, but means nothing.
+        """
+        shape = (len(self.lengths), self.max_length)
+        offset, divisor = np.zeros(shape, np.int64), np.ones(shape, np.int64)
+        base = np.broadcast_to(np.arange(self.max_length) * self.arity, shape).copy()
+        for row, (length, code) in enumerate(
+            zip(self.lengths, self.first_code.tolist(), strict=True)
+        ):
+            for j in range(length):
+                divisor[row, j] = step = self.arity ** (length - 1 - j)
+                # Only what the division and the modulus leave over; and for the first digit, which
+                # needs no modulus, not even its own start: these are the largest numbers.
+                offset[row, j] = code % (step if j == 0 else step * self.arity)
+            base[row, 0] = code // self.arity ** (length - 1)
+        offset -= self.first_rank[:, None] + 2
+        offset, divisor, base = (self.by_level(table) for table in (offset, divisor, base))
+        # Ids 0 and 1: r = (i - 2) mod n.
+        offset[0] += 2 if self.num_leaves == 1 else self.num_leaves
+        return offset, divisor, base
 
     def weights(self, mean: bool) -> Floats:
         """What each digit of each length counts in a pool (lengths, L): 1 or 1 / length, or 0."""
@@ -122,10 +163,10 @@ class CodeTree:
 
     def rows(self) -> Integers:
         """The row of the table that each digit of each rank's code reads (n, L)."""
-        level = self._level_by_rank()
-        code = np.arange(self.num_leaves) + (self.first_code - self.first_rank)[level]
-        digits = code[:, None] // self.divisors[level] % self.arity
-        return digits + np.arange(self.max_length) * self.arity
+        level = self._level_by_rank() + 1
+        offset, divisor, base = (table[level] for table in self.digit_tables())
+        ids = np.arange(self.num_leaves)[:, None] + 2
+        return base + (ids + offset) // divisor % self.arity
 
     def expand(self, parts: list[Any], combine: Callable[[Any, Any], Any], axis: int) -> list[Any]:
         """Pools along the tree, level by level, so that shared prefixes are pooled once.
@@ -166,7 +207,10 @@ def _children(nodes: Any, part: Any, combine: Callable[[Any, Any], Any], axis: i
 
 
 def leaves_of_counts(
-    counts: npt.NDArray[Any], arity: int, ranks: npt.ArrayLike | None = None
+    counts: npt.NDArray[Any],
+    arity: int,
+    ranks: npt.ArrayLike | None = None,
+    max_length: int | None = None,
 ) -> tuple[int, ...]:
     """Leaves per length of the best code for ids that occur `counts` times.
 
@@ -174,11 +218,18 @@ def leaves_of_counts(
         counts: int array (n,). By id; from rank 2 on they must fall.
         arity: int. N.
         ranks: int array (n,) or None. The rank of each id; None is the id itself.
+        max_length: int or None. The most digits; None is what int32 arithmetic allows.
 
     Returns:
         Tuple of int: codes with 1, 2, .. L digits. A lone id has one digit.
     """
-    return _leaves(_by_rank(counts, ranks), positive_integer("arity", arity))
+    positive_integer("arity", arity)
+    allowed = longest_allowed(arity, len(counts))
+    limit = allowed if max_length is None else min(allowed, max_length)
+    lengths = huffman_lengths(_by_rank(counts, ranks), arity)
+    if lengths.max() > limit:
+        lengths = length_limited_lengths(_by_rank(counts, ranks), limit, arity)
+    return tuple(np.bincount(np.maximum(lengths, 1))[1:].tolist())
 
 
 def _by_rank(counts: npt.NDArray[Any], ranks: npt.ArrayLike | None) -> npt.NDArray[Any]:
@@ -196,58 +247,58 @@ def _by_rank(counts: npt.NDArray[Any], ranks: npt.ArrayLike | None) -> npt.NDArr
     return counts
 
 
-def _leaves(counts: npt.NDArray[Any], arity: int) -> tuple[int, ...]:
-    lengths = huffman_lengths(counts, arity)
-    limit = longest_allowed(arity)
-    if lengths.max() > limit:
-        lengths = length_limited_lengths(counts, limit, arity)
-    return tuple(np.bincount(np.maximum(lengths, 1))[1:].tolist())
-
-
 def largest_tree(
-    counts: npt.NDArray[Any], num_rows: int, ranks: npt.ArrayLike | None = None
-) -> tuple[CodeTree | None, int]:
-    """The best code whose table has the most rows N L within `num_rows`.
+    counts: npt.NDArray[Any],
+    num_rows: int,
+    arity: int | None = None,
+    ranks: npt.ArrayLike | None = None,
+) -> CodeTree | None:
+    """The best code of at most L digits whose table has the most rows N L within `num_rows`.
 
-    For each L the arities whose best code has L digits form an interval (a larger arity never needs
-    longer codes), so its largest arity within num_rows / L is found by bisection; among equals the
-    shortest codes win.
+    Any N and L with N ** L >= n have a code; among tables of the same size the one with the
+    shortest codes is taken.
 
     Args:
         counts: int array (n,). As for `leaves_of_counts`.
         num_rows: int. Rows allowed.
+        arity: int or None. Fixes N.
         ranks: int array (n,) or None.
 
     Returns:
-        The tree, None where even the smallest is too large, and the rows of the smallest.
+        The tree, or None where no table is that small.
     """
-    ordered = _by_rank(counts, ranks)
-    known: dict[int, tuple[int, ...]] = {}
-
-    def leaves(arity: int) -> tuple[int, ...]:
-        if arity not in known:
-            known[arity] = _leaves(ordered, arity)
-        return known[arity]
-
     best: CodeTree | None = None
-    for length in itertools.count(1):
-        arity = num_rows // length
-        if arity < 2:
-            break
-        if best is not None and arity * length <= best.num_rows:
+    for length, digits in shapes_within(len(counts), num_rows, arity):
+        if best is not None and length * digits <= best.num_rows:
             continue
-        arity = min(arity, max(2, len(ordered)))
-        found = len(leaves(arity))
-        if found < length:
-            low, high = 1, arity  # more than `found` digits at `low`, `found` at `high`
-            while high - low > 1:
-                middle = (low + high) // 2
-                low, high = (middle, high) if len(leaves(middle)) >= length else (low, middle)
-            arity = low
-            found = len(leaves(arity)) if arity >= 2 else 0
-        if found == length and (best is None or arity * length > best.num_rows):
-            best = CodeTree(leaves(arity), arity)
-        if length >= 31:
+        tree = CodeTree(leaves_of_counts(counts, digits, ranks, length), digits)
+        if best is None or tree.num_rows > best.num_rows:
+            best = tree
+    return best
+
+
+def shapes_within(
+    num_leaves: int, num_rows: int, arity: int | None = None
+) -> Iterator[tuple[int, int]]:
+    """For each L that has one, the largest N such that N L <= num_rows and N ** L >= num_leaves."""
+    for length in range(1, 32):
+        digits = num_rows // length if arity is None else arity
+        digits = min(digits, max(2, num_leaves)) if arity is None else digits
+        if digits < 2 or digits * length > num_rows:
             break
-    smallest = min(arity * len(leaves(arity)) for arity in range(2, 9))
-    return best, smallest
+        if digits**length >= num_leaves and length <= longest_allowed(digits, num_leaves):
+            yield length, digits
+
+
+def fewest_rows(num_leaves: int, arity: int | None = None) -> int:
+    """Rows N L of the smallest table that can tell `num_leaves` ids apart."""
+    sizes = []
+    for length in range(1, 32):
+        digits = max(2, round(num_leaves ** (1 / length))) if arity is None else arity
+        while arity is None and digits > 2 and (digits - 1) ** length >= num_leaves:
+            digits -= 1
+        while arity is None and digits**length < num_leaves:
+            digits += 1
+        if digits**length >= num_leaves and length <= longest_allowed(digits, num_leaves):
+            sizes.append(digits * length)
+    return min(sizes)

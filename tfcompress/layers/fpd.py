@@ -10,7 +10,7 @@ from keras import ops
 from tfcompress.errors import ConfigError
 from tfcompress.layers.base import CompressedEmbedding, Floats
 from tfcompress.layers.budget import SizeRange, positive_integer
-from tfcompress.layers.lookup import checked, lookup
+from tfcompress.layers.lookup import lookup, refuse_above
 from tfcompress.layers.products import times_columns, times_rows
 from tfcompress.layers.tensor_train import DEFAULT_STDDEV
 
@@ -107,7 +107,7 @@ class FPDEmbedding(CompressedEmbedding):
 
     def embed(self, ranks: Any) -> Any:
         """C^T sum of A[i // M] * B[i mod M]."""
-        quotient = checked(ops.floor_divide(ranks, self.side), ranks, self.input_dim)
+        quotient = refuse_above(ops.floor_divide(ranks, self.side), ranks, self.input_dim)
         terms = lookup(self.A, quotient) * lookup(self.B, ops.mod(ranks, self.side))
         if self.num_terms > 1:
             terms = ops.sum(ops.reshape(terms, (-1, self.num_terms, self.rank)), axis=1)

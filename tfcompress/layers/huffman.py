@@ -12,9 +12,9 @@ from keras import ops
 from tfcompress.errors import ConfigError
 from tfcompress.layers.base import CompressedEmbedding, Floats
 from tfcompress.layers.budget import out_of_reach, parameter_budget, positive_integer
-from tfcompress.layers.code_tree import CodeTree, largest_tree, leaves_of_counts
+from tfcompress.layers.code_tree import CodeTree, fewest_rows, largest_tree, leaves_of_counts
 from tfcompress.layers.least_squares import fit_sum_of_rows
-from tfcompress.layers.lookup import MAX_ID, checked, lookup
+from tfcompress.layers.lookup import MAX_ID, lookup
 from tfcompress.layers.products import times_rows
 
 POOLINGS = ("sum", "mean", "max")
@@ -41,7 +41,7 @@ class HuffmanEmbedding(CompressedEmbedding):
         input_dim: int. Number of ids n; also the sum of `leaves_per_length`.
         output_dim: int. Width D.
         leaves_per_length: sequence of int. How many codes have 1, 2, .. L digits.
-        arity: int. Digits N, 2 or more; N ** L must stay below 2 ** 31.
+        arity: int. Digits N, 2 or more; N ** (L - 1) + n must stay below 2 ** 31.
         pooling: str. "sum", "mean" or "max".
         **kwargs: The common arguments of `CompressedEmbedding`.
 
@@ -114,12 +114,14 @@ class HuffmanEmbedding(CompressedEmbedding):
     ) -> Self:
         """The layer of the largest N L within the budget; see `CompressedEmbedding.from_ratio`.
 
+        Codes are limited to L digits where that is what fits.
+
         Args:
             input_dim: int. Number of ids.
             output_dim: int. Width of an embedding.
             ratio: float. How many times smaller than the full float32 table.
             counts: int array (input_dim,). Needed.
-            arity: int or None. Fixes N, and with it the size; None takes the N of the most rows.
+            arity: int or None. Fixes N; None takes the N of the most rows.
             **layer_args: Further arguments of the class.
         """
         input_dim = positive_integer("input_dim", input_dim, maximum=MAX_ID)
@@ -132,14 +134,9 @@ class HuffmanEmbedding(CompressedEmbedding):
             raise ConfigError(f"counts must have shape ({input_dim},); received {array.shape}")
         ranks = layer_args.get("ranks")
         fixed = 0 if ranks is None else input_dim
-        num_rows = (budget - fixed) // output_dim
-        if arity is None:
-            tree, smallest = largest_tree(array, num_rows, ranks)
-        else:
-            tree = CodeTree(leaves_of_counts(array, arity, ranks), arity)
-            smallest = tree.num_rows
-        if tree is None or tree.num_rows > num_rows:
-            parameters = smallest * output_dim + fixed
+        tree = largest_tree(array, (budget - fixed) // output_dim, arity, ranks)
+        if tree is None:
+            parameters = fewest_rows(input_dim, arity) * output_dim + fixed
             raise out_of_reach(cls.__name__, input_dim, output_dim, ratio, parameters)
         return cls(input_dim, output_dim, tree.leaves, tree.arity, **layer_args)
 
@@ -173,26 +170,23 @@ class HuffmanEmbedding(CompressedEmbedding):
     def embed(self, ranks: Any) -> Any:
         """The rows of the digits, pooled."""
         tree = self._tree
-        place = ops.mod(ranks - 2, self.input_dim)  # (...,)
-        level = ops.zeros_like(place)
-        if len(tree.lengths) > 1:
-            starts = ops.convert_to_tensor(tree.first_rank[1:], dtype="int32")
-            later = ops.cast(ops.expand_dims(place, -1) >= starts, "int32")
-            level = ops.sum(later, axis=-1)
-        code = place + lookup(np.asarray(tree.first_code - tree.first_rank, np.int32), level)
-        divisors = lookup(np.asarray(tree.divisors, np.int32), level)  # (..., L)
-        digits = ops.mod(ops.floor_divide(ops.expand_dims(code, -1), divisors), tree.arity)
-        offsets = ops.convert_to_tensor(np.arange(tree.max_length) * tree.arity, dtype="int32")
-        rows = lookup(self.T, checked(digits + offsets, ranks, self.input_dim))  # (..., L, D)
-        if len(tree.lengths) == 1 and self.pooling == "sum":
-            return ops.sum(rows, axis=-2)
-        used = lookup(np.asarray(tree.weights(self.pooling == "mean"), np.float32), level)
-        used = ops.cast(ops.expand_dims(used, -1), rows.dtype)  # (..., L, 1)
+        starts = ops.convert_to_tensor(tree.level_starts, dtype="int32")
+        reached = ops.cast(ops.expand_dims(ranks, -1) >= starts, "int32")
+        level = ops.sum(reached, axis=-1) - 1  # loud in the lookups below where out of range
+        offset, divisor, base = (
+            lookup(table.astype(np.int32), level) for table in tree.digit_tables()
+        )  # (..., L)
+        quotients = ops.floor_divide(ops.expand_dims(ranks, -1) + offset, divisor)
+        rows = lookup(self.T, ops.mod(quotients, tree.arity) + base)  # (..., L, D)
+        weights = tree.by_level(tree.weights(self.pooling == "mean")).astype(np.float32)
         if self.pooling == "max":
             # Digits past the end of the code are below every maximum. (Without `initial` Keras
             # refuses an empty batch.)
-            return ops.max(ops.where(used > 0, rows, -math.inf), axis=-2, initial=-math.inf)
-        return ops.sum(rows * used, axis=-2)
+            past = np.where(weights > 0, 0, np.inf).astype(np.float32)
+            below = ops.cast(lookup(past, level), rows.dtype)
+            return ops.max(rows - ops.expand_dims(below, -1), axis=-2, initial=-math.inf)
+        used = ops.cast(lookup(weights, level), rows.dtype)
+        return ops.sum(rows * ops.expand_dims(used, -1), axis=-2)
 
     def score(self, h: Any) -> Any:
         """Scores of the digits, added up along the tree; for max pooling H times all maxima."""

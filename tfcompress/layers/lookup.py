@@ -67,23 +67,21 @@ def lookup(table: Any, ids: Any) -> Any:
     return ops.where(valid, found, float("nan") if is_float else -1)
 
 
-def checked(index: Any, ids: Any, input_dim: int) -> Any:
-    """Makes a row number loud where the id it was computed from is out of range.
+def refuse_above(index: Any, ids: Any, input_dim: int) -> Any:
+    """Makes a row number loud where the id it was computed from is past the end.
 
-    Arithmetic such as i // m or min(i, k) maps ids past the end onto valid rows.
+    Arithmetic such as i // m or min(i, k) maps those onto valid rows; negative ids it leaves
+    negative.
 
     Args:
-        index: int32 tensor of the shape of `ids`, or that shape and one dimension more.
-        ids: int32 tensor.
-        input_dim: int. Valid ids are 0..input_dim-1.
+        index: int32 tensor.
+        ids: int32 tensor of the same shape.
+        input_dim: int. n.
 
     Returns:
-        `index`, with -1 where the id is out of range.
+        `index`, with -1 where the id is n or more.
     """
-    valid = ops.equal(ids, ops.mod(ids, input_dim))
-    if len(index.shape) > len(ids.shape):
-        valid = ops.expand_dims(valid, -1)
-    return ops.where(valid, index, -1)
+    return ops.where(ids < input_dim, index, -1)
 
 
 def take_columns(scores: Any, columns: Any) -> Any:

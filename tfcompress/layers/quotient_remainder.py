@@ -12,7 +12,7 @@ from tfcompress.layers.base import CompressedEmbedding, Floats
 from tfcompress.layers.budget import SizeRange, positive_integer
 from tfcompress.layers.hash import blocks_of_buckets
 from tfcompress.layers.least_squares import fit_sum_of_rows
-from tfcompress.layers.lookup import checked, lookup
+from tfcompress.layers.lookup import lookup, refuse_above
 from tfcompress.layers.products import times_rows
 
 OPERATIONS = ("mult", "add", "concat")
@@ -81,7 +81,7 @@ class QuotientRemainderEmbedding(CompressedEmbedding):
         """Q[i // m] o R[i mod m]; the quotient is what an id out of range is loud through."""
         quotient = ops.floor_divide(ranks, self.num_buckets)
         if self.num_quotients * self.num_buckets != self.input_dim:
-            quotient = checked(quotient, ranks, self.input_dim)
+            quotient = refuse_above(quotient, ranks, self.input_dim)
         left = lookup(self.Q, quotient)
         right = lookup(self.R, ops.mod(ranks, self.num_buckets))
         if self.operation == "mult":

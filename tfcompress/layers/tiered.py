@@ -15,7 +15,7 @@ from tfcompress.layers.budget import (
     positive_integer,
 )
 from tfcompress.layers.hash import HashEmbedding
-from tfcompress.layers.lookup import MAX_ID, checked, lookup
+from tfcompress.layers.lookup import MAX_ID, lookup, refuse_above
 from tfcompress.layers.products import times_rows
 
 
@@ -132,7 +132,7 @@ class TieredEmbedding(CompressedEmbedding):
         """H[i] or tail(i - head)."""
         own = lookup(self.H, ops.minimum(ranks, self.head - 1))
         later = ops.maximum(ranks, self.head) - self.head
-        rest = self.tail.embed(checked(later, ranks, self.input_dim))
+        rest = self.tail.embed(refuse_above(later, ranks, self.input_dim))
         return ops.where(ops.expand_dims(ranks < self.head, -1), own, rest)
 
     def score(self, h: Any) -> Any:

@@ -9,7 +9,7 @@ from keras import ops
 from tfcompress.errors import ConfigError
 from tfcompress.layers.base import CompressedEmbedding, Floats
 from tfcompress.layers.budget import SizeRange, positive_integer
-from tfcompress.layers.lookup import checked, lookup
+from tfcompress.layers.lookup import lookup, refuse_above
 from tfcompress.layers.products import times_rows
 
 
@@ -38,10 +38,8 @@ class TruncatedEmbedding(CompressedEmbedding):
 
     def __init__(self, input_dim: int, output_dim: int, num_kept: int, **kwargs: Any) -> None:
         super().__init__(input_dim, output_dim, **kwargs)
-        if isinstance(num_kept, (int, np.integer)) and num_kept == 0 and num_kept is not False:
-            self.num_kept = 0
-        else:
-            self.num_kept = positive_integer("num_kept", num_kept)
+        is_zero = isinstance(num_kept, int) and num_kept == 0 and num_kept is not False
+        self.num_kept = 0 if is_zero else positive_integer("num_kept", num_kept)
         if self.num_kept >= self.input_dim:
             raise ConfigError(f"num_kept must be below {self.input_dim}; received {num_kept}")
 
@@ -53,7 +51,7 @@ class TruncatedEmbedding(CompressedEmbedding):
         """E[min(i, k)]."""
         return lookup(
             self.embeddings,
-            checked(ops.minimum(ranks, self.num_kept), ranks, self.input_dim),
+            refuse_above(ops.minimum(ranks, self.num_kept), ranks, self.input_dim),
         )
 
     def score(self, h: Any) -> Any:
