@@ -35,7 +35,8 @@ _MAX_ACTIVE_ROWS = 800
 _MAX_ROUNDS = 8
 # Rounds without a better code after which to stop.
 _PATIENCE = 1
-_MAX_NODES = 150
+# Relaxations that branching may solve for a target: fewer for few rows, where a bit is worth less.
+_FEWEST_NODES, _MOST_NODES, _ROWS_PER_NODE = 10, 150, 4
 _MAX_TARGETS = 6
 _STEPS_PER_TEMPERATURE = 60
 # Words that are tried as the single one of a two-against-one move, per length and step.
@@ -117,8 +118,9 @@ def _search(
         )
     # Rows of many thousands of values leave a gap of many bits: then in a few strides.
     step = max(1, round(best_cost - bound) // _MAX_TARGETS)
+    max_nodes = min(_MOST_NODES, _FEWEST_NODES + source.num_rows // _ROWS_PER_NODE)
     for target in range(int(bound), int(best_cost), step):
-        outcome = reach(source, relaxation, max_length, target, _MAX_NODES)
+        outcome = reach(source, relaxation, max_length, target, max_nodes)
         if outcome.lengths is not None:
             return fill_code(outcome.lengths)
         if not outcome.exhausted:
