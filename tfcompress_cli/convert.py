@@ -101,14 +101,16 @@ def convert_file(
         inputs, described = _real_inputs(run) if run else _random_inputs(model)
         difference = tflite.compare_with_keras(model, content, inputs)
     agreement = (
-        f"largest difference from Keras {difference.absolute:.2g} "
+        f"difference from Keras at most {difference.absolute:.2g} "
         f"(relative {difference.relative:.2g}) on {described}"
     )
     if brief:
-        console.out.print(f"{out}: {len(content):,} bytes, {agreement}", highlight=False)
+        console.out.print(
+            f"{out}: {len(content):,} bytes, {agreement}", highlight=False, soft_wrap=True
+        )
     else:
         show_model(tflite.inspect_model(content), title=str(out))
-        console.out.print(agreement.capitalize(), highlight=False)
+        console.out.print(agreement, highlight=False, soft_wrap=True)
     if dry_run:
         console.out.print(f"Dry run: {out} was not written.", highlight=False)
     else:
