@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from tfcompress_cli import console
-from tfcompress_cli.console import Backend
 from tfcompress_cli.convert import TableDtype
 
 Option = typer.Option
@@ -38,7 +37,6 @@ FILES: dict[str, tuple[str, TableDtype]] = {
 def demo(
     out: Annotated[Path, Option(help="Where runs and .tflite files go.")] = Path("demo"),
     seed: Annotated[int, Option(help="Of all three trainings.")] = 0,
-    backend: Annotated[Backend, Option(help="Of Keras, for the training.")] = "tensorflow",
     overwrite: Annotated[bool, Option("--overwrite", help="Replace an earlier demo.")] = False,
 ) -> None:
     """Train three rankers on synthetic data, convert them, compare the files. Under 3 minutes."""
@@ -61,7 +59,7 @@ def demo(
     for name, choice in EMBEDDINGS.items():
         console.err.print(f"[bold]Training {name}[/]")
         config = TrainConfig.parse({**SETTINGS, "seed": seed, **choice})
-        run_training(config, out / name, backend=backend)
+        run_training(config, out / name)
     for name, (run, table_dtype) in FILES.items():
         convert_file(out / run, out / name, table_dtype=table_dtype, brief=True)
     console.out.print()
