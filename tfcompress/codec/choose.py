@@ -21,20 +21,27 @@ class Limits:
     """What a reader can afford.
 
     Attributes:
-        table_bytes: int or None. Memory for tables that a decoder builds. When None, a code may
-            take 40 KiB, probabilities 256 KiB and predictors what they need.
+        table_bytes: int or None. Memory for tables that a decoder builds. When None, a code takes
+            up to 48 KiB, probabilities 256 KiB and predictors what they need.
         row_us: float or None. Time to decode a row.
+        code_bits: int or None. The longest word of a prefix code. When None, 14 for the mean row
+            and 12 for the worst.
     """
 
     table_bytes: int | None = None
     row_us: float | None = None
+    code_bits: int | None = None
 
-    @property
-    def code_bits(self) -> int:
-        """The longest code word whose tables fit: 10 bytes an entry."""
-        if self.table_bytes is None:
-            return layout.MAX_CODE_BITS
-        return min(layout.MAX_CODE_BITS, int(math.log2(max(1, self.table_bytes // 10))))
+    def code_limit(self, most: int) -> int:
+        """The longest word allowed, `most` where nothing else limits it.
+
+        A look-up takes 10 bytes an entry; words longer than a look-up take 8 KiB more.
+        """
+        if self.code_bits is not None:
+            most = min(most, self.code_bits)
+        if self.table_bytes is None or self.table_bytes >= (10 << layout.LOOKUP_BITS) + (1 << 13):
+            return most
+        return min(most, layout.LOOKUP_BITS, int(math.log2(max(1, self.table_bytes // 10))))
 
     def slots_bytes(self, source: Source, *, predicted: bool) -> int:
         """Room for tables of slots beside a tail's code and, when predicted, half of it all."""
@@ -84,9 +91,9 @@ def plan(source: Source, mode: str, limits: Limits, tick: Tick) -> Coder:
     if mode == "raw":
         return raw.plan(source)
     if mode == "fixed":
-        return fixed.plan(source, tick, limits.code_bits)
+        return fixed.plan(source, tick, limits.code_limit(layout.LOOKUP_BITS))
     if mode == "indexed":
-        return indexed.plan(source, tick, limits.code_bits)
+        return indexed.plan(source, tick, limits.code_limit(layout.MAX_CODE_BITS))
     slots = limits.slots_bytes(source, predicted=mode == "predictive")
     if slots < context.table_bytes(1, context.MIN_BITS):
         raise ConfigError(

@@ -22,6 +22,9 @@ COST_UNIT = 256
 
 ABSENT_COST = 16 * COST_UNIT
 _SMALLEST_STEP = 0.5
+_COUNTED_COLUMNS = 8192
+_CONVERGED = 2e-4
+"""Part of the bits below which another round is not worth it."""
 
 
 @dataclass(frozen=True)
@@ -59,15 +62,22 @@ class Classes:
         steps = np.clip(np.rint((levels - self.lowest) / self.step), 0, self.row_classes - 1)
         return np.asarray(steps, np.uint8)
 
-    def assign(self, symbols: U8, radius: int = 2) -> tuple[U8, NDArray[np.uint32]]:
+    def assign(self, symbols: U8, radius: int = 64) -> tuple[U8, NDArray[np.uint32]]:
         """Row classes by cost, near those by magnitude, and the cost of each row."""
         return _native.choose_classes(
             symbols, self.start(symbols), self.column_class, self.costs, self.class_costs, radius
         )
 
+    def cost(self, symbols: U8, row_class: U8) -> float:
+        """Bits that rows take in given classes."""
+        _, costs = _native.choose_classes(
+            symbols, row_class, self.column_class, self.costs, self.class_costs, 0
+        )
+        return float(costs.sum(dtype=np.float64)) / COST_UNIT
+
 
 def fit_classes(
-    symbols: U8, dtype: Dtype, row_classes: int, bits: int, rounds: int = 2
+    symbols: U8, dtype: Dtype, row_classes: int, bits: int, rounds: int = 16
 ) -> tuple[Classes, float]:
     """Fits classes to a sample of rows.
 
@@ -101,16 +111,16 @@ def fit_classes(
     )
     row_class = classes.start(symbols)
     classes = with_costs(classes, symbols, row_class, bits)
+    cost = classes.cost(symbols, row_class)
     for _ in range(rounds if row_classes > 1 else 0):
         row_class, _ = _native.choose_classes(
             symbols, row_class, classes.column_class, classes.costs, classes.class_costs, 2
         )
-        classes = _move_columns(classes, symbols, row_class)
-        classes = with_costs(classes, symbols, row_class, bits)
-    _, best = _native.choose_classes(
-        symbols, row_class, classes.column_class, classes.costs, classes.class_costs, 1
-    )
-    return classes, float(best.sum(dtype=np.float64)) / COST_UNIT
+        moved = with_costs(_move_columns(classes, symbols, row_class), symbols, row_class, bits)
+        last, cost, classes = cost, moved.cost(symbols, row_class), moved
+        if cost > (1 - _CONVERGED) * last:
+            break
+    return classes, cost
 
 
 def with_costs(classes: Classes, symbols: U8, row_class: U8, bits: int) -> Classes:
@@ -134,26 +144,19 @@ def context_costs(counts: NDArray[np.int64], bits: int) -> NDArray[np.uint16]:
 
 
 def _move_columns(classes: Classes, symbols: U8, row_class: U8) -> Classes:
-    """Lets every column move one class up or down where that costs less."""
+    """Lets every column move to the class that costs it least."""
     highest = min(int(classes.column_class.max(initial=0)) + 1, MAX_CONTEXTS - classes.row_classes)
-    contexts = classes.row_classes + highest
-    costs = np.full((contexts, 256), ABSENT_COST, np.float64)
+    costs = np.full((classes.row_classes + highest, 256), ABSENT_COST, np.float32)
     costs[: len(classes.costs)] = classes.costs
-    if contexts > len(classes.costs):  # a class nobody is in yet: as the one below it
-        costs[len(classes.costs) :] = classes.costs[-1]
-    moved = classes.column_class.copy()
-    offsets = row_class.astype(np.int64) << 8
-    for column in range(symbols.shape[1]):
-        counts = np.bincount(offsets + symbols[:, column], minlength=classes.row_classes << 8)
-        now = int(classes.column_class[column])
-        options = range(max(0, now - 1), min(now + 1, highest) + 1)
-        moved[column] = min(
-            options,
-            key=lambda option: (
-                counts @ costs[option : option + classes.row_classes].reshape(-1),
-                abs(option - now),
-            ),
-        )
+    costs[len(classes.costs) :] = classes.costs[-1]  # a class nobody is in yet
+    flat, size = costs.reshape(-1), classes.row_classes << 8
+    options = np.stack([flat[k << 8 : (k << 8) + size] for k in range(highest + 1)])
+    moved = np.empty_like(classes.column_class)
+    step = max(1, _COUNTED_COLUMNS // classes.row_classes)
+    for start in range(0, symbols.shape[1], step):
+        part = np.ascontiguousarray(symbols[:, start : start + step])
+        counts = _native.count_columns(part, row_class, classes.row_classes)
+        moved[start : start + step] = np.argmin(counts @ options.T, axis=1)
     return replace(classes, column_class=moved)
 
 

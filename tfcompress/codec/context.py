@@ -24,13 +24,12 @@ from numpy.typing import NDArray
 
 from tfcompress.codec.classes import (
     ABSENT_COST,
-    COST_UNIT,
     Classes,
     fit_classes,
     with_costs,
 )
 from tfcompress.codec.frequencies import levels_for, pack_bytes
-from tfcompress.codec.layout import Dtype, Mode
+from tfcompress.codec.layout import LOOKUP_BITS, Dtype, Mode
 from tfcompress.codec.source import Source, map_blocks
 from tfcompress.codec.stored_code import code_for, write_code
 from tfcompress.native import _native
@@ -43,8 +42,8 @@ LEVEL_BITS = 3.0
 """About what one stored level takes."""
 MAX_TAIL_BITS = 60
 """The tail's words must fit the state."""
-FITTED_VALUES = 1 << 24
 TRIED_VALUES = 1 << 22
+COMPARED_VALUES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ class Fit:
 
 def plan(source: Source, tick: Callable[[int], None], max_table_bytes: int) -> ContextCoder:
     """The coder for a table: classes fitted to a sample of rows, probabilities to all of them."""
-    sample = source.sample(FITTED_VALUES)
+    sample = source.sample(TRIED_VALUES)
     values = sample.split(0, sample.rows)[0]
     fit = fit_sample(values, source.dtype, max_table_bytes, source.rows)
     return finish(source, Source.split, fit, tick)
@@ -123,29 +122,40 @@ def fit_sample(values: U8, dtype: Dtype, max_table_bytes: int, rows: int) -> Fit
         max_table_bytes: int. Limit on the tables of slots.
         rows: int. Rows of the whole table, over which the stored tables spread.
     """
-    few = np.ascontiguousarray(values[:: max(1, values.size // TRIED_VALUES)])
-    best_cost, best_classes = math.inf, 1
+    few = np.ascontiguousarray(values[:: max(1, values.size // COMPARED_VALUES)])
+    best = math.inf, 1, MIN_BITS
     for row_classes in ROW_CLASSES:
-        classes, cost = fit_classes(few, dtype, row_classes, MIN_BITS, rounds=1)
+        classes, _ = fit_classes(few, dtype, row_classes, MIN_BITS, rounds=3)
         if row_classes > 1 and table_bytes(classes.contexts, MIN_BITS) > max_table_bytes:
             break
-        cost = cost / max(1, len(few)) + _stored_bits(classes) / max(1, rows)
-        if cost < best_cost:
-            best_cost, best_classes = cost, row_classes
-        elif cost > 1.003 * best_cost:
+        classes, bits, cost = _finest(classes, few, max_table_bytes)
+        total = cost / max(1, len(few)) + _stored_bits(classes) / max(1, rows)
+        if total > 1.002 * best[0]:
             break
-    classes, cost = fit_classes(values, dtype, best_classes, MIN_BITS)
-    bits = MIN_BITS
-    row_class, _ = classes.assign(values)
-    for tried in range(MIN_BITS + 1, MAX_BITS + 1):
-        if table_bytes(classes.contexts, tried) > max_table_bytes:
-            break
-        finer = with_costs(classes, values, row_class, tried)
-        tried_cost = finer.assign(values, 0)[1].sum(dtype=np.float64) / COST_UNIT
-        if tried_cost < cost:
-            classes, cost, bits = finer, float(tried_cost), tried
+        best = min(best, (total, row_classes, bits))
+    _, row_classes, bits = best
+    classes, cost = fit_classes(values, dtype, row_classes, bits)
+    while bits > MIN_BITS and table_bytes(classes.contexts, bits) > max_table_bytes:
+        bits -= 1
+    while table_bytes(classes.contexts, bits) > max_table_bytes and row_classes > 1:
+        row_classes = ROW_CLASSES[ROW_CLASSES.index(row_classes) - 1]
+        classes, cost = fit_classes(values, dtype, row_classes, bits)
     row_bits = cost / max(1, len(values)) + _stored_bits(classes) / max(1, rows)
-    return Fit(classes, bits, _choose_tail(few, classes, bits), row_bits)
+    return Fit(classes, bits, _choose_tail(values, classes, bits), row_bits)
+
+
+def _finest(classes: Classes, values: U8, max_table_bytes: int) -> tuple[Classes, int, float]:
+    """The probability bits within the limit that cost least, and what the sample takes then."""
+    row_class, _ = classes.assign(values)
+    best = classes, MIN_BITS, math.inf
+    for bits in range(MIN_BITS, MAX_BITS + 1):
+        if bits > MIN_BITS and table_bytes(classes.contexts, bits) > max_table_bytes:
+            break
+        finer = with_costs(classes, values, row_class, bits)
+        cost = finer.cost(values, row_class)
+        if cost < best[2]:
+            best = finer, bits, cost
+    return best
 
 
 def finish(
@@ -250,7 +260,7 @@ def _tail_code(counts: NDArray[np.int64], columns: int) -> U8:
     """The code of the tail: short enough for all its columns to fit the state."""
     if columns == 0:
         return np.zeros(256, np.uint8)
-    return code_for(counts, min(12, MAX_TAIL_BITS // columns))
+    return code_for(counts, min(LOOKUP_BITS, MAX_TAIL_BITS // columns))
 
 
 def _choose_tail(values: U8, classes: Classes, bits: int) -> int:

@@ -44,7 +44,7 @@ class SourceRows:
 
 
 def plan(
-    source: Source, tick: Callable[[int], None], max_length: int = layout.MAX_CODE_BITS
+    source: Source, tick: Callable[[int], None], max_length: int = layout.LOOKUP_BITS
 ) -> PrefixCoder:
     """The coder with the least stride that the search finds."""
     rows = SourceRows(source, tick)

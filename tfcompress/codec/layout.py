@@ -45,7 +45,10 @@ HEADER_BYTES = 48
 GUARD_BYTES = 8
 GROUP_ROWS = 64
 CHECK_BYTES = 65_536
-MAX_CODE_BITS = 12
+MAX_CODE_BITS = 14
+"""The longest word of a prefix code."""
+LOOKUP_BITS = 12
+"""Bits a decoder looks up at once; longer words take a second look-up."""
 MAX_COLUMNS = 65_536
 MAX_BYTES = 2**40
 MAX_STRIDE_BITS = 2**22

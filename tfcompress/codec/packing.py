@@ -28,6 +28,7 @@ def pack(
     *,
     max_table_bytes: int | None = None,
     max_row_us: float | None = None,
+    max_code_bits: int | None = None,
     dtype: str | None = None,
     columns: int | None = None,
     note: bytes = b"",
@@ -48,6 +49,8 @@ def pack(
             when None.
         max_row_us: float or None. Limit on the time to decode a row, in microseconds on one core
             of the machine that `choose.py` was measured on. Holds for "auto" and "predictive".
+        max_code_bits: int or None. Limit on the words of a prefix code, 1 to 14; 12 for "fixed"
+            and 14 for "indexed" when None.
         dtype: str or None. "int4" for packed nibbles; otherwise what the array is.
         columns: int or None. Values per row, for int4 with an odd number.
         note: bytes. Travels along (a certificate, say).
@@ -71,7 +74,11 @@ def pack(
         if progress:
             progress(min(done, passes * source.rows), passes * source.rows)
 
-    limits = choose.Limits(max_table_bytes, max_row_us)
+    if max_code_bits is not None and not 1 <= max_code_bits <= layout.MAX_CODE_BITS:
+        raise ConfigError(
+            f"max_code_bits: got {max_code_bits}, expected 1 to {layout.MAX_CODE_BITS}"
+        )
+    limits = choose.Limits(max_table_bytes, max_row_us, max_code_bits)
     coder = choose.plan(source, mode, limits, tick)
     small = source.raw_bytes <= IN_MEMORY_BYTES
     with io.BytesIO() if small else tempfile.TemporaryFile() as sink:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfcompress.codec.classes import fit_classes
-from tfcompress.codec.context import FITTED_VALUES, TRIED_VALUES, ContextCoder, finish, fit_sample
+from tfcompress.codec.context import TRIED_VALUES, ContextCoder, finish, fit_sample
 from tfcompress.codec.predictor import (
     MAX_PREDICTED,
     Predictor,
@@ -27,6 +27,7 @@ from tfcompress.errors import ConfigError
 U8 = NDArray[np.uint8]
 
 PIVOTS = (0, 8, 16, 32, 64, 128, 256)
+FITTED_VALUES = 1 << 24
 _TRIED_CLASSES = 16
 
 
@@ -55,7 +56,8 @@ def plan(
     sample = source.sample(FITTED_VALUES)
     values = sample.split(0, sample.rows)[0]
     predictor = fit_predictor(values, source, max_pivots)
-    fit = fit_sample(predictor.residuals(values), "int8", max_table_bytes, source.rows)
+    few = np.ascontiguousarray(values[:: max(1, values.size // TRIED_VALUES)])
+    fit = fit_sample(predictor.residuals(few), "int8", max_table_bytes, source.rows)
 
     def stream(table: Source, start: int, stop: int) -> tuple[U8, U8]:
         symbols, rest = table.split(start, stop)
@@ -79,7 +81,7 @@ def can_predict(source: Source) -> bool:
 
 def predictor_bytes(columns: int, pivots: int) -> int:
     """Memory that a decoder takes for the predictor."""
-    return columns * (8 + 2 * (-(-pivots // 8) * 8))
+    return columns * 8 + 2 * (-(-columns // 8) * 8) * (-(-pivots // 8) * 8)
 
 
 def products(columns: int, pivots: int) -> float:
@@ -104,5 +106,7 @@ def fit_predictor(values: U8, source: Source, max_pivots: int) -> Predictor:
         total = bits / max(1, len(few)) * source.rows / 8 + len(predictor.to_bytes())
         if best is None or total < best[0]:
             best = total, predictor
+        elif total > 1.02 * best[0]:  # more pivots only add weights from here on
+            break
     assert best is not None
     return best[1]

@@ -18,15 +18,19 @@ from tfcompress.codec.frequencies import pack_bytes
 from tfcompress.native import _native
 
 U8 = NDArray[np.uint8]
+Moments = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Mean of each column, covariance of each two."""
 
 BIAS_BITS = 3
 MAX_SHIFT = 12
 MAX_PREDICTED = 4096
-BLOCK = 8
 
 _NOISE = 1 / 12
 """Variance that rounding to integers adds: no column is known better."""
-_ROUNDS = 3
+_ROUNDS = 2
+_WEIGHED_VALUES = 1 << 22
+_WEIGHING_PIVOTS = 128
+_CHUNK_VALUES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Predictor:
     Attributes:
         order: int64 array, shape `(columns,)`. Column of the table at each place of the stream.
         pivots: int. How many columns others are predicted from.
-        weights: int16 array, shape `(columns, pivots rounded up to 8)`, zero from min(j, pivots).
+        weights: int8 array, shape `(columns, pivots)`, zero from column j of row j on.
         stored_bias: int16 array, shape `(columns,)`, in 1/8.
         shift: uint8 array, shape `(columns,)`.
         limit: int. Predictions are clipped to -limit..limit - 1.
@@ -44,7 +48,7 @@ class Predictor:
 
     order: NDArray[np.int64]
     pivots: int
-    weights: NDArray[np.int16]
+    weights: NDArray[np.int8]
     stored_bias: NDArray[np.int16]
     shift: U8
     limit: int
@@ -59,9 +63,7 @@ class Predictor:
     def residuals(self, symbols: U8) -> U8:
         """Residuals of rows in stream order: uint8, shape `(rows, columns)`."""
         ordered = np.ascontiguousarray(symbols[:, self.order])
-        return _native.predict_rows(
-            ordered, self.weights, self.bias, self.shift, self.pivots, self.limit
-        )
+        return _native.predict_rows(ordered, self.weights, self.bias, self.shift, self.limit)
 
     def to_bytes(self) -> bytes:
         """The predictor as the model stores it; the number of pivots stands before the tables."""
@@ -70,7 +72,7 @@ class Predictor:
         if self.pivots < columns:
             pivots = self.order[: self.pivots].astype("<u2").tobytes()
         used = [self.weights[j, : min(j, self.pivots)] for j in range(columns)]
-        flat = np.concatenate(used) if used else np.empty(0, np.int16)
+        flat = np.concatenate(used) if used else np.empty(0, np.int8)
         bias = self.stored_bias.astype("<i2").view(np.uint8).reshape(-1, 2)
         return b"".join(
             [
@@ -78,7 +80,7 @@ class Predictor:
                 pack_bytes(self.shift),
                 pack_bytes(np.ascontiguousarray(bias[:, 0])),
                 pack_bytes(np.ascontiguousarray(bias[:, 1])),
-                pack_bytes(flat.astype(np.int8).view(np.uint8)),
+                pack_bytes(flat.view(np.uint8)),
             ]
         )
 
@@ -88,7 +90,7 @@ def nothing_predicted(columns: int, limit: int) -> Predictor:
     return Predictor(
         np.arange(columns),
         0,
-        np.zeros((columns, 0), np.int16),
+        np.zeros((columns, 0), np.int8),
         np.zeros(columns, np.int16),
         np.zeros(columns, np.uint8),
         limit,
@@ -106,26 +108,15 @@ class PredictorFit:
     """
 
     def __init__(self, symbols: U8, limit: int, total_rows: int, max_pivots: int):
-        values = symbols.view(np.int8).astype(np.float32)
         self._limit = limit
         self._total_rows = total_rows
         self._columns = symbols.shape[1]
-        weights = np.ones(len(values), np.float32)
-        all_columns = np.arange(self._columns)
+        few = symbols[:: max(1, symbols.size // _WEIGHED_VALUES)]
+        moments = _moments(few, None)
         for _ in range(_ROUNDS):
-            self._mean, self._covariance = _moments(values, weights)
-            if self._columns <= max_pivots:
-                order, pivots = all_columns, self._columns
-            else:
-                order = _pivot_order(self._covariance, min(max_pivots, 64))
-                pivots = min(max_pivots, 64)
-            coefficients = _solve(self._covariance[np.ix_(order, order)], pivots)
-            centred = values[:, order] - self._mean[order]
-            errors = centred - centred[:, :pivots] @ coefficients.T.astype(np.float32)
-            squares = np.square(errors)
-            per_column = (squares * weights[:, None]).mean(axis=0) / weights.mean() + _NOISE
-            weights = 1 / ((squares / per_column).mean(axis=1) + 0.01)
-        self._mean, self._covariance = _moments(values, weights)
+            moments = _moments(few, _Weighing.fit(few, moments, max_pivots))
+        weighing = _Weighing.fit(few, moments, max_pivots)
+        self._mean, self._covariance = _moments(symbols, weighing)
         self._order = _pivot_order(self._covariance, min(max_pivots, self._columns - 1, 256))
 
     def predictor(self, pivots: int) -> Predictor:
@@ -142,11 +133,9 @@ class PredictorFit:
         scale = 2.0 ** shift.astype(np.float64)
         rounded = np.clip(np.rint(coefficients * scale[:, None]), -127, 127)
         bias = mean - (rounded / scale[:, None]) @ mean[:pivots]
-        weights = np.zeros((columns, -(-pivots // BLOCK) * BLOCK), np.int16)
-        weights[:, :pivots] = rounded
         limits = np.iinfo(np.int16)
         stored = np.clip(np.rint(bias * 2**BIAS_BITS), limits.min, limits.max).astype(np.int16)
-        return Predictor(order, pivots, weights, stored, shift, self._limit)
+        return Predictor(order, pivots, rounded.astype(np.int8), stored, shift, self._limit)
 
     def _shifts(
         self, covariance: NDArray[np.float64], coefficients: NDArray[np.float64], pivots: int
@@ -168,16 +157,61 @@ class PredictorFit:
         return np.asarray(np.clip(shift, 0, MAX_SHIFT), np.uint8)
 
 
-def _moments(
-    values: NDArray[np.float32], weights: NDArray[np.float32]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+@dataclass(frozen=True)
+class _Weighing:
+    """How much a row counts: as much as what a rough predictor leaves of it is small."""
+
+    order: NDArray[np.int64]
+    mean: NDArray[np.float32]
+    coefficients: NDArray[np.float32]
+    noise: NDArray[np.float32]
+
+    @classmethod
+    def fit(cls, symbols: U8, moments: Moments, max_pivots: int) -> "_Weighing":
+        """From the moments of the rows so far."""
+        mean, covariance = moments
+        pivots = min(max_pivots, len(mean), _WEIGHING_PIVOTS)
+        order = np.arange(len(mean))
+        if pivots < len(mean):
+            order = _complete(_pivot_order(covariance, pivots), len(mean))
+        ordered = covariance[np.ix_(order, order)]
+        coefficients = _solve(ordered, pivots)
+        noise = np.diag(ordered) - (coefficients * ordered[:, :pivots]).sum(axis=1)
+        return cls(
+            order,
+            mean[order].astype(np.float32),
+            coefficients.astype(np.float32),
+            np.maximum(noise, _NOISE).astype(np.float32),
+        )
+
+    def weights(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """One weight for each row."""
+        centred = values[:, self.order] - self.mean
+        errors = centred - centred[:, : self.coefficients.shape[1]] @ self.coefficients.T
+        return np.asarray(1 / ((np.square(errors) @ (1 / self.noise)) / len(self.mean) + 0.01))
+
+
+def _moments(symbols: U8, weighing: _Weighing | None) -> Moments:
     """Weighted mean and covariance of the columns, with the variance of rounding added."""
-    share = weights / max(float(weights.sum(dtype=np.float64)), 1e-30)
-    mean = share @ values
-    scaled = (values - mean) * np.sqrt(share)[:, None]
-    covariance = (scaled.T @ scaled).astype(np.float64)
-    covariance[np.diag_indices(len(covariance))] += _NOISE
-    return mean.astype(np.float64), covariance
+    columns = symbols.shape[1]
+    total = 0.0
+    sums = np.zeros(columns)
+    products = np.zeros((columns, columns))
+    # Moments about the first rows' mean: float32 products then lose nothing to cancellation.
+    centre = symbols[:4096].view(np.int8).mean(axis=0, dtype=np.float32)
+    rows = max(1, _CHUNK_VALUES // columns)
+    for start in range(0, len(symbols), rows):
+        values = symbols[start : start + rows].view(np.int8).astype(np.float32)
+        weights = np.ones(len(values), np.float32) if weighing is None else weighing.weights(values)
+        values -= centre
+        scaled = values * weights[:, None]
+        total += float(weights.sum(dtype=np.float64))
+        sums += scaled.sum(axis=0, dtype=np.float64)
+        products += scaled.T @ values
+    mean = sums / total
+    covariance = products / total - np.outer(mean, mean)
+    covariance[np.diag_indices(columns)] += _NOISE
+    return mean + centre, covariance
 
 
 def _pivot_order(covariance: NDArray[np.float64], count: int) -> NDArray[np.int64]:

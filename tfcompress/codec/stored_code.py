@@ -37,8 +37,8 @@ def check_code_bits(counts: NDArray[np.int64], max_length: int) -> None:
     symbols = np.count_nonzero(counts)
     if 2**max_length < symbols:
         raise ConfigError(
-            f"max_table_bytes: codes of {max_length} bits cannot tell {symbols} values apart; "
-            "allow more or use mode 'raw'"
+            f"max_code_bits, max_table_bytes: words of {max_length} bits cannot tell {symbols} "
+            "values apart; allow more or use mode 'raw'"
         )
 
 

@@ -15,6 +15,7 @@ extern "C" {
 #include "tfc_analyse.h"
 #include "tfc_decode.h"
 #include "tfc_encode.h"
+#include "wide.h"
 }
 
 namespace nb = nanobind;
@@ -48,6 +49,15 @@ Out<T, 2> Give(std::unique_ptr<T[]> data, size_t rows, size_t columns) {
   return Out<T, 2>(raw, {rows, columns}, Owner(raw));
 }
 
+bool HasAvx2() {
+#if defined(TFC_WIDE)
+  static const bool has = __builtin_cpu_supports("avx2");
+  return has;
+#else
+  return false;
+#endif
+}
+
 void Require(bool condition, const char* message) {
   if (!condition) throw std::invalid_argument(message);
 }
@@ -77,7 +87,8 @@ class Table {
       nb::gil_scoped_release release;
       out = Room<uint8_t>(count * table_.row_bytes);
       std::vector<uint64_t> scratch(tfc_scratch_bytes(&table_) / 8 + 1);
-      status = tfc_rows(&table_, ids.data(), count, out.get(), scratch.data(), &failed);
+      const auto decode = HasAvx2() ? tfc_rows_avx2 : tfc_rows;
+      status = decode(&table_, ids.data(), count, out.get(), scratch.data(), &failed);
     }
     return {Give(std::move(out), count, table_.row_bytes), status, failed};
   }
@@ -217,18 +228,23 @@ std::tuple<Bytes, Out<uint64_t, 1>> GroupRows(In<uint8_t, 1> bytes, In<uint32_t,
   return {Give(std::move(out), size), Give(std::move(entries), groups)};
 }
 
-Out<uint8_t, 2> PredictRows(In<uint8_t, 2> symbols, In<int16_t, 2> weights, In<int32_t, 1> bias,
-                            In<uint8_t, 1> shift, uint32_t pivots, int32_t limit) {
-  const size_t rows = symbols.shape(0), columns = symbols.shape(1);
-  Require(weights.shape(0) == columns && weights.shape(1) == tfc_weight_stride(pivots) &&
-              bias.size() == columns && shift.size() == columns && pivots <= columns,
+Out<uint8_t, 2> PredictRows(In<uint8_t, 2> symbols, In<int8_t, 2> weights, In<int32_t, 1> bias,
+                            In<uint8_t, 1> shift, int32_t limit) {
+  const size_t rows = symbols.shape(0), columns = symbols.shape(1), pivots = weights.shape(1);
+  Require(weights.shape(0) == columns && bias.size() == columns && shift.size() == columns &&
+              pivots <= columns,
           "shapes do not match");
-  auto out = Room<uint8_t>(rows * columns);
+  std::unique_ptr<uint8_t[]> out;
   {
     nb::gil_scoped_release release;
-    auto values = Room<int16_t>(TFC_LANES * tfc_weight_stride(pivots));
-    tfc_predict_rows(symbols.data(), rows, (uint32_t)columns, pivots, weights.data(), bias.data(),
-                     shift.data(), limit, values.get(), out.get());
+    out = Room<uint8_t>(rows * columns);
+    const size_t width = tfc_whole_blocks((uint32_t)columns);
+    auto ordered = Room<int16_t>(width * tfc_whole_blocks((uint32_t)pivots));
+    auto sums = Room<int32_t>(TFC_PREDICTED_ROWS * width);
+    tfc_order_weights(weights.data(), (uint32_t)columns, (uint32_t)pivots, ordered.get());
+    const auto predict = HasAvx2() ? tfc_predict_rows_avx2 : tfc_predict_rows;
+    predict(symbols.data(), rows, (uint32_t)columns, (uint32_t)pivots, ordered.get(), bias.data(),
+            shift.data(), limit, sums.get(), out.get());
   }
   return Give(std::move(out), rows, columns);
 }
@@ -251,6 +267,22 @@ Out<uint64_t, 2> CountContexts(In<uint8_t, 2> symbols, In<uint8_t, 1> row_class,
                        column_class.data(), out.get());
   }
   return Give(std::move(out), contexts, 256);
+}
+
+Out<float, 2> CountColumns(In<uint8_t, 2> symbols, In<uint8_t, 1> row_class, size_t row_classes) {
+  const size_t rows = symbols.shape(0), columns = symbols.shape(1);
+  Require(row_class.size() == rows, "shapes do not match");
+  std::unique_ptr<float[]> out;
+  {
+    nb::gil_scoped_release release;
+    for (size_t k = 0; k < rows; k++)
+      Require(row_class.data()[k] < row_classes, "a class is out of range");
+    out = Room<float>(columns * row_classes * 256);
+    std::fill_n(out.get(), columns * row_classes * 256, 0.0f);
+    tfc_count_columns(symbols.data(), rows, (uint32_t)columns, row_class.data(),
+                      (uint32_t)row_classes, out.get());
+  }
+  return Give(std::move(out), columns, row_classes * 256);
 }
 
 Out<uint32_t, 2> CountRows(In<uint8_t, 2> symbols) {
@@ -318,6 +350,7 @@ NB_MODULE(_native, m) {
   m.def("group_rows", &GroupRows);
   m.def("predict_rows", &PredictRows);
   m.def("count_contexts", &CountContexts);
+  m.def("count_columns", &CountColumns);
   m.def("count_rows", &CountRows);
   m.def("sum_costs", &SumCosts);
   m.def("choose_classes", &ChooseClasses);

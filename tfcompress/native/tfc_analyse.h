@@ -16,6 +16,17 @@ static inline void tfc_count_contexts(const uint8_t *symbols, size_t rows, uint3
   }
 }
 
+/* counts[columns][row_classes][256] by symbol byte, added to: what moving a column would change. */
+static inline void tfc_count_columns(const uint8_t *symbols, size_t rows, uint32_t columns,
+                                     const uint8_t *row_class, uint32_t row_classes,
+                                     float *counts) {
+  for (size_t r = 0; r < rows; r++) {
+    const uint8_t *row = symbols + r * columns;
+    float *own = counts + 256 * (size_t)row_class[r];
+    for (uint32_t j = 0; j < columns; j++, own += 256 * (size_t)row_classes) own[row[j]] += 1;
+  }
+}
+
 /* counts[rows][256] by symbol byte. */
 static inline void tfc_count_rows(const uint8_t *symbols, size_t rows, uint32_t columns,
                                   uint32_t *counts) {

@@ -44,7 +44,7 @@ typedef struct {
   size_t slots, spare, tail, classes, levels, predictor;
 } tfc_parts;
 
-enum { TFC_SPARE_BYTES = sizeof(uint16_t) << TFC_MAX_CODE_BITS };
+enum { TFC_SPARE_BYTES = sizeof(uint16_t) << TFC_LOOKUP_BITS };
 
 /* Reads the fixed start of the model and works out the workspace from it. */
 static inline tfc_status tfc_plan(tfc_table *table, tfc_cursor *cursor, tfc_code *tail,
@@ -64,6 +64,7 @@ static inline tfc_status tfc_plan(tfc_table *table, tfc_cursor *cursor, tfc_code
       tfc_read_code(tail, cursor->next, (size_t)(cursor->end - cursor->next));
   if (status != TFC_OK) return status;
   if (tail->symbols == 0 && table->tail_columns) return TFC_BAD_TABLES;
+  if (tail->longest > TFC_LOOKUP_BITS) return TFC_BAD_TABLES;
   tfc_read(cursor, tail->bytes);
   table->tail_bits = tail->longest;
   const size_t step = tfc_slots_bytes(table->probability_bits);
@@ -159,7 +160,7 @@ static inline size_t tfc_workspace_bytes(const uint8_t *data, size_t size) {
   if (table.mode == TFC_RAW) return 8;
   if (table.mode < TFC_CONTEXT) {
     const tfc_status status = tfc_read_code(&code, table.model, table.model_bytes);
-    return status == TFC_OK ? tfc_align(tfc_prefix_workspace(code.longest)) : 0;
+    return status == TFC_OK ? tfc_align(tfc_prefix_workspace(&code)) + 8 : 0;
   }
   tfc_cursor cursor = {table.model, table.model + table.model_bytes, 0};
   return tfc_plan(&table, &cursor, &code, &parts) == TFC_OK ? tfc_sum_parts(&parts) : 0;
@@ -177,8 +178,8 @@ static inline tfc_status tfc_open(tfc_table *table, const uint8_t *data, size_t 
 
 /* Bytes of scratch one call of tfc_rows wants; may be shared by calls that follow each other. */
 static inline size_t tfc_scratch_bytes(const tfc_table *table) {
-  return tfc_align((size_t)2 * TFC_LANES * table->columns) +
-         (size_t)TFC_LANES * table->weight_stride * sizeof(int16_t) + 8;
+  const size_t sums = table->mode == TFC_PREDICTIVE ? tfc_whole_blocks(table->columns) : 0;
+  return tfc_align((size_t)2 * TFC_LANES * table->columns) + TFC_LANES * sums * sizeof(int32_t);
 }
 
 /* Puts a row together from symbols and the bytes stored as they are. */
@@ -214,14 +215,15 @@ static inline void tfc_join_row(const tfc_table *table, const uint8_t *rest,
 
 /* Decodes `count` rows into `out`, row_bytes each, in the order of `ids`.
  *
- * On failure `*failed` (where not NULL) is the position in `ids` of a row in the group of up to
- * TFC_LANES rows that could not be decoded; rows before that group are complete. */
+ * On failure `*failed` (where not NULL) is the position in `ids` of the row that was not found, or
+ * of the last of up to TFC_LANES rows that one of which did not decode; those before them are
+ * complete. */
 static inline tfc_status tfc_rows(const tfc_table *table, const int64_t *ids, size_t count,
                                   uint8_t *out, void *scratch, size_t *failed) {
   const uint32_t columns = table->columns;
   const int joined = table->dtype >= TFC_INT4;
   uint8_t *const symbols = (uint8_t *)scratch;
-  int16_t *const values = (int16_t *)(void *)(symbols + tfc_align((size_t)2 * TFC_LANES * columns));
+  int32_t *const sums = (int32_t *)(void *)(symbols + tfc_align((size_t)2 * TFC_LANES * columns));
   for (size_t at = 0; at < count; at += TFC_LANES) {
     const uint32_t lanes = count - at < TFC_LANES ? (uint32_t)(count - at) : (uint32_t)TFC_LANES;
     tfc_span spans[TFC_LANES];
@@ -240,26 +242,20 @@ static inline tfc_status tfc_rows(const tfc_table *table, const int64_t *ids, si
     for (uint32_t k = 0; k < lanes; k++) {
       rest[k] = table->payload + spans[k].start / 8;
       spans[k].start += 8 * (uint64_t)table->rest_bytes;
-      if (failed) *failed = at + k;
-      if (table->mode == TFC_RAW)
-        memcpy(rows[k], rest[k], table->row_bytes);
-      else if (table->mode < TFC_CONTEXT)
-        status = tfc_prefix_row(table, spans[k].start, spans[k].end, coded[k]);
-      if (status != TFC_OK) return status;
+      if (table->mode == TFC_RAW) memcpy(rows[k], rest[k], table->row_bytes);
     }
     if (table->mode == TFC_RAW) continue;
-    if (table->mode >= TFC_CONTEXT) status = tfc_context_rows(table, spans, coded, lanes);
+    if (table->mode < TFC_CONTEXT)
+      status = tfc_prefix_rows(table, spans, coded, lanes);
+    else
+      status = tfc_context_rows(table, spans, coded, lanes);
     if (status != TFC_OK) return status;
     if (table->mode == TFC_PREDICTIVE) {
-      /* Lanes without a row repeat the first one. The result may not lie over the residuals:
-       * columns change places. */
+      /* The result may not lie over the residuals: columns change places. */
       uint8_t *targets[TFC_LANES];
-      for (uint32_t k = 0; k < TFC_LANES; k++) {
-        const uint32_t lane = k < lanes ? k : 0;
-        coded[k] = coded[lane];
-        targets[k] = joined ? symbols + (size_t)(TFC_LANES + lane) * columns : rows[lane];
-      }
-      tfc_unpredict(table, coded, values, targets);
+      for (uint32_t k = 0; k < lanes; k++)
+        targets[k] = joined ? symbols + (size_t)(TFC_LANES + k) * columns : rows[k];
+      tfc_unpredict(table, coded, sums, targets, lanes);
       for (uint32_t k = 0; k < lanes; k++) coded[k] = targets[k];
     }
     for (uint32_t k = 0; joined && k < lanes; k++)

@@ -288,31 +288,43 @@ static inline size_t tfc_group_rows(const uint8_t *bytes, const uint32_t *length
   return (size_t)(next - out);
 }
 
-/* Residuals of rows that stand in stream order, as tfc_unpredict undoes them. `values` has
- * TFC_LANES x weight_stride; rows beyond a multiple of TFC_LANES are done one lane at a time. */
+/* Weights in the order of use (see tfc_predict.h) from rows of `pivots` weights per column. */
+static inline void tfc_order_weights(const int8_t *stored, uint32_t columns, uint32_t pivots,
+                                     int16_t *weights) {
+  const uint32_t width = tfc_whole_blocks(columns);
+  memset(weights, 0, (size_t)width * tfc_whole_blocks(pivots) * sizeof *weights);
+  for (uint32_t j = 0; j < columns; j++)
+    for (uint32_t k = 0; k < j && k < pivots; k++)
+      weights[tfc_weight_at(width, j, k)] = stored[(size_t)j * pivots + k];
+}
+
+enum { TFC_PREDICTED_ROWS = 16 };
+
+/* Residuals of rows that stand in stream order, as tfc_unpredict undoes them.
+ *
+ * `sums` has TFC_PREDICTED_ROWS x the whole blocks of columns: that many rows take turns at each
+ * block of weights. */
 static inline void tfc_predict_rows(const uint8_t *symbols, size_t rows, uint32_t columns,
                                     uint32_t pivots, const int16_t *weights, const int32_t *bias,
-                                    const uint8_t *shift, int32_t limit, int16_t *values,
+                                    const uint8_t *shift, int32_t limit, int32_t *sums,
                                     uint8_t *residuals) {
-  const uint32_t stride = tfc_weight_stride(pivots);
-  for (size_t at = 0; at < rows; at += TFC_LANES) {
-    const size_t lanes = rows - at < TFC_LANES ? rows - at : (size_t)TFC_LANES;
-    for (size_t lane = 0; lane < TFC_LANES; lane++) {
-      const uint8_t *row = symbols + (at + (lane < lanes ? lane : 0)) * columns;
-      for (uint32_t k = 0; k < stride; k++)
-        values[lane * stride + k] = k < columns ? (int8_t)row[k] : 0;
-    }
-    for (uint32_t j = 0; j < columns; j++) {
-      const uint32_t known = j < stride ? (j + TFC_BLOCK - 1) / TFC_BLOCK * TFC_BLOCK : stride;
-      int32_t sums[TFC_LANES];
-      tfc_dot(weights + (size_t)stride * j, values, stride, known, sums);
-      for (size_t lane = 0; lane < lanes; lane++) {
-        const int32_t sum = sums[lane] + bias[j];
-        const uint8_t value = symbols[(at + lane) * columns + j];
-        residuals[(at + lane) * columns + j] =
-            (uint8_t)(value - tfc_clip(sum >> shift[j], limit));
+  const uint32_t width = tfc_whole_blocks(columns);
+  for (size_t at = 0; at < rows; at += TFC_PREDICTED_ROWS) {
+    const size_t count = rows - at < TFC_PREDICTED_ROWS ? rows - at : (size_t)TFC_PREDICTED_ROWS;
+    for (size_t r = 0; r < count; r++)
+      memcpy(sums + r * width, bias, sizeof *sums * columns);
+    for (uint32_t block = 0; block < pivots; block += TFC_BLOCK)
+      for (size_t r = 0; r < count; r++) {
+        int16_t x[TFC_BLOCK] = {0};
+        for (uint32_t k = 0; k < TFC_BLOCK && block + k < columns; k++)
+          x[k] = (int8_t)symbols[(at + r) * columns + block + k];
+        /* Weights of columns up to a value's own are zero: the block itself can be included. */
+        tfc_spread(sums + r * width, weights + tfc_weight_at(width, 0, block), width, block, x);
       }
-    }
+    for (size_t r = 0; r < count; r++)
+      for (uint32_t j = 0; j < columns; j++)
+        residuals[(at + r) * columns + j] = (uint8_t)(
+            symbols[(at + r) * columns + j] - tfc_clip(sums[r * width + j] >> shift[j], limit));
   }
 }
 

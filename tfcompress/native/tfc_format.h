@@ -51,7 +51,9 @@ typedef struct {
 
   /* fixed, indexed */
   const uint32_t *forward, *backward; /* two-symbol tables, 1 << code_bits entries each */
-  uint32_t code_bits;                 /* longest code word; 0 when there is at most one symbol */
+  const uint32_t *long_forward, *long_backward; /* for words of code_bits + extra_bits */
+  uint32_t code_bits; /* bits of a look-up; 0 when there is at most one symbol */
+  uint32_t extra_bits;
   uint8_t lone_symbol;
 
   /* context, predictive */
@@ -64,8 +66,8 @@ typedef struct {
   const uint16_t *order; /* table column of each stream column */
   const int32_t *bias;
   const uint8_t *shift;
-  const int16_t *weights; /* columns rows of weight_stride, zero where nothing is predicted from */
-  uint32_t pivots, weight_stride;
+  const int16_t *weights; /* see tfc_predict.h */
+  uint32_t pivots;
 } tfc_table;
 
 static inline uint16_t tfc_load16(const uint8_t *p) {

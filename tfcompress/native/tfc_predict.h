@@ -1,9 +1,11 @@
 /* Columns predicted from columns decoded before them, in integers only (mode `predictive`).
  *
  * x_j = r_j + clip((bias_j + sum over k < min(j, pivots) of w_jk x_k) >> shift_j), kept mod 256,
- * in stream order. Weights are int8 as stored and stand as int16 rows here, zero from min(j,
- * pivots) on, so that sums can run over whole vectors. With at most 4096 columns no sum leaves 32
- * bits.
+ * in stream order. Weights are int8 as stored. With at most 4096 columns no sum leaves 32 bits.
+ *
+ * In memory they stand as int16 in the order of use: eight values are decoded, then what they give
+ * goes to the sums of all later columns. For each pair of values k, k + 1 there is a run of
+ * (w_jk, w_j,k+1) over the columns j, which is what multiply-and-add instructions take.
  */
 #ifndef TFC_PREDICT_H
 #define TFC_PREDICT_H
@@ -11,61 +13,136 @@
 #include "tfc_format.h"
 #include "tfc_rans.h"
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#elif defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 enum { TFC_MAX_PREDICTED = 4096, TFC_BLOCK = 8, TFC_MAX_SHIFT = 12, TFC_BIAS_BITS = 3 };
 
-static inline uint32_t tfc_weight_stride(uint32_t pivots) {
-  return (pivots + TFC_BLOCK - 1) / TFC_BLOCK * TFC_BLOCK;
+/* Columns and pivots in memory are whole blocks. */
+static inline uint32_t tfc_whole_blocks(uint32_t count) {
+  return (count + TFC_BLOCK - 1) / TFC_BLOCK * TFC_BLOCK;
 }
 
-/* Products of one row of weights with TFC_LANES rows of values; `count` is a multiple of 8. */
-static inline void tfc_dot(const int16_t *w, const int16_t *x, size_t x_stride, uint32_t count,
-                           int32_t *sums) {
-  const int16_t *x0 = x, *x1 = x + x_stride, *x2 = x1 + x_stride, *x3 = x2 + x_stride;
-  int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-  for (uint32_t k = 0; k < count; k++) {
-    s0 += (int32_t)w[k] * x0[k];
-    s1 += (int32_t)w[k] * x1[k];
-    s2 += (int32_t)w[k] * x2[k];
-    s3 += (int32_t)w[k] * x3[k];
+/* Where w_jk stands; `width` is the whole blocks of columns. */
+static inline size_t tfc_weight_at(uint32_t width, uint32_t j, uint32_t k) {
+  return ((size_t)(k / 2) * width + j) * 2 + k % 2;
+}
+
+/* Adds what a block of eight values gives to the sums of columns `from`.. (a multiple of 8).
+ *
+ * `pairs` are the weights of the block's first pair; `x` its values. */
+static inline void tfc_spread(int32_t *sums, const int16_t *pairs, uint32_t width, uint32_t from,
+                              const int16_t *x) {
+  const int16_t *w0 = pairs, *w1 = w0 + 2 * (size_t)width, *w2 = w1 + 2 * (size_t)width;
+  const int16_t *w3 = w2 + 2 * (size_t)width;
+#if defined(__AVX2__)
+  int32_t both[4];
+  memcpy(both, x, sizeof both);
+  const __m256i x0 = _mm256_set1_epi32(both[0]), x1 = _mm256_set1_epi32(both[1]);
+  const __m256i x2 = _mm256_set1_epi32(both[2]), x3 = _mm256_set1_epi32(both[3]);
+#define TFC_PART(k) _mm256_madd_epi16(_mm256_loadu_si256((const __m256i *)(w##k + 2 * j)), x##k)
+  for (size_t j = from; j < width; j += 8) {
+    __m256i *const at = (__m256i *)(sums + j);
+    const __m256i low = _mm256_add_epi32(TFC_PART(0), TFC_PART(1));
+    const __m256i high = _mm256_add_epi32(TFC_PART(2), TFC_PART(3));
+    const __m256i sum = _mm256_add_epi32(low, high);
+    _mm256_storeu_si256(at, _mm256_add_epi32(_mm256_loadu_si256(at), sum));
   }
-  sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3;
+#undef TFC_PART
+#elif defined(__SSE2__)
+  int32_t both[4];
+  memcpy(both, x, sizeof both);
+  const __m128i x0 = _mm_set1_epi32(both[0]), x1 = _mm_set1_epi32(both[1]);
+  const __m128i x2 = _mm_set1_epi32(both[2]), x3 = _mm_set1_epi32(both[3]);
+#define TFC_PART(k) _mm_madd_epi16(_mm_loadu_si128((const __m128i *)(w##k + 2 * j)), x##k)
+  for (size_t j = from; j < width; j += 4) {
+    __m128i *const at = (__m128i *)(sums + j);
+    const __m128i low = _mm_add_epi32(TFC_PART(0), TFC_PART(1));
+    const __m128i high = _mm_add_epi32(TFC_PART(2), TFC_PART(3));
+    const __m128i sum = _mm_add_epi32(low, high);
+    _mm_storeu_si128(at, _mm_add_epi32(_mm_loadu_si128(at), sum));
+  }
+#undef TFC_PART
+#else
+  for (size_t j = from; j < width; j++)
+    sums[j] += w0[2 * j] * x[0] + w0[2 * j + 1] * x[1] + w1[2 * j] * x[2] + w1[2 * j + 1] * x[3] +
+               w2[2 * j] * x[4] + w2[2 * j + 1] * x[5] + w3[2 * j] * x[6] + w3[2 * j + 1] * x[7];
+#endif
+}
+
+/* Adds what one value gives to the sums of its own block; `pairs` are the weights of its pair
+ * there, `odd` tells whether it is the second of the pair. */
+static inline void tfc_spread_within(int32_t *sums, const int16_t *pairs, uint32_t odd, int32_t x) {
+#if defined(__SSE2__)
+  const __m128i both = _mm_set1_epi32(odd ? (int32_t)((uint32_t)x << 16) : x & 0xffff);
+  for (int j = 0; j < TFC_BLOCK; j += 4) {
+    __m128i *const at = (__m128i *)(sums + j);
+    const __m128i part = _mm_madd_epi16(_mm_loadu_si128((const __m128i *)(pairs + 2 * j)), both);
+    _mm_storeu_si128(at, _mm_add_epi32(_mm_loadu_si128(at), part));
+  }
+#else
+  for (int j = 0; j < TFC_BLOCK; j++) sums[j] += pairs[2 * j + odd] * x;
+#endif
 }
 
 static inline int32_t tfc_clip(int32_t value, int32_t limit) {
   return value < -limit ? -limit : value >= limit ? limit - 1 : value;
 }
 
-/* Turns residuals into values for TFC_LANES rows; `values` has TFC_LANES x weight_stride.
+/* Turns residuals into values for up to TFC_LANES rows; `sums` has TFC_LANES x width.
  *
- * A block of columns first sums what earlier blocks give, then goes column by column. */
-static inline void tfc_unpredict(const tfc_table *table, uint8_t *const *residuals,
-                                 int16_t *values, uint8_t *const *out) {
-  const uint32_t columns = table->columns, stride = table->weight_stride;
+ * Lanes take turns at every column, as the columns of a row wait for each other, and at every
+ * block, so that its weights are fetched once. Weights of columns up to a value's own are zero. */
+static inline void tfc_unpredict(const tfc_table *table, uint8_t *const *residuals, int32_t *sums,
+                                 uint8_t *const *out, uint32_t lanes) {
+  const uint32_t columns = table->columns, width = tfc_whole_blocks(columns);
   const int32_t limit = table->dtype == TFC_INT4 ? 8 : 128;
-  int32_t sums[TFC_BLOCK][TFC_LANES];
-  for (uint32_t block = 0; block < columns; block += TFC_BLOCK) {
-    const uint32_t stop = columns - block < TFC_BLOCK ? columns : block + TFC_BLOCK;
-    const uint32_t known = block < stride ? block : stride;
-    for (uint32_t j = block; j < stop; j++)
-      tfc_dot(table->weights + (size_t)stride * j, values, stride, known, sums[j - block]);
-    for (uint32_t j = block; j < stop; j++) {
-      const int16_t *w = table->weights + (size_t)stride * j;
-      for (uint32_t lane = 0; lane < TFC_LANES; lane++) {
-        int16_t *x = values + (size_t)stride * lane;
-        int32_t sum = table->bias[j] + sums[j - block][lane];
-        for (uint32_t k = block; k < j && k < stride; k++) sum += (int32_t)w[k] * x[k];
-        const int32_t prediction = tfc_clip(sum >> table->shift[j], limit);
+  const uint8_t *const shift = table->shift;
+  const uint16_t *const order = table->order;
+  const uint8_t flip = table->flip;
+  for (uint32_t lane = 0; lane < lanes; lane++)
+    memcpy(sums + (size_t)width * lane, table->bias, sizeof *sums * columns);
+  uint32_t block = 0;
+  for (; block < table->pivots; block += TFC_BLOCK) {
+    const uint32_t count = columns - block < TFC_BLOCK ? columns - block : (uint32_t)TFC_BLOCK;
+    const int16_t *pairs = table->weights + tfc_weight_at(width, 0, block);
+    int16_t x[TFC_LANES][TFC_BLOCK] = {{0}};
+    for (uint32_t k = 0; k < count; k++) {
+      const uint32_t j = block + k;
+      const int16_t *own = pairs + tfc_weight_at(width, block, k & ~1u);
+      for (uint32_t lane = 0; lane < lanes; lane++) {
+        int32_t *at = sums + (size_t)width * lane + block;
+        const int32_t prediction = tfc_clip(at[k] >> shift[j], limit);
         const uint8_t value = (uint8_t)(residuals[lane][j] + prediction);
-        if (j < stride) x[j] = (int8_t)value;
-        out[lane][table->order[j]] = value ^ table->flip;
+        out[lane][order[j]] = value ^ flip;
+        x[lane][k] = (int8_t)value;
+        tfc_spread_within(at, own, k % 2, x[lane][k]);
       }
     }
+    for (uint32_t lane = 0; lane < lanes; lane++)
+      tfc_spread(sums + (size_t)width * lane, pairs, width, block + TFC_BLOCK, x[lane]);
+  }
+  for (uint32_t lane = 0; lane < lanes; lane++) {
+    const int32_t *own = sums + (size_t)width * lane;
+    const uint8_t *in = residuals[lane];
+    uint8_t *to = out[lane];
+    for (uint32_t j = block; j < columns; j++)
+      to[order[j]] = (uint8_t)(in[j] + tfc_clip(own[j] >> shift[j], limit)) ^ flip;
   }
 }
 
 static inline size_t tfc_predictor_workspace(uint32_t columns, uint32_t pivots) {
   return (size_t)columns * (sizeof(int32_t) + sizeof(uint16_t) + 2) +
-         (size_t)columns * tfc_weight_stride(pivots) * sizeof(int16_t) + 16;
+         (size_t)tfc_whole_blocks(columns) * tfc_whole_blocks(pivots) * sizeof(int16_t);
+}
+
+static inline uint32_t tfc_count_weights(uint32_t columns, uint32_t pivots) {
+  uint32_t count = 0;
+  for (uint32_t j = 0; j < columns; j++) count += j < pivots ? j : pivots;
+  return count;
 }
 
 /* Reads the predictor: columns of the pivots, shifts, biases, weights.
@@ -75,7 +152,6 @@ static inline size_t tfc_predictor_workspace(uint32_t columns, uint32_t pivots) 
 static inline tfc_status tfc_open_predictor(tfc_table *table, tfc_cursor *cursor, uint8_t *room,
                                             uint8_t *slots) {
   const uint32_t columns = table->columns;
-  table->weight_stride = tfc_weight_stride(table->pivots);
   int32_t *bias = (int32_t *)(void *)room;
   uint16_t *order = (uint16_t *)(void *)(bias + columns);
   uint8_t *shift = (uint8_t *)(order + columns);
@@ -112,24 +188,17 @@ static inline tfc_status tfc_open_predictor(tfc_table *table, tfc_cursor *cursor
     bias[j] = (stored * (1 << shift[j]) >> TFC_BIAS_BITS) + half;
   }
 
-  /* Weights are read as bytes into the end of their room, then spread from the first row on. With
-   * c columns and stride s, the bytes of rows j.. start at (c + j) s or later and row j ends at
-   * 2 s (j + 1), so that no byte is overwritten before it was read. */
-  const size_t stride = table->weight_stride;
-  const size_t total = (size_t)columns * stride;
-  uint32_t count = 0;
-  for (uint32_t j = 0; j < columns; j++) count += j < table->pivots ? j : table->pivots;
-  uint8_t *packed = (uint8_t *)(weights + total) - count;
-  status = tfc_read_bytes(cursor, packed, count, slots);
+  /* Weights are stored column by column and used pair by pair: the bytes are read one column at a
+   * time, which needs the coded run to be taken apart here. */
+  const uint32_t width = tfc_whole_blocks(columns);
+  memset(weights, 0, (size_t)width * tfc_whole_blocks(table->pivots) * sizeof *weights);
+  tfc_run run;
+  status = tfc_start_run(&run, cursor, tfc_count_weights(columns, table->pivots), slots);
+  for (uint32_t j = 0; status == TFC_OK && j < columns; j++)
+    for (uint32_t k = 0; k < j && k < table->pivots; k++)
+      weights[tfc_weight_at(width, j, k)] = (int8_t)tfc_next(&run);
+  if (status == TFC_OK) status = tfc_end_run(&run);
   if (status != TFC_OK) return status;
-  for (uint32_t j = 0; j < columns; j++) {
-    const uint32_t own = j < table->pivots ? j : table->pivots;
-    int16_t *row = weights + stride * j;
-    uint32_t k = 0;
-    for (; k < own; k++) row[k] = (int8_t)packed[k];
-    for (; k < stride; k++) row[k] = 0;
-    packed += own;
-  }
   table->order = order;
   table->shift = shift;
   table->bias = bias;

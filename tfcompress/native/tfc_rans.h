@@ -109,18 +109,24 @@ static inline const uint8_t *tfc_read(tfc_cursor *cursor, size_t count) {
   return bytes;
 }
 
-/* Reads `count` stored bytes, plain (kind 0) or coded under one table of levels (kind 1).
- *
- * `slots` is room for one table of 12 probability bits. */
-static inline tfc_status tfc_read_bytes(tfc_cursor *cursor, uint8_t *out, uint32_t count,
-                                        uint8_t *slots) {
+/* A run of stored bytes, plain (kind 0) or coded under one table of levels (kind 1). */
+typedef struct {
+  const uint8_t *plain; /* NULL when coded */
+  const uint8_t *slots;
+  tfc_lane lane;
+} tfc_run;
+
+enum { TFC_RUN_BITS = 12 };
+
+/* Starts on a run of `count` bytes; `slots` is room for one table of TFC_RUN_BITS. */
+static inline tfc_status tfc_start_run(tfc_run *run, tfc_cursor *cursor, uint32_t count,
+                                       uint8_t *slots) {
+  memset(run, 0, sizeof *run);
   const uint8_t *kind = tfc_read(cursor, 1);
   if (!kind || *kind > 1) return TFC_BAD_TABLES;
   if (*kind == 0) {
-    const uint8_t *bytes = tfc_read(cursor, count);
-    if (!bytes) return TFC_BAD_TABLES;
-    memcpy(out, bytes, count);
-    return TFC_OK;
+    run->plain = tfc_read(cursor, count);
+    return run->plain ? TFC_OK : TFC_BAD_TABLES;
   }
   const uint8_t *range = tfc_read(cursor, 2);
   if (!range || range[0] > range[1]) return TFC_BAD_TABLES;
@@ -128,14 +134,30 @@ static inline tfc_status tfc_read_bytes(tfc_cursor *cursor, uint8_t *out, uint32
   const uint8_t *levels = tfc_read(cursor, symbols), *size = tfc_read(cursor, 4);
   const uint8_t *bytes = size ? tfc_read(cursor, tfc_load32(size)) : NULL;
   if (!bytes) return TFC_BAD_TABLES;
-  const tfc_status status = tfc_fill_slots(slots, 12, range[0], levels, symbols, 0);
+  run->slots = slots;
+  run->lane = tfc_start(bytes, tfc_load32(size));
+  return tfc_fill_slots(slots, TFC_RUN_BITS, range[0], levels, symbols, 0);
+}
+
+static inline uint8_t tfc_next(tfc_run *run) {
+  if (run->plain) return *run->plain++;
+  const uint8_t byte = tfc_take(&run->lane, run->slots, TFC_RUN_BITS);
+  tfc_refill(&run->lane);
+  return byte;
+}
+
+static inline tfc_status tfc_end_run(const tfc_run *run) {
+  return run->plain || (!run->lane.state && run->lane.next == run->lane.end) ? TFC_OK
+                                                                             : TFC_BAD_TABLES;
+}
+
+static inline tfc_status tfc_read_bytes(tfc_cursor *cursor, uint8_t *out, uint32_t count,
+                                        uint8_t *slots) {
+  tfc_run run;
+  const tfc_status status = tfc_start_run(&run, cursor, count, slots);
   if (status != TFC_OK) return status;
-  tfc_lane lane = tfc_start(bytes, tfc_load32(size));
-  for (uint32_t k = 0; k < count; k++) {
-    out[k] = tfc_take(&lane, slots, 12);
-    tfc_refill(&lane);
-  }
-  return lane.state || lane.next != lane.end ? TFC_BAD_TABLES : TFC_OK;
+  for (uint32_t k = 0; k < count; k++) out[k] = tfc_next(&run);
+  return tfc_end_run(&run);
 }
 
 /* Decodes the columns of up to TFC_LANES rows side by side; out[k] receives `columns` bytes. */
