@@ -41,9 +41,6 @@ def main() -> None:
     options = parser.parse_args()
     results = [run(case) for case in cases(options.dlrm_rows) if case.name.startswith(options.only)]
     big = None if options.skip_big or options.only else choose_on_big_table()
-    for result in results:
-        console.print(render(result))
-        console.print()
     promises = check_promises({result["table"]: result for result in results}, big)
     console.print(render_promises(promises))
     if options.json:
@@ -81,7 +78,9 @@ def _plain(result: Comparison) -> dict[str, Any]:
 def encode_speed(table: QuantizedTable, mode: str) -> float:
     """Megabytes of table a second that one thread encodes once the code is chosen."""
     source = as_source(table)
-    coder = choose.plan(source, mode, choose.Limits(), lambda rows: None)
+    coder = choose.plan(
+        source, mode, choose.Limits(code_bits=layout.MAX_CODE_BITS), lambda rows: None
+    )
     best = 0.0
     for _ in range(3):
         values, start = 0, time.perf_counter()
