@@ -31,6 +31,11 @@ def test_names_asked_for_win():
     assert choose_columns(PATH, names, **asked) == Columns("a", "b", "c")
 
 
+def test_a_column_that_is_taken_is_not_found_as_another():
+    names = ["user", "item", "date"]
+    assert choose_columns(PATH, names, item_column="date") == Columns("user", "date", None)
+
+
 @pytest.mark.parametrize(
     ("names", "options", "message"),
     [
@@ -43,6 +48,8 @@ def test_names_asked_for_win():
         (["user", "movie_id", "artist_id"], {}, "'movie_id', 'artist_id' could all be the item"),
         (["user", "item", "time", "date"], {}, "could all be the time column"),
         ([f"c{k}" for k in range(30)], {}, "'c19' and 10 more; name it"),
+        (["user", "item"], {"user_column": "item"}, "'item' is both the user and the item column"),
+        (["user", "item"], {"time_column": "item"}, "'item' is both the item and the time column"),
     ],
 )
 def test_columns_that_cannot_be_told(names, options, message):

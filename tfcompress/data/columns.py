@@ -53,14 +53,26 @@ def choose_columns(
     A typed header as RecBole writes it (`user_id:token`) counts by what stands before the colon.
 
     Raises:
-        DataError: as `find_column`; without a column of times there is none.
+        DataError: as `find_column`, or one column has two roles; without a column of times there is
+            none.
     """
-    time = time_column or _detect(path, names, "time")
-    return Columns(
-        user=find_column(path, names, "user", user_column),
-        item=find_column(path, names, "item", item_column),
-        time=None if time is None else find_column(path, names, "time", time),
-    )
+    chosen = {
+        "user": find_column(path, names, "user", user_column),
+        "item": find_column(path, names, "item", item_column),
+    }
+    free = [name for name in names if name not in chosen.values()]
+    time = time_column or _detect(path, free, "time")
+    if time is not None:
+        chosen["time"] = find_column(path, names, "time", time)
+    roles: dict[str, str] = {}
+    for role, name in chosen.items():
+        if name in roles:
+            raise DataError(
+                f"{path}, line 1: column {name!r} is both the {roles[name]} and the {role} column; "
+                f"choose another with --{roles[name]}-column or --{role}-column"
+            )
+        roles[name] = role
+    return Columns(user=chosen["user"], item=chosen["item"], time=chosen.get("time"))
 
 
 def find_column(path: Path, names: list[str], role: str, wanted: str | None = None) -> str:
