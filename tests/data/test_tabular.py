@@ -181,3 +181,9 @@ class TestParquet:
     def test_other_files_are_no_parquet(self, path):
         path.write_text("user,item\n1,2\n")
         refused(path, "not a Parquet file", "parquet")
+
+
+def test_a_long_field_before_the_wrong_row(tmp_path):
+    path = tmp_path / "long.csv"
+    path.write_text(f"user,item\nu,{'x' * 200_000}\nu,\n")
+    refused(path, "line 3: column 'item' is empty")

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -152,7 +153,7 @@ def _no_rows(path: Path) -> DataError:
 
 def _line_of(path: Path, record: int, delimiter: str, quoting: str | bool) -> int:
     """The line a record (from 1, blank lines not counted) starts on; reads the file again."""
-    with pa.input_stream(str(path)) as stream:
+    with pa.input_stream(str(path)) as stream, _long_fields():
         text = io.TextIOWrapper(stream, "utf-8", errors="replace", newline="")
         if quoting:
             reader = csv.reader(text, delimiter=delimiter)
@@ -165,6 +166,16 @@ def _line_of(path: Path, record: int, delimiter: str, quoting: str | bool) -> in
                 return last_line + 1
             last_line = reader.line_num
     return record
+
+
+@contextmanager
+def _long_fields() -> Iterator[None]:
+    """Lets the csv module read what Arrow reads: its own limit is 128 KiB a field."""
+    before = csv.field_size_limit(_BLOCK_BYTES)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
 
 
 def _read_parquet(path: Path, columns: Columns) -> Iterator[Batch]:
