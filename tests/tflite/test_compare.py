@@ -1,5 +1,6 @@
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 
@@ -34,6 +35,15 @@ def test_top_k_is_compared_at_the_ids_it_returns(tied_full, histories):
     file = read(tied_full.content)
     append_top_k(file, 10)
     assert compare_with_keras(tied_full.model, file.to_bytes(), histories).relative < 1e-5
+
+
+def test_top_k_of_the_worst_shows(tied_full, histories, monkeypatch):
+    (scores,) = keras.tree.flatten(tied_full.model(histories))
+    scores = keras.ops.convert_to_numpy(scores)
+    worst = 2 + np.argsort(scores[:, 2:], axis=1)[:, :10].astype(np.int32)
+    lists = {"ids": worst, "scores": np.take_along_axis(scores, worst, axis=1)}
+    monkeypatch.setattr("tfcompress.tflite.compare.run", lambda content, feed: lists)
+    assert compare_with_keras(tied_full.model, b"", histories).relative > 0.1
 
 
 def test_empty_batch(tied_full):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tfcompress.errors import ConfigError
 from tfcompress.tflite import top_k
+from tfcompress.vocabulary import FIRST_ID
 
 Inputs = NDArray[Any] | Sequence[NDArray[Any]] | Mapping[str, NDArray[Any]]
 
@@ -29,7 +30,8 @@ class Difference:
 def compare_with_keras(model: Any, content: bytes, inputs: Inputs) -> Difference:
     """Runs both on the same inputs.
 
-    A file made with `top_k` is compared by the scores of the ids it returns.
+    A file made with `top_k` is compared by the scores of the ids it returns, and these by the K
+    best that Keras gives, ids 0 and 1 left out.
 
     Args:
         model: keras.Model. What `content` was converted from.
@@ -56,7 +58,9 @@ def compare_with_keras(model: Any, content: bytes, inputs: Inputs) -> Difference
     found = run(content, feed)
     if set(found) == {top_k.IDS, top_k.SCORES} and len(expected) == 1:
         rows = np.take_along_axis(expected[0], found[top_k.IDS].astype(np.int64), axis=1)
-        pairs = [(rows, found[top_k.SCORES])]
+        # Ties and rounding may swap ids, so what is best is compared by score.
+        best = -np.sort(-expected[0][:, FIRST_ID:], axis=1)[:, : rows.shape[1]]
+        pairs = [(rows, found[top_k.SCORES]), (best, found[top_k.SCORES])]
     else:
         # Dict outputs are flattened by key; the others are output_0, output_1, ...
         order = sorted(found, key=_output_order)
