@@ -50,6 +50,16 @@ def test_rare_items_become_id_one_in_their_place(csv_file):
     assert load(csv_file, min_count=3).vocabulary.tokens.to_pylist() == [1]
 
 
+def test_a_vocabulary_given_names_items_that_training_lacks(csv_file):
+    given = Vocabulary(pa.array([3, 2, 7]), np.array([5, 4, 3]))
+    data = load(csv_file, vocabulary=given)
+    assert data.vocabulary is given
+    # Users 0 and 1: [1, 2, 3, 4] and [1, 1, 9]; 3 is in no training part.
+    assert [row.tolist() for row in data.test.history] == [[1, 3, 2], [1, 1]]
+    named = load("synthetic", vocabulary=given)
+    assert named.vocabulary is given
+
+
 def test_the_same_interactions_in_every_format_are_the_same_data(tmp_path, csv_file):
     rows = [[1, 2, 3, 4], [1, 1, 9], [1, 2]]
     pairs = "".join(f"{user} {item}\n" for user, items in enumerate(rows) for item in items)

@@ -90,6 +90,34 @@ def test_other_data_are_refused_before_anything_is_timed(converted, dataset):
     assert not any("latency" in line for line in told)
 
 
+def test_all_data_are_checked_before_the_first_file_is_run(converted, dataset, metadata, tmp_path):
+    from tfcompress.tflite.flatbuffer import read
+    from tfcompress.tflite.metadata import read_metadata, write_metadata
+
+    file = read(converted["full"].read_bytes())
+    content = read_metadata(file)
+    content["trained_on"]["sha256"] = "b2" * 32
+    write_metadata(file, content)
+    other = tmp_path / "other.tflite"
+    other.write_bytes(file.to_bytes())
+    told = []
+    with pytest.raises(ConfigError, match=r"other\.tflite: trained on data b2b2b2b2b2b2"):
+        measure([converted["full"], other], dataset, progress=told.append)
+    assert told == []
+
+
+def test_remap_knows_items_that_the_training_part_of_the_data_lacks(
+    converted, vocabulary, tmp_path
+):
+    data = tmp_path / "solo.csv"
+    # t0 is the target and in no training part.
+    data.write_text("user,item\nu,t3\nu,t4\nu,t5\nu,t0\n")
+    (entry,) = measure(
+        converted["full"], data, remap=True, vocabulary=vocabulary, latency=False, memory=False
+    )
+    assert (entry.quality.num_users, entry.quality.unknown_targets) == (1, 0)
+
+
 @pytest.mark.parametrize("name", ["recommendation_rnn_i10o100", "average_word_embedding"])
 def test_models_of_other_people(name, dataset):
     path = FOREIGN / f"{name}.tflite"

@@ -21,6 +21,7 @@ def encode(
     format: str,
     min_count: int = 1,
     max_items: int | None = None,
+    vocabulary: Vocabulary | None = None,
 ) -> Dataset:
     """Counts the training part, ranks its tokens and gives every item its id.
 
@@ -32,6 +33,8 @@ def encode(
         format: str.
         min_count: int. Items rarer than that in training get the id 1.
         max_items: int or None. At most so many items, the most frequent ones, keep an id.
+        vocabulary: Vocabulary or None. Gives the ids, whatever it was counted on; None counts
+            the training part. `min_count` and `max_items` mean nothing with it.
 
     Raises:
         DataError: there is nothing to train on, to validate with or to test.
@@ -42,13 +45,14 @@ def encode(
                 f"{name}: leaves no {what} example; at least one user needs 3 interactions, or the "
                 f"{what} file an item"
             )
-    counts = np.bincount(split.train.values, minlength=len(tokens))
-    vocabulary = Vocabulary.from_counts(tokens, counts, min_count=min_count, max_size=max_items)
-    if not len(vocabulary.tokens):
-        raise DataError(
-            f"{name}: no item occurs {min_count} times in the training part (the most frequent one "
-            f"{counts.max(initial=0)} times); lower the minimum"
-        )
+    if vocabulary is None:
+        counts = np.bincount(split.train.values, minlength=len(tokens))
+        vocabulary = Vocabulary.from_counts(tokens, counts, min_count=min_count, max_size=max_items)
+        if not len(vocabulary.tokens):
+            raise DataError(
+                f"{name}: no item occurs {min_count} times in the training part (the most frequent "
+                f"one {counts.max(initial=0)} times); lower the minimum"
+            )
     ids = vocabulary.encode(tokens)
     return Dataset(
         name=name,

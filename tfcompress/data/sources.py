@@ -21,9 +21,9 @@ from tfcompress.data.ragged import Ragged
 from tfcompress.data.splits import Split, given, leave_one_out
 from tfcompress.errors import ConfigError, DataError
 from tfcompress.files import sha256_of_files
-from tfcompress.vocabulary import count_tokens
+from tfcompress.vocabulary import Vocabulary, count_tokens
 
-# Data sets known by a name. Each takes `min_count` and `max_items`.
+# Data sets known by a name. Each takes `min_count`, `max_items` and `vocabulary`.
 NAMED: dict[str, Callable[..., Dataset]] = {"synthetic": synthetic.generate}
 
 
@@ -36,6 +36,7 @@ def load(
     time_column: str | None = None,
     min_count: int = 1,
     max_items: int | None = None,
+    vocabulary: Vocabulary | None = None,
 ) -> Dataset:
     """Reads interactions, splits them and ranks the items by frequency.
 
@@ -52,6 +53,8 @@ def load(
         time_column: str or None. Tables only: the column of times, numbers or ISO dates.
         min_count: int. Items that occur more rarely in training get the id 1.
         max_items: int or None. At most so many items have an id of their own, the most frequent.
+        vocabulary: Vocabulary or None. Gives the ids, whatever it was counted on; None counts
+            the training part. `min_count` and `max_items` mean nothing with it.
 
     Raises:
         DataError: names the file, the line and the column that cannot be used.
@@ -63,7 +66,7 @@ def load(
     names = {"user_column": user_column, "item_column": item_column, "time_column": time_column}
     if isinstance(source, str) and source in NAMED:
         _refuse(source, {"format": format} | names)
-        return NAMED[source](min_count=min_count, max_items=max_items)
+        return NAMED[source](min_count=min_count, max_items=max_items, vocabulary=vocabulary)
     path = _existing(source)
     with _readable(path):
         located = locate(path, format)
@@ -77,6 +80,7 @@ def load(
         format=located.format,
         min_count=min_count,
         max_items=max_items,
+        vocabulary=vocabulary,
     )
 
 

@@ -21,6 +21,7 @@ from tfcompress.data.encoding import encode
 from tfcompress.data.ragged import Ragged
 from tfcompress.data.splits import leave_one_out
 from tfcompress.errors import ConfigError
+from tfcompress.vocabulary import Vocabulary
 
 # Part of the hash: raise it whenever the same options would give other data.
 _VERSION = 1
@@ -43,6 +44,7 @@ def generate(
     seed: int = 0,
     min_count: int = 1,
     max_items: int | None = None,
+    vocabulary: Vocabulary | None = None,
 ) -> Dataset:
     """Makes the data set; the same options always give the same one.
 
@@ -54,6 +56,7 @@ def generate(
         seed: int. Of all random draws.
         min_count: int. As in `tfcompress.data.load`.
         max_items: int or None. As in `tfcompress.data.load`.
+        vocabulary: Vocabulary or None. As in `tfcompress.data.load`.
 
     Raises:
         ConfigError: an option is too small for the others.
@@ -77,6 +80,7 @@ def generate(
         format="synthetic",
         min_count=min_count,
         max_items=max_items,
+        vocabulary=vocabulary,
     )
 
 

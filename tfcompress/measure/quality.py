@@ -71,7 +71,7 @@ def measure_quality(
             for it is missing or another one.
         ModelError: The file does not run, or gives NaN or outputs of an unexpected kind.
     """
-    examples = _own_examples(path, info, data, remap, vocabulary)
+    examples = own_examples(path, info, data, remap=remap, vocabulary=vocabulary)
     try:
         ranker = _Ranker(path, info)
         how: dict[str, Any] = {
@@ -87,16 +87,26 @@ def measure_quality(
         raise ModelError(f"{path}: {error}") from error
 
 
-def _own_examples(
-    path: Path, info: ModelInfo, data: Dataset, remap: bool, vocabulary: Vocabulary | None
+def own_examples(
+    path: Path,
+    info: ModelInfo,
+    data: Dataset,
+    *,
+    remap: bool = False,
+    vocabulary: Vocabulary | None = None,
 ) -> Examples:
-    """The test split in the ids of the model."""
+    """The test split in the ids of the model; arguments and errors as of `measure_quality`."""
     trained_on: Mapping[str, Any] = (info.metadata or {}).get("trained_on", {})
     expected, size = trained_on.get("vocabulary_sha256"), _input_dim(info)
     if data.vocabulary.sha256 == expected and data.sha256 == trained_on.get("sha256"):
         return data.test
     if remap:
-        stored = vocabulary or _vocabulary_beside(path)
+        stored = vocabulary or vocabulary_beside(path)
+        if stored is None:
+            raise ConfigError(
+                f"{path.parent / VOCABULARY_FILE}: not there; --remap needs the {VOCABULARY_FILE} "
+                "of the model's run, beside the model or passed"
+            )
         if expected is not None and stored.sha256 != expected:
             raise ConfigError(
                 f"{path}: its vocabulary is {_short(expected)}, the one given is "
@@ -121,17 +131,14 @@ def _own_examples(
     )
 
 
-def _vocabulary_beside(path: Path) -> Vocabulary:
+def vocabulary_beside(path: Path) -> Vocabulary | None:
+    """The vocabulary of the run a model lies in; None where there is none."""
     stored = path.parent / VOCABULARY_FILE
-    if not stored.is_file():
-        raise ConfigError(
-            f"{stored}: not there; --remap needs the {VOCABULARY_FILE} of the model's run, beside "
-            "the model or passed"
-        )
-    return Vocabulary.load(stored)
+    return Vocabulary.load(stored) if stored.is_file() else None
 
 
 def _remap(data: Dataset, stored: Vocabulary) -> Examples:
+    """Knows the tokens of `data.vocabulary` only; data loaded with `stored` have lost none."""
     new_ids = np.concatenate(
         [[PADDING_ID, OOV_ID], stored.encode(data.vocabulary.tokens)], dtype=np.int32
     )

@@ -15,7 +15,12 @@ from tfcompress.measure.inputs import ModelInput, find_inputs, first_line, takes
 from tfcompress.measure.latency import Runner, Timings, check_runs, measure_latency
 from tfcompress.measure.measurement import Measurement, Memory
 from tfcompress.measure.memory import measure_memory
-from tfcompress.measure.quality import measure_quality, why_no_quality
+from tfcompress.measure.quality import (
+    measure_quality,
+    own_examples,
+    vocabulary_beside,
+    why_no_quality,
+)
 from tfcompress.measure.size import measure_size
 from tfcompress.vocabulary import Vocabulary
 
@@ -72,7 +77,8 @@ def measure(
         latency: bool. Whether latency is measured.
         memory: bool. Whether memory is measured.
         remap: bool. Whether data other than those of the training are mapped through its
-            vocabulary. Data given by name or path are then loaded without options.
+            vocabulary. Data given by name or path are then loaded with it and without options;
+            of a Dataset, only the tokens of its own vocabulary can be mapped.
         vocabulary: Vocabulary, path of one, or None. For `remap`; None looks for
             vocabulary.parquet beside each file.
         k: int. Length of the list that counts in nDCG@k and hit rate@k.
@@ -99,23 +105,27 @@ def measure(
     for file in files:
         file.notes |= {name: _NOT_ASKED for name, wanted in asked.items() if not wanted}
     if quality:
-        find_data = _DataFinder(data, remap)
         if isinstance(vocabulary, str | Path):
             vocabulary = Vocabulary.load(Path(vocabulary))
+        find_data = _DataFinder(data, remap, vocabulary)
+        how: dict[str, Any] = {"remap": remap, "vocabulary": vocabulary}
+        rankers = []
         for file in files:
             reason = "no data given" if data is None else why_no_quality(file.info)
             if reason is not None:
                 file.notes["quality"] = reason
                 continue
+            own_examples(file.path, file.info, find_data(file), **how)
+            rankers.append(file)
+        for file in rankers:
             tell(f"quality of {file.label}")
             file.quality = measure_quality(
                 file.path,
                 file.info,
                 find_data(file),
-                remap=remap,
-                vocabulary=vocabulary,
                 k=k,
                 mask_history=mask_history,
+                **how,
             )
     running = [file for file in files if _open(file)] if memory or latency else []
     if memory:
@@ -143,9 +153,12 @@ def measure(
 class _DataFinder:
     """The data a file is measured on, each way of reading them loaded once."""
 
-    def __init__(self, data: Dataset | str | Path | None, remap: bool) -> None:
+    def __init__(
+        self, data: Dataset | str | Path | None, remap: bool, vocabulary: Vocabulary | None
+    ) -> None:
         self._data = data
         self._remap = remap
+        self._vocabulary = vocabulary
         self._loaded: dict[str, Dataset] = {}
 
     def __call__(self, file: _File) -> Dataset:
@@ -155,12 +168,17 @@ class _DataFinder:
         from tfcompress.data import load
 
         trained_on = (file.info.metadata or {}).get("trained_on", {})
-        known = inspect.signature(load).parameters
         options = {} if self._remap else trained_on.get("options") or {}
+        known = inspect.signature(load).parameters.keys() - {"source", "vocabulary"}
         options = {name: value for name, value in options.items() if name in known}
-        key = json.dumps(options, sort_keys=True, default=str)
+        vocabulary = None
+        if self._remap:
+            # Read with it, an item keeps its id even where the training part of the data lacks it.
+            vocabulary = self._vocabulary or vocabulary_beside(file.path)
+        identity = [options, vocabulary and vocabulary.sha256]
+        key = json.dumps(identity, sort_keys=True, default=str)
         if key not in self._loaded:
-            self._loaded[key] = load(self._data, **options)
+            self._loaded[key] = load(self._data, **options, vocabulary=vocabulary)
         return self._loaded[key]
 
 
