@@ -4,10 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
 from tfcompress import layers
+
+if keras.backend.backend() == "jax":
+    import jax
+
+    # Each test compiles its own small operations; nearly all of its time would go into that.
+    jax.config.update("jax_disable_most_optimizations", True)
 
 # Big enough that a table (INPUT_DIM, OUTPUT_DIM) stands out among the tensors of a traced graph.
 INPUT_DIM = 1000
@@ -173,15 +180,11 @@ def pytest_generate_tests(metafunc: Any) -> None:
 
 def table_of(layer: Any) -> Any:
     """The embeddings of all ids, read one lookup at a time."""
-    import keras
-
     return keras.ops.convert_to_numpy(layer(np.arange(layer.input_dim, dtype="int32")))
 
 
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
-    import keras
-
     keras.utils.set_random_seed(7)
 
 
@@ -190,10 +193,14 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(7)
 
 
+@pytest.fixture
+def all_layers() -> list[Any]:
+    """A layer of each case, for tests that can ask all of them in one model."""
+    return [case.make(name=case.id.replace("-", "_")) for case in CASES]
+
+
 def check_loud(read: Callable[[Any], Any], ids: Any, good: Any) -> None:
     """Either an error, or NaN rows for the bad ids while the good ones are finite."""
-    import keras
-
     if keras.backend.backend() == "tensorflow":
         with pytest.raises(Exception, match=r"is not in \[0, "):
             read(ids)

@@ -1,8 +1,14 @@
+import keras
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfcompress.layers.budget import SizeRange, largest_within, parameter_budget
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="one layer's own arithmetic, the same on every backend: tested once",
+)
 
 
 @settings(deadline=None)

@@ -1,7 +1,13 @@
+import keras
 import pytest
 
 from tfcompress import layers
 from tfcompress.errors import ConfigError
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="one layer's own arithmetic, the same on every backend: tested once",
+)
 
 
 def test_unknown_name():

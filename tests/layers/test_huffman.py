@@ -1,6 +1,7 @@
 import math
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,11 @@ from tfcompress.errors import ConfigError
 from tfcompress.layers import HuffmanEmbedding
 from tfcompress.layers.code_tree import CodeTree, fewest_rows, leaves_of_counts, longest_allowed
 from tfcompress.prefix_codes import canonical_codes
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="one layer's own arithmetic, the same on every backend: tested once",
+)
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 

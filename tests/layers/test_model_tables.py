@@ -1,6 +1,12 @@
 import keras
+import pytest
 
 from tfcompress import layers
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="one layer's own arithmetic, the same on every backend: tested once",
+)
 
 
 class Tower(keras.layers.Layer):

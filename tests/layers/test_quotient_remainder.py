@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -6,6 +7,11 @@ from keras import ops
 
 from tfcompress.errors import ConfigError
 from tfcompress.layers import QuotientRemainderEmbedding
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="one layer's own arithmetic, the same on every backend: tested once",
+)
 
 
 def weights_of(layer):

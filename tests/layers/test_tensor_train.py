@@ -1,5 +1,6 @@
 import math
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +10,11 @@ from keras import ops
 from tfcompress.errors import ConfigError
 from tfcompress.layers import TensorTrainEmbedding
 from tfcompress.layers.tensor_train import balanced_columns, balanced_rows
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="one layer's own arithmetic, the same on every backend: tested once",
+)
 
 
 def by_hand(layer, i):

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -9,6 +10,11 @@ from tfcompress.layers import (
     MEmComEmbedding,
     TensorTrainEmbedding,
     TieredEmbedding,
+)
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="one layer's own arithmetic, the same on every backend: tested once",
 )
 
 

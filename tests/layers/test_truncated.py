@@ -1,9 +1,15 @@
+import keras
 import numpy as np
 import pytest
 from keras import ops
 
 from tfcompress.errors import ConfigError
 from tfcompress.layers import TruncatedEmbedding
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="one layer's own arithmetic, the same on every backend: tested once",
+)
 
 
 def test_the_tail_shares_a_row(read_table):

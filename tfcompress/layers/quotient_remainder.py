@@ -82,8 +82,11 @@ class QuotientRemainderEmbedding(CompressedEmbedding):
         quotient = ops.floor_divide(ranks, self.num_buckets)
         if self.num_quotients * self.num_buckets != self.input_dim:
             quotient = refuse_above(quotient, ranks, self.input_dim)
-        left = lookup(self.Q, quotient)
-        right = lookup(self.R, ops.mod(ranks, self.num_buckets))
+        remainder = ops.mod(ranks, self.num_buckets)
+        if self.operation == "concat":
+            # The half that holds the remainder's row is to be loud, too.
+            remainder = ops.where(quotient < 0, -1, refuse_above(remainder, ranks, self.input_dim))
+        left, right = lookup(self.Q, quotient), lookup(self.R, remainder)
         if self.operation == "mult":
             return left * right
         return left + right if self.operation == "add" else ops.concatenate([left, right], axis=-1)
