@@ -39,7 +39,12 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write everything there as well")
     parser.add_argument("--markdown", type=Path, help="write the tables there as well")
     options = parser.parse_args()
-    results = [run(case) for case in cases(options.dlrm_rows) if case.name.startswith(options.only)]
+    results = []
+    for case in cases(options.dlrm_rows):
+        if case.name.startswith(options.only):
+            results.append(run(case))
+            console.print(render(results[-1]))
+            console.print()
     big = None if options.skip_big or options.only else choose_on_big_table()
     promises = check_promises({result["table"]: result for result in results}, big)
     console.print(render_promises(promises))
