@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
+from tfcompress.errors import ModelError
 from tfcompress.tflite.convert import assemble
+from tfcompress.tflite.flatbuffer import read
 from tfcompress.tflite.inspect import inspect_model
 
 MODELS = Path(__file__).resolve().parents[2].parent / "shared" / "models"
@@ -55,6 +57,22 @@ def test_an_untied_output_matrix_is_the_first_constant(untied):
         ("FULLY_CONNECTED",),
     )
     assert info.full_table_bytes == 50 * 16 * 4
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda file: setattr(file.subgraphs[0].tensors[0], "buffer", 10_000),
+        lambda file: setattr(file.subgraphs[0].tensors[0], "type", 99),
+        lambda file: setattr(file.subgraphs[0].operators[0], "opcodeIndex", 500),
+        lambda file: setattr(file.subgraphs[0], "outputs", [10_000]),
+    ],
+)
+def test_a_graph_that_contradicts_itself(tied_memcom, damage):
+    file = read(tied_memcom.content)
+    damage(file)
+    with pytest.raises(ModelError, match=r"damaged \.tflite file"):
+        inspect_model(file.to_bytes())
 
 
 def test_ports_and_operators(tied_full):

@@ -38,11 +38,25 @@ def test_no_entry(file):
         (b"\xff", "metadata is damaged"),
         (b"[]", r"has format \[\]"),
         (b'{"format": 2}', "has format 2; this is version"),
+        (b"[" * 100_000, "metadata is damaged"),
+        (b'{"format": 1, "tables": null}', "damaged: tables: "),
+        (b'{"format": 1, "tables": [{"name": "t"}]}', r"damaged: tables\.0\.rows: Field required"),
+        (b'{"format": 1, "embeddings": [{"input_dim": "9"}]}', r"embeddings\.0\.input_dim: "),
+        (b'{"format": 1, "model": 5}', "damaged: model: "),
+        (b'{"format": 1, "model": {"history_length": "x"}}', r"damaged: model\.history_length: "),
+        (b'{"format": 1, "trained_on": {"options": []}}', r"damaged: trained_on\.options: "),
     ],
 )
 def test_entries_it_cannot_read(file, raw, message):
     file.set_metadata(ENTRY, raw)
     with pytest.raises(ModelError, match=message):
+        read_metadata(file)
+
+
+def test_an_entry_without_its_buffer(file):
+    write_metadata(file, {"format": 1})
+    file.model.metadata[-1].buffer = 10_000
+    with pytest.raises(ModelError, match="metadata is damaged"):
         read_metadata(file)
 
 

@@ -15,6 +15,7 @@ The four classes of bytes sum to the size of the file:
 from collections.abc import Iterable
 from typing import Any
 
+from tfcompress.errors import ModelError
 from tfcompress.tflite.flatbuffer import (
     TYPE_NAMES,
     TfliteFile,
@@ -39,6 +40,19 @@ def inspect_model(content: bytes) -> ModelInfo:
     Raises:
         ModelError: it is no .tflite file, or it is damaged.
     """
+    try:
+        return _inspect(content)
+    except ModelError:
+        raise
+    except Exception as error:
+        # What the flatbuffer says of itself may contradict itself in any way.
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ModelError(
+            f"damaged .tflite file: its graph cannot be followed ({reason})"
+        ) from error
+
+
+def _inspect(content: bytes) -> ModelInfo:
     file = read(content)
     metadata = read_metadata(file)
     groups = _described_tables(file, metadata) if metadata else _found_tables(file)

@@ -16,6 +16,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt, ValidationError
+
 from tfcompress import __version__
 from tfcompress.errors import ModelError
 from tfcompress.tflite.flatbuffer import TfliteFile
@@ -24,6 +26,47 @@ from tfcompress.tflite.tables import ModelEmbedding
 
 ENTRY = "tfcompress"
 FORMAT = 1
+
+
+class _Part(BaseModel):
+    # What is not read here may be there too: the caller's keys, those of a later version.
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class _Embedding(_Part):
+    input_dim: PositiveInt
+    output_dim: PositiveInt
+
+
+class _Table(_Part):
+    name: str
+    rows: NonNegativeInt
+    cols: NonNegativeInt
+    dtype: str
+    codec: str
+    snr_db: float | None
+    tensors: list[str]
+
+
+class _Model(_Part):
+    kind: str | None = None
+    history_length: PositiveInt | None = None
+    input_dim: PositiveInt | None = None
+
+
+class _TrainedOn(_Part):
+    sha256: str | None = None
+    vocabulary_sha256: str | None = None
+    options: dict[str, Any] | None = None
+
+
+class _Entry(_Part):
+    """What the readers of an entry rely on."""
+
+    embeddings: list[_Embedding] = []
+    tables: list[_Table] = []
+    model: _Model = _Model()
+    trained_on: _TrainedOn = _TrainedOn()
 
 
 def write_metadata(file: TfliteFile, content: Mapping[str, Any]) -> None:
@@ -38,12 +81,12 @@ def read_metadata(file: TfliteFile) -> dict[str, Any] | None:
     Raises:
         ModelError: it is damaged, or of a format this version does not know.
     """
-    raw = file.metadata(ENTRY)
-    if raw is None:
-        return None
     try:
+        raw = file.metadata(ENTRY)
+        if raw is None:
+            return None
         content = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, LookupError, RecursionError) as error:
         raise ModelError(f"the file's {ENTRY!r} metadata is damaged: {error}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         found = content.get("format") if isinstance(content, dict) else content
@@ -51,6 +94,15 @@ def read_metadata(file: TfliteFile) -> dict[str, Any] | None:
             f"the file's {ENTRY!r} metadata has format {found!r}; this is version {__version__}, "
             f"which reads format {FORMAT}: update tfcompress"
         )
+    try:
+        _Entry.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ModelError(
+            f"the file's {ENTRY!r} metadata is damaged: {place}: {first['msg']}; convert the model "
+            "again"
+        ) from error
     return content
 
 
