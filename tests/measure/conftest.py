@@ -197,6 +197,27 @@ def several_inputs(folder):
     return Model(path, model_info(rows=[10, 30, 6]))
 
 
+@pytest.fixture(scope="session", params=["looked up", "hashed"])
+def float_ids(request, folder):
+    """Ids as floats, looked up as they are or hashed, and floats that are none; and the limit."""
+    import tensorflow as tf
+
+    table, hashed = tf.random.normal((30, 4), seed=1), request.param == "hashed"
+
+    def call(ids, dense):
+        ids = tf.cast(ids, tf.int32)
+        return tf.gather(table, ids % 20 if hashed else ids) + dense
+
+    path = save(
+        folder,
+        request.param.replace(" ", "_"),
+        call,
+        tf.TensorSpec((None,), tf.float32, "ids"),
+        tf.TensorSpec((None, 4), tf.float32, "dense"),
+    )
+    return Model(path, model_info(rows=[40, 30])), 40 if hashed else 30
+
+
 @pytest.fixture(scope="session")
 def fixed_shape(folder):
     import tensorflow as tf

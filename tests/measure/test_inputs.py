@@ -26,6 +26,18 @@ def test_metadata_tells_how_many_ids_a_compressed_table_takes(several_inputs):
     assert [entry.limit for entry in found if entry.limit] == [9, 9, 9]
 
 
+def test_ids_that_come_as_floats(float_ids):
+    model, limit = float_ids
+    interpreter = model.open()
+    names = {detail["index"]: detail["name"] for detail in interpreter.get_input_details()}
+    found = {names[entry.index]: entry for entry in find_inputs(interpreter, model.info)}
+    assert {name: entry.limit for name, entry in found.items()} == {"ids": limit, "dense": None}
+    drawn = found["ids"].draw(np.random.default_rng(0), 200)
+    assert drawn.dtype == np.float32
+    assert np.array_equal(drawn, np.trunc(drawn))
+    assert drawn.max() > 1
+
+
 def test_a_model_without_batch(fixed_shape, ranker):
     (fixed,) = find_inputs(fixed_shape.open(), fixed_shape.info)
     assert (fixed.shape, fixed.limit) == ((10,), 30)

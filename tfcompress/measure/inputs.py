@@ -2,8 +2,9 @@
 
 Nothing in a .tflite says which table an integer input reads, so the model itself is asked: TFLite
 refuses to invoke when an id is out of range, and the largest table whose last id it accepts is the
-one. Other inputs get standard normal floats or random bytes: size, latency and memory of a model do
-not depend on what they say.
+one. Keras models often take ids as floats and truncate them, so a float input that makes no
+difference between 0 and 0.25 takes ids too. Other inputs get standard normal floats or random
+bytes: size, latency and memory of a model do not depend on what they say.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 # Length of an axis that a model leaves open, other than the batch, when no metadata tells.
 _OPEN_AXIS = 16
+# Not 0.5, and exact in every float type.
+_FRACTION = 0.25
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,8 @@ def find_inputs(interpreter: Any, info: ModelInfo) -> tuple[ModelInput, ...]:
     dims = [embedding["input_dim"] for embedding in metadata.get("embeddings", [])]
     limits = sorted({1, *(dims or [table.rows for table in info.tables])}, reverse=True)
     for position, current in enumerate(inputs):
-        if current.dtype in {"int32", "int64"}:
+        floats = limits[0] > 1 and _truncates(interpreter, inputs, position)
+        if floats or current.dtype in {"int32", "int64"}:
             inputs[position] = _with_limit(interpreter, inputs, position, limits)
     _try(interpreter, inputs)
     return tuple(inputs)
@@ -110,10 +114,30 @@ def _describe(detail: dict[str, Any], open_axis: int) -> ModelInput:
     return ModelInput(int(detail["index"]), shape, dtype.name, None)
 
 
+def _truncates(interpreter: Any, inputs: Sequence[ModelInput], position: int) -> bool:
+    """Whether a float input is read as integers."""
+    current = inputs[position]
+    if np.dtype(current.dtype).kind != "f":
+        return False
+    outputs = []
+    for value in (0, _FRACTION):
+        _set(interpreter, inputs)
+        filled = np.full(current.batch_shape(1), value, current.dtype)
+        interpreter.set_tensor(current.index, filled)
+        _invoke(interpreter)
+        details = interpreter.get_output_details()
+        outputs.append([interpreter.get_tensor(detail["index"]) for detail in details])
+    return all(np.array_equal(a, b) for a, b in zip(*outputs, strict=True))
+
+
 def _with_limit(
     interpreter: Any, inputs: Sequence[ModelInput], position: int, limits: Sequence[int]
 ) -> ModelInput:
     current = inputs[position]
+    if np.dtype(current.dtype).kind == "f":
+        # Beyond it floats skip integers, and the last id would be rounded to one that is none.
+        exact = 2 ** (np.finfo(current.dtype).nmant + 1)
+        limits = [min(limit, exact) for limit in limits]
     for limit in limits:
         candidate = ModelInput(current.index, current.shape, current.dtype, limit)
         try:
@@ -127,10 +151,18 @@ def _with_limit(
 
 def _try(interpreter: Any, inputs: Sequence[ModelInput]) -> None:
     """Invokes a model with the largest ids its inputs are said to take, zeros elsewhere."""
+    _set(interpreter, inputs)
+    _invoke(interpreter)
+
+
+def _set(interpreter: Any, inputs: Sequence[ModelInput]) -> None:
     for current in inputs:
         largest = (current.limit or 1) - 1
         value = np.full(current.batch_shape(1), largest, current.dtype)
         interpreter.set_tensor(current.index, value)
+
+
+def _invoke(interpreter: Any) -> None:
     try:
         interpreter.invoke()
     except (RuntimeError, ValueError) as error:
