@@ -6,6 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
+from tfcompress.codec import relaxation
 from tfcompress.codec.relaxation import relax, solve_rows, worst_rows
 from tfcompress.codec.row_source import HistogramRows
 
@@ -74,7 +75,10 @@ def test_rows_are_added_until_none_is_violated():
     assert result.value == pytest.approx(everything, abs=0.05)
 
 
-def test_worst_rows():
+@pytest.mark.parametrize("block", [2, 3, 1 << 20])
+def test_worst_rows(block, monkeypatch):
+    monkeypatch.setattr(relaxation, "_BLOCK_ROWS", block)
     costs = np.array([3.0, 9, 1, 7, 5])
     assert sorted(worst_rows(costs, 2)) == [1, 3]
     assert sorted(worst_rows(costs, 9)) == [0, 1, 2, 3, 4]
+    assert worst_rows(costs[:0], 2).shape == (0,)

@@ -34,6 +34,7 @@ _ROWS_PER_ROUND = 80
 _MAX_ROWS = 400
 _MAX_ROUNDS = 40
 _MAX_STEPS = 80
+_BLOCK_ROWS = 1 << 20
 # Bits of the worst row left between the relaxation over the chosen rows and over all rows.
 _TOLERANCE = 0.02
 
@@ -95,9 +96,15 @@ def relax(source: RowSource, max_length: int) -> Relaxation:
 
 def worst_rows(costs: NDArray[np.floating], count: int) -> NDArray[np.int64]:
     """The rows of the `count` greatest costs, in no order."""
-    if len(costs) <= count:
-        return np.arange(len(costs))
-    return np.argpartition(costs, len(costs) - count)[len(costs) - count :].astype(np.int64)
+    chosen = np.zeros(0, np.int64)
+    # Block by block: to sort tens of millions of costs takes more memory than they do.
+    for start in range(0, len(costs), _BLOCK_ROWS):
+        block = np.arange(start, min(start + _BLOCK_ROWS, len(costs)))
+        chosen = np.concatenate([chosen, block])
+        if len(chosen) > count:
+            cut = len(chosen) - count
+            chosen = chosen[np.argpartition(costs[chosen], cut)[cut:]]
+    return chosen
 
 
 class RowSolution(NamedTuple):
