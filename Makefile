@@ -21,7 +21,7 @@ $(STAMP): pyproject.toml constraints.txt $(NATIVE)
 	touch $@
 
 demo: install
-	$(BIN)/tfcompress demo
+	$(BIN)/tfcompress demo --overwrite
 
 test: install lint pytest
 

@@ -60,10 +60,26 @@ def test_a_directory_whose_block_fails_leaves_nothing(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_hash_tells_names_contents_and_order_apart(tmp_path: Path):
+def test_the_hash_tells_contents_and_order_apart(tmp_path: Path):
     (tmp_path / "a").write_bytes(b"1")
     (tmp_path / "b").write_bytes(b"2")
     a, b = tmp_path / "a", tmp_path / "b"
     hashes = {sha256_of_files([a, b]), sha256_of_files([b, a]), sha256_of_files([a])}
     assert len(hashes) == 3
     assert sha256_of_files([a, b]) == sha256_of_files([a, b])
+
+
+def test_the_hash_does_not_depend_on_names(tmp_path: Path):
+    (tmp_path / "a").write_bytes(b"1")
+    (tmp_path / "copy").write_bytes(b"1")
+    assert sha256_of_files([tmp_path / "a"]) == sha256_of_files([tmp_path / "copy"])
+
+
+def test_links_and_modes_survive(tmp_path: Path):
+    (tmp_path / "real").write_bytes(b"old")
+    (tmp_path / "real").chmod(0o600)
+    (tmp_path / "link").symlink_to("real")
+    write_file(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"new"
+    assert stat.S_IMODE((tmp_path / "real").stat().st_mode) == 0o600

@@ -7,6 +7,7 @@ a reader (or the next start after a crash) sees the old content or the new one, 
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,7 +42,12 @@ def write_file(path: Path, content: bytes, *, overwrite: bool = True) -> None:
         OutputExistsError: `path` exists and `overwrite` is false.
     """
     refuse_existing(path, overwrite=overwrite)
+    path = path.resolve()  # A link stays a link; what it names is replaced.
+    if path.exists() and not path.is_file() and not path.is_dir():
+        path.write_bytes(content)  # A pipe or a device.
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     temporary = Path(name)
     try:
@@ -49,7 +55,7 @@ def write_file(path: Path, content: bytes, *, overwrite: bool = True) -> None:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.chmod(0o644)
+        temporary.chmod(mode)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -82,10 +88,10 @@ def new_directory(path: Path) -> Iterator[Path]:
 
 
 def sha256_of_files(paths: list[Path]) -> str:
-    """Hex SHA-256 over the names and contents of `paths`, in the order given."""
+    """Hex SHA-256 over the sizes and contents of `paths`, in the order given."""
     digest = hashlib.sha256()
     for path in paths:
-        digest.update(path.name.encode() + b"\0")
+        digest.update(path.stat().st_size.to_bytes(8, "little"))
         with path.open("rb") as stream:
             while block := stream.read(1 << 20):
                 digest.update(block)

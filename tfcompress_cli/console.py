@@ -7,8 +7,9 @@ from typing import Literal
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-out = Console()
-err = Console(stderr=True)
+# No markup: brackets in a path are not styles.
+out = Console(markup=False)
+err = Console(stderr=True, markup=False)
 
 Backend = Literal["tensorflow", "jax"]
 
@@ -16,7 +17,7 @@ Backend = Literal["tensorflow", "jax"]
 def progress() -> Progress:
     """A progress bar on stderr that vanishes when it is done; none where stderr is no terminal."""
     return Progress(
-        TextColumn("[bold]{task.description}"),
+        TextColumn("{task.description}", style="bold", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
@@ -29,6 +30,9 @@ def progress() -> Progress:
 def use_backend(name: Backend) -> None:
     """Chooses Keras' backend and quietens TensorFlow; call before Keras is imported."""
     os.environ["KERAS_BACKEND"] = name
+    if name == "jax":
+        # Keras imports TensorFlow where it finds it, also to save a model trained on JAX.
+        sys.modules.setdefault("tensorflow", None)  # type: ignore[arg-type]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
 

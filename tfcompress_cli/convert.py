@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tfcompress.errors import TfcompressError
+from tfcompress.errors import ConfigError, ModelError, TfcompressError
 from tfcompress_cli import console
 from tfcompress_cli.inspect import show_model
 
@@ -26,6 +26,9 @@ DenseDtype = Literal["float32", "int8"]
 
 _COMPARED = 256
 """Examples on which the .tflite is compared with Keras."""
+
+_EXACT = 1e-4
+"""Largest relative difference of a float32 file: rounding in another order, ten times over."""
 
 
 def convert(
@@ -77,6 +80,8 @@ def convert_file(
     """Converts, compares with Keras, prints where the bytes went (`brief`: one line), writes."""
     from tfcompress.files import refuse_existing, write_file
 
+    if out.is_dir() or out.absolute() == source.absolute():
+        raise ConfigError(f"{out}: is a folder or the model itself; name another file for --out")
     if not dry_run:
         refuse_existing(out, overwrite=overwrite)
     with console.err.status("Loading TensorFlow and the model"):
@@ -100,6 +105,12 @@ def convert_file(
         )
         inputs, described = _real_inputs(run) if run else _random_inputs(model)
         difference = tflite.compare_with_keras(model, content, inputs)
+    exact = table_dtype == dense_dtype == "float32"
+    if not difference.relative < (_EXACT if exact else 1.0):
+        raise ModelError(
+            f"{source}: the converted model differs from Keras by {difference.relative:.2g} "
+            f"(relative), so nothing was written; please report this model"
+        )
     agreement = (
         f"difference from Keras at most {difference.absolute:.2g} "
         f"(relative {difference.relative:.2g}) on {described}"

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tfcompress.errors import ConfigError, TfcompressError
 from tfcompress_cli import console
 from tfcompress_cli.convert import TableDtype
 
@@ -45,24 +46,35 @@ def demo(
 
     started = time.perf_counter()
     refuse_existing(out, overwrite=overwrite)
-    for name in [*EMBEDDINGS, *FILES]:
-        path = out / name
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+    for name in EMBEDDINGS:
+        _remove_run(out / name)
 
     from tfcompress_cli.convert import convert_file
     from tfcompress_cli.measure import measure_side_by_side
     from tfcompress_cli.train import run_training
 
     for name, choice in EMBEDDINGS.items():
-        console.err.print(f"[bold]Training {name}[/]")
+        console.err.print(f"Training {name}", style="bold", highlight=False)
         config = TrainConfig.parse({**SETTINGS, "seed": seed, **choice})
         run_training(config, out / name)
     for name, (run, table_dtype) in FILES.items():
-        convert_file(out / run, out / name, table_dtype=table_dtype, brief=True)
+        convert_file(out / run, out / name, table_dtype=table_dtype, overwrite=True, brief=True)
     console.out.print()
     measure_side_by_side([out / name for name in FILES], "synthetic")
     seconds = time.perf_counter() - started
     console.out.print(f"\nThe runs and files are in {out}/. Took {seconds:.0f} s.", highlight=False)
+
+
+def _remove_run(path: Path) -> None:
+    """Removes an earlier demo's run, and nothing that is not one."""
+    from tfcompress.training import Run
+
+    if not path.exists():
+        return
+    try:
+        is_demo = Run(path).config().data.source == "synthetic"
+    except TfcompressError:
+        is_demo = False
+    if not is_demo:
+        raise ConfigError(f"{path}: is not a run of an earlier demo; choose another --out")
+    shutil.rmtree(path)

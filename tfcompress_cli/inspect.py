@@ -35,7 +35,10 @@ def inspect(
         raise ModelError(f"{model}: {error}") from error
     show_model(info, title=str(model))
     if json_file is not None:
-        write_file(json_file, (json.dumps(info.to_json(), indent=2) + "\n").encode())
+        write_file(
+            json_file,
+            (json.dumps([{"file": model.name, **info.to_json()}], indent=2) + "\n").encode(),
+        )
 
 
 def show_model(info: ModelInfo, *, title: str) -> None:

@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 a fault in tfcompress itself, 2 bad input or usage, 130 interrupted.
 """
 
+import os
 import sys
 from typing import Annotated
 
@@ -12,6 +13,8 @@ from rich.text import Text
 from tfcompress import __version__
 from tfcompress.errors import TfcompressError
 from tfcompress_cli import codec, console, convert, demo, inspect, measure, train
+
+INTERRUPTED = "interrupted; a training goes on with --resume"
 
 app = typer.Typer(
     name="tfcompress",
@@ -58,21 +61,29 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Runs one command line and returns its exit code; `--debug` may stand anywhere in it."""
     debug = "--debug" in arguments
+    words = [argument for argument in arguments if argument != "--debug"]
     try:
-        app([argument for argument in arguments if argument != "--debug"])
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 0
-    except TfcompressError as error:
+        result = app(words, standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except typer.Abort:
+        return _fail(INTERRUPTED, 130)
+    except typer.TyperException as error:  # Wrong usage.
+        describe = getattr(error, "format_message", error.__str__)
+        return _fail(f"{describe()} (tfcompress --help lists what there is)", 2)
+    except KeyboardInterrupt:
+        return _fail(INTERRUPTED, 130)
+    except BrokenPipeError:
+        # The reader of a pipe has seen enough; nothing more can be written to it.
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
+        return 0
+    except (TfcompressError, OSError) as error:
         if debug:
             raise
         return _fail(str(error), 2)
-    except KeyboardInterrupt:
-        return _fail("interrupted", 130)
     except Exception as error:
         if debug:
             raise
         return _fail(f"{type(error).__name__}: {error} (a fault of tfcompress; see --debug)", 1)
-    return 0
 
 
 def _fail(message: str, code: int) -> int:

@@ -70,5 +70,5 @@ def test_inspect_adds_up_and_writes_json(tfcompress, files, tmp_path):
     done = tfcompress("inspect", files[1], "--json", out)
     assert done.code == 0
     assert "item_embedding/U" in done.out
-    content = json.loads(out.read_text())
+    (content,) = json.loads(out.read_text())
     assert sum(content["bytes"].values()) == content["file_bytes"] == files[1].stat().st_size

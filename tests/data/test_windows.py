@@ -58,6 +58,15 @@ def test_unordered_rows_are_read_in_a_new_order_each_epoch_and_stay_within_the_r
     assert len({str(h) for h in histories}) > 1
 
 
+def test_unknown_items_are_never_targets_whatever_the_order():
+    ragged = Ragged.from_rows([[1, 2, 1, 3, 4, 1], [1, 1], [5, 1, 6]])
+    for ordered in (True, False):
+        windows = TrainingWindows(ragged, length=4, batch_size=1, ordered=ordered, seed=0)
+        for epoch in range(3):
+            assert {target for _, target in samples(windows, epoch)} <= {2, 3, 4, 5, 6}
+            assert len(samples(windows, epoch)) == windows.num_samples > 0
+
+
 def test_batches_keep_one_shape():
     ragged = Ragged.from_rows([list(range(2, 25))])
     windows = TrainingWindows(ragged, length=2, batch_size=5, ordered=True, seed=0)

@@ -1,7 +1,10 @@
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -117,3 +120,44 @@ def test_an_unknown_embedding_lists_the_known_ones(tmp_path, config, dataset):
     with pytest.raises(ConfigError, match=r"hash, .*memcom.*received 'magic'"):
         train(changed(config, embedding="magic"), Run(tmp_path / "run"), dataset=dataset)
     assert not (tmp_path / "run").exists()
+
+
+def test_refused_data_leave_the_run_as_it_was(tmp_path, config, dataset):
+    from tfcompress.data import synthetic
+
+    run = Run(tmp_path / "run")
+    train(changed(config, epochs=1), run, dataset=dataset)
+    before = run.vocabulary().sha256
+    other = synthetic.generate(num_items=90, num_users=80, mean_length=8, num_clusters=4)
+    with pytest.raises(ConfigError, match="other content"):
+        train(config, run, dataset=other, resume=True)
+    assert run.vocabulary().sha256 == before
+
+
+def test_a_run_that_never_finished_an_epoch_can_be_started_again(tmp_path, config, dataset):
+    run = Run(tmp_path / "run")
+    with pytest.raises(ConfigError, match="choose a smaller one"):
+        train(changed(config, learning_rate=1e38), run, dataset=dataset)
+    assert len(train(changed(config, epochs=1), run, dataset=dataset)["history"]) == 1
+
+
+def test_a_foreign_folder_is_left_alone(tmp_path, config, dataset):
+    (tmp_path / "config.json").write_text('{"hello": 1}')
+    with pytest.raises(ConfigError, match=r"config\.json: not written by `tfcompress train`"):
+        train(config, Run(tmp_path), dataset=dataset)
+    assert (tmp_path / "config.json").read_text() == '{"hello": 1}'
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="about the JAX backend")
+def test_training_on_jax_imports_no_tensorflow(tmp_path):
+    words = ["--epochs", "1", "--dim", "4", "--ratio", "2", "--backend", "jax"]
+    words += ["--history-length", "3", "--max-items", "50"]
+    script = (
+        "import sys; from tfcompress_cli.main import run;"
+        f"code = run(['train', 'synthetic', '--out', {str(tmp_path / 'run')!r}, *{words!r}]);"
+        "print(code, sys.modules['tensorflow'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "0 None"

@@ -8,7 +8,7 @@ from tfcompress.vocabulary import FIRST_ID
 
 
 class TrainingWindows:
-    """Batches of (last L ids, next id), shuffled anew each epoch, a function of (seed, epoch, index).
+    """Batches of (last L ids, next id), shuffled anew each epoch: a function of (seed, epoch, k).
 
     Nothing is materialised: a batch is cut out of the flat rows when it is asked for. Where the
     rows have no order in time, each epoch reads every row in an order of its own, so that a target
@@ -19,7 +19,8 @@ class TrainingWindows:
         length: int. L.
         batch_size: int. Samples per batch; the last, shorter batch of an epoch is left out when
             there is a full one, so that compiled steps meet one shape.
-        ordered: bool. Whether rows are in the order of time.
+        ordered: bool. Whether rows are in the order of time. Ids below 2 are never targets; in
+            rows without order they are no history either.
         seed: int.
     """
 
@@ -31,10 +32,14 @@ class TrainingWindows:
         self._ordered = ordered
         self._seed = seed
         owner = rows.row_of_value()
+        if not ordered:
+            # A position holds another id each epoch, so that no position may hold an unknown one.
+            known = rows.values >= FIRST_ID
+            lengths = np.bincount(owner[known], minlength=len(rows)).astype(np.int64)
+            rows, owner = Ragged.from_lengths(rows.values[known], lengths), owner[known]
+            self._rows = rows
         is_target = np.arange(len(owner)) > rows.offsets[owner]
-        # Where order does not matter the ids at a position change with the epoch, so targets out
-        # of the vocabulary are dropped when the batch is made, not here.
-        self._targets = np.flatnonzero(is_target & (rows.values >= FIRST_ID if ordered else True))
+        self._targets = np.flatnonzero(is_target & (rows.values >= FIRST_ID))
         self._starts = rows.offsets[owner]
         self._owner = owner
         self.batch_size = min(batch_size, max(len(self._targets), 1))

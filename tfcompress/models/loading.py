@@ -23,7 +23,7 @@ def load_model(path: Path) -> keras.Model:
     try:
         return keras.models.load_model(path, compile=False)
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise ModelError(
             f"{path}: Keras cannot load it ({reason}); a class of your own must be registered: "
             f"then load it yourself and use tfcompress.tflite.convert"

@@ -96,5 +96,5 @@ def load_checkpoint(folder: Path) -> tuple[Progress, Arrays, Arrays] | None:
         return progress, _read_arrays(path / "variables.npz"), _read_arrays(path / "best.npz")
     except Exception as error:
         raise ConfigError(
-            f"{path}: cannot be read ({error}); remove this folder to start from an earlier state"
+            f"{path}: cannot be read ({error}); remove this folder to train from the start"
         ) from error

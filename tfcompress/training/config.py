@@ -12,7 +12,7 @@ Positive = Annotated[int, Field(ge=1)]
 class DataConfig(BaseModel):
     """Where the interactions are and how to read them; see `tfcompress.data.load`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     source: str
     format: str | None = None
@@ -50,7 +50,7 @@ class TrainConfig(BaseModel):
         seed: int.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     data: DataConfig
     model: Literal["sequence-ranker"] = "sequence-ranker"
@@ -91,8 +91,14 @@ class TrainConfig(BaseModel):
             raise ConfigError(f"{field} is {first['input']!r}: {first['msg']}") from None
 
     def first_difference(self, earlier: "TrainConfig") -> str | None:
-        """The first field, apart from the number of epochs, that differs; None if none does."""
+        """The first field that a resumed training may not change but does; None if none does.
+
+        The number of epochs may change, and the data may lie elsewhere (their hash tells).
+        """
         for name in type(self).model_fields:
-            if name != "epochs" and getattr(self, name) != getattr(earlier, name):
+            mine, other = getattr(self, name), getattr(earlier, name)
+            if name == "data":
+                mine, other = mine.options, other.options
+            if name != "epochs" and mine != other:
                 return name
         return None

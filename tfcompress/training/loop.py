@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from tfcompress.errors import ConfigError, DataError
 from tfcompress.models import RankerTrainer, build_sequence_ranker
 from tfcompress.models.sequence_ranker import ITEMS, OUTPUT
 from tfcompress.ranking import RankingQuality, evaluate
+from tfcompress.training.allocator import KeepFreedMemory
 from tfcompress.training.batches import FitBatches
 from tfcompress.training.checkpoint import Arrays, Progress, load_checkpoint, save_checkpoint
 from tfcompress.training.config import TrainConfig
@@ -62,6 +64,12 @@ def train(
         dataset = load(config.data.source, **config.data.options)
     windows = _training_windows(config, dataset)
     sampler = _negative_sampler(config, dataset)
+    stored = load_checkpoint(run.checkpoints)
+    if stored is not None and stored[0].data_sha256 != dataset.sha256:
+        raise ConfigError(
+            f"{run.path}: was trained on other content of {config.data.source} (sha256 "
+            f"{stored[0].data_sha256[:12]}, now {dataset.sha256[:12]}); start a new run"
+        )
     make_deterministic(config.seed)
     model = build_model(config, dataset)
     trainer = RankerTrainer(model)
@@ -71,13 +79,8 @@ def train(
 
     state = [*model.variables, *trainer.optimizer.variables]
     progress, best = Progress(data_sha256=dataset.sha256), _values(model.variables)
-    if (stored := load_checkpoint(run.checkpoints)) is not None:
+    if stored is not None:
         progress, values, best = stored
-        if progress.data_sha256 != dataset.sha256:
-            raise ConfigError(
-                f"{run.path}: was trained on other content of {config.data.source} (sha256 "
-                f"{progress.data_sha256[:12]}, now {dataset.sha256[:12]}); start a new run"
-            )
         _assign(state, values)
 
     with _tensorboard(run) as log:
@@ -85,13 +88,21 @@ def train(
             epoch = progress.epochs_done
             started = time.perf_counter()
             batches = FitBatches(windows.epoch(epoch), epoch, sampler)
-            callbacks = [_BatchReport(epoch, len(batches), on_batch)] if on_batch else []
+            callbacks = [KeepFreedMemory()]
+            if on_batch:
+                callbacks.append(_BatchReport(epoch, len(batches), on_batch))
             fitted = trainer.fit(batches, verbose=0, callbacks=callbacks, shuffle=False)
             seconds = time.perf_counter() - started
+            loss = float(fitted.history["loss"][0])
+            if not np.isfinite(loss):
+                raise ConfigError(
+                    f"learning_rate is {config.learning_rate:g}: the loss of epoch {epoch + 1} is "
+                    f"{loss}; choose a smaller one"
+                )
             quality = validate(model, dataset, config)
             entry = {
                 "epoch": epoch,
-                "loss": float(fitted.history["loss"][0]),
+                "loss": loss,
                 "ndcg@10": quality.ndcg,
                 "hr@10": quality.hit_rate,
                 "seconds": round(seconds, 2),
@@ -110,11 +121,14 @@ def train(
 
 
 def make_deterministic(seed: int) -> None:
-    """Seeds Python, NumPy and the backend; on TensorFlow also asks for deterministic kernels."""
-    keras.utils.set_random_seed(seed)
+    """Seeds all that training draws; on TensorFlow also asks for deterministic kernels."""
+    # Initializers and dropout draw their seeds from Python's generator. Keras' own
+    # set_random_seed would import TensorFlow on every backend.
+    random.seed(seed)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
+        tf.random.set_seed(seed)
         tf.config.experimental.enable_op_determinism()
 
 

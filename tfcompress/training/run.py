@@ -59,7 +59,13 @@ class Run:
 
     def config(self) -> TrainConfig:
         """Reads config.json; raises `ConfigError` where it is missing or not valid."""
-        return TrainConfig.parse(self._read_json(self.config_file))
+        content = self._read_json(self.config_file)
+        try:
+            return TrainConfig.parse(content)
+        except ConfigError as error:
+            raise ConfigError(
+                f"{self.config_file}: not written by `tfcompress train` ({error})"
+            ) from None
 
     def metrics(self) -> dict[str, Any]:
         """Reads metrics.json; raises `ConfigError` where training has not finished."""
@@ -81,8 +87,10 @@ class Run:
 
     def check_start(self, config: TrainConfig, *, resume: bool) -> None:
         """Raises `ConfigError` when this directory cannot take a training of `config`."""
-        if not self.config_file.exists():
-            return
+        if not self.checkpoints.is_dir() and not self.metrics_file.exists():
+            if self.config_file.exists():
+                self.config()  # A folder of somebody else's is left alone.
+            return  # Nothing was trained yet that could be lost.
         if not resume:
             raise ConfigError(
                 f"{self.path}: holds a run already; pass --resume to go on with it or choose "
