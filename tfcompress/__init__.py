@@ -10,7 +10,17 @@ from typing import Any
 __version__ = "0.1.0"
 
 _SUBMODULES = frozenset(
-    {"codec", "data", "layers", "measure", "models", "quantization", "tflite", "training", "vocabulary"}
+    {
+        "codec",
+        "data",
+        "layers",
+        "measure",
+        "models",
+        "quantization",
+        "tflite",
+        "training",
+        "vocabulary",
+    }
 )
 
 

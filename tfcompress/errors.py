@@ -2,7 +2,7 @@
 
 
 class TfcompressError(Exception):
-    """Base of every error that is the input's fault; the command line prints it and exits with 2."""
+    """Base of every error that the input causes; the command line prints it and exits with 2."""
 
 
 class DataError(TfcompressError, ValueError):
