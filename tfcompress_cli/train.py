@@ -1,21 +1,25 @@
-"""`tfcompress train`: interactions in, a run directory out."""
+"""`tfcompress train`: interactions in, a run directory out.
+
+The defaults stand here again, because reading them from the configuration would import pydantic for
+every `--help`; a test holds them equal.
+"""
+
+from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tfcompress.training.config import DataConfig, TrainConfig
 from tfcompress_cli import console
 from tfcompress_cli.console import Backend
+
+if TYPE_CHECKING:
+    from tfcompress.training import TrainConfig
 
 Option = typer.Option
 DataPanel = "Data"
 TrainingPanel = "Training"
-
-
-def _default(field: str) -> Any:
-    return TrainConfig.model_fields[field].default
 
 
 def train(
@@ -28,40 +32,38 @@ def train(
     ),
     embedding: Annotated[
         str, Option(help="full, truncated, hash, memcom, ...; an unknown name lists them.")
-    ] = _default("embedding"),
+    ] = "memcom",
     ratio: Annotated[
         float | None,
         Option(help="Full table over compressed table, in parameters. [default: 16; full: 1]"),
     ] = None,
-    dim: Annotated[int, Option(help="Width of the item vectors.")] = _default("dim"),
+    dim: Annotated[int, Option(help="Width of the item vectors.")] = 64,
     tie: Annotated[
         bool, Option("--tie", help="Score against the input table: no output matrix.")
     ] = False,
-    epochs: Annotated[int, Option(help="At most this many.")] = _default("epochs"),
-    seed: Annotated[int, Option(help="Same seed, same machine, same weights.")] = _default("seed"),
+    epochs: Annotated[int, Option(help="At most this many.")] = 30,
+    seed: Annotated[int, Option(help="Same seed, same machine, same weights.")] = 0,
     resume: Annotated[bool, Option("--resume", help="Go on with an interrupted run.")] = False,
     backend: Annotated[Backend, Option(help="Of Keras.", envvar="KERAS_BACKEND")] = "tensorflow",
     history_length: Annotated[
         int, Option(help="Items of history the model reads.", rich_help_panel=TrainingPanel)
-    ] = _default("history_length"),
+    ] = 50,
     hidden_units: Annotated[
         str, Option(help="Widths of the tower, such as 128,64.", rich_help_panel=TrainingPanel)
-    ] = ",".join(map(str, _default("hidden_units"))),
-    dropout: Annotated[float, Option(rich_help_panel=TrainingPanel)] = _default("dropout"),
+    ] = "128",
+    dropout: Annotated[float, Option(rich_help_panel=TrainingPanel)] = 0.3,
     loss: Annotated[
         Literal["auto", "full", "sampled"],
         Option(help="Softmax; auto is full up to 2,000 items.", rich_help_panel=TrainingPanel),
-    ] = _default("loss"),
+    ] = "auto",
     num_negatives: Annotated[
         int, Option(help="Of sampled softmax, a batch.", rich_help_panel=TrainingPanel)
-    ] = _default("num_negatives"),
-    batch_size: Annotated[int, Option(rich_help_panel=TrainingPanel)] = _default("batch_size"),
-    learning_rate: Annotated[
-        float, Option(help="Of Adam.", rich_help_panel=TrainingPanel)
-    ] = _default("learning_rate"),
+    ] = 1024,
+    batch_size: Annotated[int, Option(rich_help_panel=TrainingPanel)] = 512,
+    learning_rate: Annotated[float, Option(help="Of Adam.", rich_help_panel=TrainingPanel)] = 2e-3,
     patience: Annotated[
         int, Option(help="Epochs without gain before stopping.", rich_help_panel=TrainingPanel)
-    ] = _default("patience"),
+    ] = 3,
     format: Annotated[
         str | None,
         Option(
@@ -74,7 +76,7 @@ def train(
     time_column: Annotated[str | None, Option(rich_help_panel=DataPanel)] = None,
     min_count: Annotated[
         int, Option(help="Rarer items become id 1, unknown.", rich_help_panel=DataPanel)
-    ] = DataConfig.model_fields["min_count"].default,
+    ] = 1,
     max_items: Annotated[
         int | None, Option(help="Keep the most frequent ones.", rich_help_panel=DataPanel)
     ] = None,
@@ -83,6 +85,8 @@ def train(
 
     Example: tfcompress train synthetic --out runs/memcom --embedding memcom --ratio 16
     """
+    from tfcompress.training.config import TrainConfig
+
     values: dict[str, Any] = {
         "data": {
             "source": data,
