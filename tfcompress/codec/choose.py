@@ -115,7 +115,7 @@ def _smallest(source: Source, limits: Limits, tick: Tick) -> Coder:
             continue
         if limits.row_us is not None and row_us(mode, source.columns) > limits.row_us:
             continue
-        if mode == "fixed" and not fixed.may_be_smaller(source, best_bytes):
+        if mode == "fixed" and not fixed.may_be_smaller(source):
             continue
         try:
             coder = plan(source, mode, limits, lambda rows: None)

@@ -150,6 +150,11 @@ def map_blocks(
         tick: callable. Receives the number of rows done, after each block.
         workers: int or None. Threads; all cores when None.
     """
+    if source.rows <= source.block_rows:  # a thread would take longer to start
+        for start, stop in source.blocks():
+            yield function(start, stop)
+            tick(stop - start)
+        return
     count = workers or os.cpu_count() or 1
     with ThreadPoolExecutor(count) as pool:
         waiting: deque[tuple[int, Future[Result]]] = deque()

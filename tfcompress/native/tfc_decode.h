@@ -213,53 +213,60 @@ static inline void tfc_join_row(const tfc_table *table, const uint8_t *rest,
   }
 }
 
-/* Decodes `count` rows into `out`, row_bytes each, in the order of `ids`.
- *
- * On failure `*failed` (where not NULL) is the position in `ids` of the row that was not found, or
- * of the last of up to TFC_LANES rows that one of which did not decode; those before them are
- * complete. */
-static inline tfc_status tfc_rows(const tfc_table *table, const int64_t *ids, size_t count,
-                                  uint8_t *out, void *scratch, size_t *failed) {
+/* Decodes up to TFC_LANES rows side by side. */
+static inline tfc_status tfc_decode_lanes(const tfc_table *table, const int64_t *ids,
+                                          uint32_t lanes, uint8_t *out, void *scratch) {
   const uint32_t columns = table->columns;
   const int joined = table->dtype >= TFC_INT4;
   uint8_t *const symbols = (uint8_t *)scratch;
   int32_t *const sums = (int32_t *)(void *)(symbols + tfc_align((size_t)2 * TFC_LANES * columns));
+  tfc_span spans[TFC_LANES];
+  uint8_t *coded[TFC_LANES], *rows[TFC_LANES];
+  const uint8_t *rest[TFC_LANES];
+  for (uint32_t k = 0; k < lanes; k++) {
+    if (ids[k] < 0) return TFC_NO_SUCH_ROW;
+    const tfc_status status = tfc_find_row(table, (uint64_t)ids[k], &spans[k]);
+    if (status != TFC_OK) return status;
+    rows[k] = out + (size_t)k * table->row_bytes;
+    coded[k] = joined || table->mode == TFC_PREDICTIVE ? symbols + (size_t)k * columns : rows[k];
+    rest[k] = table->payload + spans[k].start / 8;
+    spans[k].start += 8 * (uint64_t)table->rest_bytes;
+    if (table->mode == TFC_RAW) memcpy(rows[k], rest[k], table->row_bytes);
+  }
+  if (table->mode == TFC_RAW) return TFC_OK;
+  const tfc_status status = table->mode < TFC_CONTEXT
+                                ? tfc_prefix_rows(table, spans, coded, lanes)
+                                : tfc_context_rows(table, spans, coded, lanes);
+  if (status != TFC_OK) return status;
+  if (table->mode == TFC_PREDICTIVE) {
+    /* The result may not lie over the residuals: columns change places. */
+    uint8_t *targets[TFC_LANES];
+    for (uint32_t k = 0; k < lanes; k++)
+      targets[k] = joined ? symbols + (size_t)(TFC_LANES + k) * columns : rows[k];
+    tfc_unpredict(table, coded, sums, targets, lanes);
+    for (uint32_t k = 0; k < lanes; k++) coded[k] = targets[k];
+  }
+  for (uint32_t k = 0; joined && k < lanes; k++) tfc_join_row(table, rest[k], coded[k], rows[k]);
+  return TFC_OK;
+}
+
+/* Decodes `count` rows into `out`, row_bytes each, in the order of `ids`.
+ *
+ * On failure `*failed` (where not NULL) is the position in `ids` of the first row that could not be
+ * decoded; the rows before it are complete. */
+static inline tfc_status tfc_rows(const tfc_table *table, const int64_t *ids, size_t count,
+                                  uint8_t *out, void *scratch, size_t *failed) {
   for (size_t at = 0; at < count; at += TFC_LANES) {
     const uint32_t lanes = count - at < TFC_LANES ? (uint32_t)(count - at) : (uint32_t)TFC_LANES;
-    tfc_span spans[TFC_LANES];
-    uint8_t *coded[TFC_LANES], *rows[TFC_LANES];
+    uint8_t *const rows = out + at * table->row_bytes;
+    if (tfc_decode_lanes(table, ids + at, lanes, rows, scratch) == TFC_OK) continue;
     for (uint32_t k = 0; k < lanes; k++) {
+      const tfc_status status = tfc_decode_lanes(table, ids + at + k, 1,
+                                                 rows + (size_t)k * table->row_bytes, scratch);
+      if (status == TFC_OK) continue;
       if (failed) *failed = at + k;
-      const tfc_status status =
-          ids[at + k] < 0 ? TFC_NO_SUCH_ROW
-                          : tfc_find_row(table, (uint64_t)ids[at + k], &spans[k]);
-      if (status != TFC_OK) return status;
-      rows[k] = out + (at + k) * table->row_bytes;
-      coded[k] = joined || table->mode == TFC_PREDICTIVE ? symbols + (size_t)k * columns : rows[k];
+      return status;
     }
-    tfc_status status = TFC_OK;
-    const uint8_t *rest[TFC_LANES];
-    for (uint32_t k = 0; k < lanes; k++) {
-      rest[k] = table->payload + spans[k].start / 8;
-      spans[k].start += 8 * (uint64_t)table->rest_bytes;
-      if (table->mode == TFC_RAW) memcpy(rows[k], rest[k], table->row_bytes);
-    }
-    if (table->mode == TFC_RAW) continue;
-    if (table->mode < TFC_CONTEXT)
-      status = tfc_prefix_rows(table, spans, coded, lanes);
-    else
-      status = tfc_context_rows(table, spans, coded, lanes);
-    if (status != TFC_OK) return status;
-    if (table->mode == TFC_PREDICTIVE) {
-      /* The result may not lie over the residuals: columns change places. */
-      uint8_t *targets[TFC_LANES];
-      for (uint32_t k = 0; k < lanes; k++)
-        targets[k] = joined ? symbols + (size_t)(TFC_LANES + k) * columns : rows[k];
-      tfc_unpredict(table, coded, sums, targets, lanes);
-      for (uint32_t k = 0; k < lanes; k++) coded[k] = targets[k];
-    }
-    for (uint32_t k = 0; joined && k < lanes; k++)
-      tfc_join_row(table, rest[k], coded[k], rows[k]);
   }
   return TFC_OK;
 }

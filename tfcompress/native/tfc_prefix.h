@@ -164,13 +164,13 @@ static inline tfc_status tfc_open_prefix(tfc_table *table, void *workspace, size
 }
 
 /* The 64 bits from bit `at` upwards; the upper 7 or fewer are zero. */
-static inline uint64_t tfc_window_up(const uint8_t *payload, uint64_t at) {
+static inline uint64_t tfc_window_up(const uint8_t *payload, int64_t at) {
   return tfc_load64(payload + (at >> 3)) >> (at & 7);
 }
 
 /* The 64 bits below bit `at`, the nearest most significant; the lower 7 or fewer are zero. */
-static inline uint64_t tfc_window_down(const uint8_t *payload, uint64_t at) {
-  return tfc_load64(payload + ((int64_t)((at + 7) >> 3) - 8)) << (-at & 7);
+static inline uint64_t tfc_window_down(const uint8_t *payload, int64_t at) {
+  return tfc_load64(payload + (((at + 7) >> 3) - 8)) << (-at & 7);
 }
 
 static inline uint32_t tfc_look_up(const tfc_table *table, uint64_t window) {
@@ -192,7 +192,7 @@ static inline uint32_t tfc_look_down(const tfc_table *table, uint64_t window) {
  * Between loads a position moves by at most 4 x 14 bits and is compared with the other before the
  * next load, so that no load starts outside the payload by more than the 8 bytes on either side. */
 typedef struct {
-  uint64_t low, high;
+  int64_t low, high; /* signed: in a damaged row the upper end may pass the payload's start */
   uint8_t *up, *middle, *down, *end;
 } tfc_halves;
 
@@ -222,7 +222,8 @@ static inline int tfc_has_eight(const tfc_halves *row) {
 
 static inline tfc_halves tfc_start_halves(const tfc_table *table, tfc_span span, uint8_t *out) {
   uint8_t *const middle = out + table->columns / 2;
-  const tfc_halves row = {span.start, span.end, out, middle, middle, out + table->columns};
+  const tfc_halves row = {(int64_t)span.start, (int64_t)span.end, out, middle, middle,
+                          out + table->columns};
   return row;
 }
 
