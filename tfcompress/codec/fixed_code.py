@@ -106,7 +106,9 @@ def _search(
         if len(rows) > _MAX_ACTIVE_ROWS:
             rows = rows[np.argsort(costs[rows])[-_MAX_ACTIVE_ROWS:]]
         counts = np.unique(source.counts(rows)[:, symbols], axis=0)
-        found = _Descent(counts, max_length, generator).run(start, bound)
+        # A product past the range of floats is a move that no one wants.
+        with np.errstate(over="ignore"):
+            found = _Descent(counts, max_length, generator).run(start, bound)
         full[symbols] = found
         costs = source.costs(full)
         if (cost := float(costs.max())) < best_cost:
