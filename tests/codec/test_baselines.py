@@ -54,7 +54,7 @@ def test_row_limits_are_the_worst_own_codes(table):
     assert half.stride == max(own_cost(row) for row in halves(table))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(TABLES)
 def test_what_one_tree_cannot_do_a_baseline_does_not_claim(table):
     half, whole = row_limits(table)

@@ -13,8 +13,8 @@ is the wrong one: what counts is the maximum over rows of n_r . l. The search ha
    matrix product gives the whole neighbourhood, and the best move is taken.
 
 Rows left out are looked at after each descent; the search ends early at the proven bound. Where
-bits are left to it, branch and bound (`branching`) finds them or, as a rule, shows that there is
-nothing to find.
+bits are left to it, branch and bound (`branching`) looks for them, and finds them or, as a rule,
+shows that there is nothing to find.
 """
 
 from typing import Any
@@ -125,8 +125,6 @@ def _search(
         outcome = reach(source, relaxation, max_length, target, max_nodes)
         if outcome.lengths is not None:
             return fill_code(outcome.lengths)
-        if not outcome.exhausted:
-            break
     return best
 
 
