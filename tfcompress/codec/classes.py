@@ -62,10 +62,10 @@ class Classes:
         steps = np.clip(np.rint((levels - self.lowest) / self.step), 0, self.row_classes - 1)
         return np.asarray(steps, np.uint8)
 
-    def assign(self, symbols: U8, radius: int = 64) -> tuple[U8, NDArray[np.uint32]]:
-        """Row classes by cost, near those by magnitude, and the cost of each row."""
+    def assign(self, symbols: U8, patience: int = 2) -> tuple[U8, NDArray[np.uint32]]:
+        """Row classes by cost, starting from those by magnitude, and the cost of each row."""
         return _native.choose_classes(
-            symbols, self.start(symbols), self.column_class, self.costs, self.class_costs, radius
+            symbols, self.start(symbols), self.column_class, self.costs, self.class_costs, patience
         )
 
     def cost(self, symbols: U8, row_class: U8) -> float:

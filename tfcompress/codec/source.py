@@ -21,6 +21,8 @@ Result = TypeVar("Result")
 U8 = NDArray[np.uint8]
 
 _BLOCK_VALUES = 1 << 20
+_MAX_WORKERS = 32
+"""Each takes some ten megabytes; together they stay far below a gigabyte."""
 
 
 @dataclass(frozen=True)
@@ -155,12 +157,12 @@ def map_blocks(
             yield function(start, stop)
             tick(stop - start)
         return
-    count = workers or os.cpu_count() or 1
+    count = workers or min(os.cpu_count() or 1, _MAX_WORKERS)
     with ThreadPoolExecutor(count) as pool:
         waiting: deque[tuple[int, Future[Result]]] = deque()
         for start, stop in source.blocks():
             waiting.append((stop - start, pool.submit(function, start, stop)))
-            if len(waiting) > 2 * count:
+            if len(waiting) > count + 2:
                 rows, future = waiting.popleft()
                 yield future.result()
                 tick(rows)

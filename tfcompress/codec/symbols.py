@@ -34,7 +34,7 @@ STORED: dict[Dtype, Any] = {
 
 def split(rows: NDArray[Any], dtype: Dtype, columns: int) -> tuple[U8, U8]:
     """Splits rows into symbols, shape `(n, columns)`, and rest, shape `(n, rest_bytes)`."""
-    rows = np.ascontiguousarray(rows)
+    rows = _native_order(rows)
     nothing = np.empty((len(rows), 0), np.uint8)
     if dtype == "int8":
         return rows.view(np.uint8), nothing
@@ -79,10 +79,15 @@ def join(symbols: U8, rest: U8, dtype: Dtype) -> NDArray[Any]:
 
 def little_endian(rows: NDArray[Any]) -> U8:
     """The bytes of each row as they stand in a packed table: uint8, shape `(n, row_bytes)`."""
-    rows = np.ascontiguousarray(rows)
+    rows = _native_order(rows)
     if sys.byteorder == "big" and rows.dtype.itemsize > 1:
         rows = rows.byteswap()
     return rows.view(np.uint8).reshape(len(rows), rows.shape[1] * rows.dtype.itemsize)
+
+
+def _native_order(rows: NDArray[Any]) -> NDArray[Any]:
+    """The same rows, contiguous and in the byte order of this machine."""
+    return np.ascontiguousarray(rows, rows.dtype.newbyteorder("="))
 
 
 def from_little_endian(data: U8, dtype: Dtype) -> NDArray[Any]:

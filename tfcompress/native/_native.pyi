@@ -47,5 +47,5 @@ def choose_classes(
     column_class: U8,
     costs: NDArray[np.uint16],
     class_costs: U32,
-    radius: int,
+    patience: int,
 ) -> tuple[U8, U32]: ...

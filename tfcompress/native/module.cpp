@@ -310,7 +310,7 @@ std::tuple<Bytes, Out<uint32_t, 1>> ChooseClasses(In<uint8_t, 2> symbols,
                                                   In<uint8_t, 1> row_class,
                                                   In<uint8_t, 1> column_class,
                                                   In<uint16_t, 2> costs,
-                                                  In<uint32_t, 1> class_costs, uint32_t radius) {
+                                                  In<uint32_t, 1> class_costs, uint32_t patience) {
   const size_t rows = symbols.shape(0), columns = symbols.shape(1), classes = class_costs.size();
   Require(row_class.size() == rows && column_class.size() == columns && costs.shape(1) == 256 &&
               classes > 0,
@@ -328,7 +328,7 @@ std::tuple<Bytes, Out<uint32_t, 1>> ChooseClasses(In<uint8_t, 2> symbols,
       Require(chosen[k] < classes, "a row class is out of range");
     }
     tfc_choose_classes(symbols.data(), rows, (uint32_t)columns, column_class.data(), costs.data(),
-                       class_costs.data(), (uint32_t)classes, radius, chosen.get(), best.get());
+                       class_costs.data(), (uint32_t)classes, patience, chosen.get(), best.get());
   }
   return {Give(std::move(chosen), rows), Give(std::move(best), rows)};
 }

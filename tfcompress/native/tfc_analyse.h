@@ -51,27 +51,33 @@ static inline void tfc_sum_costs(const uint8_t *symbols, size_t rows, uint32_t c
   }
 }
 
-/* For every row the class within `radius` of its present one that costs least.
+/* For every row a class that costs less than its neighbours.
  *
+ * From its present class a row goes up, then down, until `patience` classes in a row cost more.
  * costs[contexts][256] by symbol byte and class_costs[row_classes] are in any one unit; the sum
  * over a row must stay below 2^32. best[r] receives the cost under the class chosen. */
 static inline void tfc_choose_classes(const uint8_t *symbols, size_t rows, uint32_t columns,
                                       const uint8_t *column_class, const uint16_t *costs,
                                       const uint32_t *class_costs, uint32_t row_classes,
-                                      uint32_t radius, uint8_t *row_class, uint32_t *best) {
+                                      uint32_t patience, uint8_t *row_class, uint32_t *best) {
   for (size_t r = 0; r < rows; r++) {
     const uint8_t *row = symbols + r * columns;
     const uint32_t now = row_class[r];
-    const uint32_t first = now < radius ? 0 : now - radius;
-    const uint32_t last = now + radius < row_classes ? now + radius : row_classes - 1;
     best[r] = UINT32_MAX;
-    for (uint32_t candidate = first; candidate <= last; candidate++) {
-      const uint16_t *own = costs + 256 * (size_t)candidate;
-      uint32_t sum = class_costs[candidate];
-      for (uint32_t j = 0; j < columns; j++) sum += own[256 * (size_t)column_class[j] + row[j]];
-      if (sum < best[r]) {
-        best[r] = sum;
-        row_class[r] = (uint8_t)candidate;
+    for (int step = 1; step >= -1; step -= 2) {
+      uint32_t misses = 0, candidate = now;
+      if (step < 0) candidate--; /* the present class was looked at on the way up */
+      for (; candidate < row_classes && misses <= patience; candidate += (uint32_t)step) {
+        if (patience == 0 && candidate != now) break;
+        const uint16_t *own = costs + 256 * (size_t)candidate;
+        uint32_t sum = class_costs[candidate];
+        for (uint32_t j = 0; j < columns; j++) sum += own[256 * (size_t)column_class[j] + row[j]];
+        misses++;
+        if (sum < best[r]) {
+          best[r] = sum;
+          row_class[r] = (uint8_t)candidate;
+          misses = 0;
+        }
       }
     }
   }
