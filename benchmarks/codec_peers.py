@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 DICTIONARY_BYTES = 112_640
+TABLE_PER_DICTIONARY = 32
 TRAINING_ROWS = 20_000
 TIMED_ROWS = 2_000
 
@@ -42,12 +43,14 @@ def zstd_rows(table: np.ndarray) -> Peer:
     import zstandard
 
     rows = [row.tobytes() for row in table]
+    # The dictionary is counted: in a small table a large one costs more than it saves.
+    dictionary_bytes = min(DICTIONARY_BYTES, table.nbytes // TABLE_PER_DICTIONARY)
     step = max(1, len(rows) // TRAINING_ROWS)
     start = time.perf_counter()
     try:
-        content = zstandard.train_dictionary(DICTIONARY_BYTES, rows[::step]).as_bytes()
+        content = zstandard.train_dictionary(dictionary_bytes, rows[::step]).as_bytes()
     except zstandard.ZstdError:
-        content = b"".join(rows[: DICTIONARY_BYTES // max(1, table.shape[1])])
+        content = b"".join(rows[: dictionary_bytes // max(1, table.shape[1])])
     dictionary = zstandard.ZstdCompressionDict(content)
     packer = zstandard.ZstdCompressor(
         dict_data=dictionary,
