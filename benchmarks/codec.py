@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tfcompress.codec import choose, layout
-from tfcompress.codec.compare import Comparison, compare
+from tfcompress.codec.compare import FIXED_CODE_BITS, Comparison, compare
 from tfcompress.codec.fixed_code import search_fixed_code
 from tfcompress.codec.row_source import TableRows
 from tfcompress.codec.source import as_source
@@ -83,9 +83,7 @@ def _plain(result: Comparison) -> dict[str, Any]:
 def encode_speed(table: QuantizedTable, mode: str) -> float:
     """Megabytes of table a second that one thread encodes once the code is chosen."""
     source = as_source(table)
-    coder = choose.plan(
-        source, mode, choose.Limits(code_bits=layout.MAX_CODE_BITS), lambda rows: None
-    )
+    coder = choose.plan(source, mode, choose.Limits(), lambda rows: None)
     best = 0.0
     for _ in range(3):
         values, start = 0, time.perf_counter()
@@ -104,7 +102,7 @@ def choose_on_big_table() -> dict[str, float]:
         table = quantize(simulated_dlrm(BIG_ROWS), 8, "per_table").integers
         start = time.perf_counter()
         rows = TableRows(table)
-        lengths = search_fixed_code(rows, layout.MAX_CODE_BITS)
+        lengths = search_fixed_code(rows, FIXED_CODE_BITS)
         seconds = time.perf_counter() - start
         return {"seconds": seconds, "stride_bits": float(rows.costs(lengths).max())}
 

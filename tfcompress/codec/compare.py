@@ -1,7 +1,4 @@
-"""Every mode and every baseline on one table, side by side with the certified limit.
-
-Prefix codes may have words as long as the packed format allows, in the modes as in the limit.
-"""
+"""Every mode and every baseline on one table, side by side with the certified limit."""
 
 import json
 import time
@@ -19,6 +16,9 @@ from tfcompress.codec.packed_table import PackedTable
 from tfcompress.codec.packing import pack
 from tfcompress.codec.row_source import TableRows
 from tfcompress.quantization import QuantizedTable
+
+FIXED_CODE_BITS = layout.LOOKUP_BITS
+"""The longest word that mode `fixed` takes unless told otherwise, and so what its limit is for."""
 
 _DECODED_ROWS = 20_000
 _DECODING_ROUNDS = 5
@@ -60,7 +60,7 @@ class Comparison:
         entropy: float. Bits a value has if all values are drawn alike: what one code per table can
             reach on average, no overheads counted.
         certificate: Certificate. The limit of any single prefix code with a fixed stride, for
-            words as long as the packed format allows.
+            words of up to `FIXED_CODE_BITS`.
         modes: tuple of ModeResult.
         baselines: tuple of Baseline.
     """
@@ -130,7 +130,7 @@ def compare(
     integers: ByteTable = table.integers if isinstance(table, QuantizedTable) else table
     on_step("certified limit")
     source = TableRows(integers)
-    certificate = certify(source, layout.MAX_CODE_BITS)
+    certificate = certify(source, FIXED_CODE_BITS)
     modes = tuple(_measure_modes(table, integers, on_step))
     on_step("two_tree_4bit")
     baselines = [two_tree_4bit(integers)]
@@ -149,7 +149,7 @@ def _measure_modes(
     for name in layout.MODES:
         on_step(name)
         start = time.perf_counter()
-        packed = pack(table, name, max_code_bits=layout.MAX_CODE_BITS)
+        packed = pack(table, name)
         seconds = time.perf_counter() - start
         yield ModeResult(
             name,
