@@ -162,12 +162,11 @@ static inline void tfc_emit(tfc_emitter *emitter, uint64_t frequency, uint32_t f
 
 static inline void tfc_give(tfc_emitter *emitter, const tfc_share *share,
                             uint32_t probability_bits) {
-  uint64_t quotient = tfc_multiply_high(emitter->state, share->reciprocal);
-  uint64_t remainder = emitter->state - quotient * share->frequency;
-  const int low = remainder >= share->frequency;
-  quotient += low ? 1 : 0;
-  remainder -= low ? share->frequency : 0;
-  emitter->state = (quotient << probability_bits) + remainder + share->start;
+  const uint64_t quotient = tfc_multiply_high(emitter->state, share->reciprocal);
+  const uint64_t rest = emitter->state - quotient * share->frequency;
+  const uint64_t gap = ((uint64_t)1 << probability_bits) - share->frequency;
+  const uint64_t next = (quotient << probability_bits) + rest + share->start;
+  emitter->state = rest >= share->frequency ? next + gap : next;
 }
 
 /* What the rows of one table share. */
