@@ -73,7 +73,11 @@ def save_checkpoint(folder: Path, progress: Progress, variables: Arrays, best: A
         _write_arrays(temporary / "variables.npz", variables)
         _write_arrays(temporary / "best.npz", best)
         (temporary / "state.json").write_text(json.dumps(asdict(progress)))
-    for other in folder.iterdir():
+    _remove_all_but(path)
+
+
+def _remove_all_but(path: Path) -> None:
+    for other in path.parent.iterdir():
         if other != path:
             shutil.rmtree(other, ignore_errors=True)
 
@@ -93,8 +97,11 @@ def load_checkpoint(folder: Path) -> tuple[Progress, Arrays, Arrays] | None:
     path = found[-1]
     try:
         progress = Progress(**json.loads((path / "state.json").read_text()))
-        return progress, _read_arrays(path / "variables.npz"), _read_arrays(path / "best.npz")
+        stored = progress, _read_arrays(path / "variables.npz"), _read_arrays(path / "best.npz")
     except Exception as error:
         raise ConfigError(
             f"{path}: cannot be read ({error}); remove this folder to train from the start"
         ) from error
+    # What a process left that died before it had removed the older ones.
+    _remove_all_but(path)
+    return stored
