@@ -104,6 +104,10 @@ class Run:
     def start(self, config: TrainConfig, vocabulary: Vocabulary) -> None:
         """Writes what is known before the first epoch."""
         self.path.mkdir(parents=True, exist_ok=True)
+        for file in (self.config_file, self.vocabulary_file, self.model_file, self.metrics_file):
+            # Temporary siblings of a process that was killed inside a write.
+            for leftover in self.path.glob(f".{file.name}.*"):
+                leftover.unlink()
         vocabulary.save(self.vocabulary_file)
         # Last, because its presence is what makes this folder a run.
         write_file(self.config_file, (config.model_dump_json(indent=2) + "\n").encode())
