@@ -271,17 +271,16 @@ def _choose_tail(values: U8, classes: Classes, bits: int) -> int:
     fraction of a bit, a code word per value costs more than it saves.
     """
     columns = values.shape[1]
-    rows = np.ascontiguousarray(values[:: max(1, values.size // (TRIED_VALUES // 4))])
-    best_bytes, best = None, 0
-    for tail in range(min(columns, 8) + 1):
-        last = np.roll(np.bincount(rows[:, columns - tail :].reshape(-1), minlength=256), 128)
-        if tail and 2 ** (MAX_TAIL_BITS // tail) < np.count_nonzero(last):
-            break
+    rows = np.ascontiguousarray(values[:: max(1, values.size // COMPARED_VALUES)])
+    counts = np.roll(np.bincount(rows.reshape(-1), minlength=256), 128)
+    mean = (code_for(counts, LOOKUP_BITS) * counts).sum() / max(1, counts.sum())
+    enough = math.ceil(bits / max(mean, 1.0))
+    sizes: dict[int, int] = {}
+    for tail in {0, 4, enough - 1, enough, enough + 1}:
+        room = 2 ** (MAX_TAIL_BITS // max(1, tail))
+        if not 0 <= tail <= columns or (tail and room < np.count_nonzero(counts)):
+            continue
         source = Source(rows.view(np.int8), "int8", columns, np.empty(0, np.float32), "none")
         coder = finish(source, Source.split, Fit(classes, bits, tail, 0.0), lambda rows: None)
-        total = sum(len(coder.encode(source, *block)[0]) for block in source.blocks())
-        if best_bytes is None or total < best_bytes:
-            best_bytes, best = total, tail
-        elif total > best_bytes + len(rows) / 2:
-            break
-    return best
+        sizes[tail] = sum(len(coder.encode(source, *block)[0]) for block in source.blocks())
+    return min((size, tail) for tail, size in sizes.items())[1]
