@@ -4,7 +4,7 @@ Ranks take the codes in order: shorter codes first, equal lengths by rank, each 
 the last. All else follows: the code of rank r with length l is first_code[l] + r - first_rank[l].
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -126,25 +126,33 @@ class CodeTree:
         Digit j of id i reads row base + ((i + offset) // divisor) mod N.
 
         Returns:
-            offset, divisor and base, each (levels, L). What they give for digits past the end of a
+            offset (levels, L), divisor (levels, L) and base: (L,) as a rule, (levels, L) where the
+            first digit of a code would not fit int32. What they give for digits past the end of a
             code is a row of the table, too, but means nothing.
         """
         shape = (len(self.lengths), self.max_length)
         offset, divisor = np.zeros(shape, np.int64), np.ones(shape, np.int64)
-        base = np.broadcast_to(np.arange(self.max_length) * self.arity, shape).copy()
+        first_digit = np.zeros(len(self.lengths), np.int64)
+        small = self.arity**self.max_length + self.num_leaves <= MAX_ID
         for row, (length, code) in enumerate(
             zip(self.lengths, self.first_code.tolist(), strict=True)
         ):
             for j in range(length):
                 divisor[row, j] = step = self.arity ** (length - 1 - j)
-                # Only what the division and the modulus leave over; and for the first digit, which
-                # needs no modulus, not even its own start: these are the largest numbers.
-                offset[row, j] = code % (step if j == 0 else step * self.arity)
-            base[row, 0] = code // self.arity ** (length - 1)
-        offset -= self.first_rank[:, None] + 2
-        offset, divisor, base = (self.by_level(table) for table in (offset, divisor, base))
+                # Only what the division and the modulus leave over; of the first digit, which is
+                # where the largest numbers are, not even its own start unless that fits.
+                offset[row, j] = code % (step if j == 0 and not small else step * self.arity)
+            first_digit[row] = 0 if small else code // self.arity ** (length - 1)
+        offset, divisor = (
+            self.by_level(offset - self.first_rank[:, None] - 2),
+            self.by_level(divisor),
+        )
         # Ids 0 and 1: r = (i - 2) mod n.
         offset[0] += 2 if self.num_leaves == 1 else self.num_leaves
+        base = np.arange(self.max_length, dtype=np.int64) * self.arity
+        if not small:
+            base = np.tile(base, (len(offset), 1))
+            base[:, 0] = self.by_level(first_digit)
         return offset, divisor, base
 
     def weights(self, mean: bool) -> Floats:
@@ -164,20 +172,27 @@ class CodeTree:
     def rows(self) -> Integers:
         """The row of the table that each digit of each rank's code reads (n, L)."""
         level = self._level_by_rank() + 1
-        offset, divisor, base = (table[level] for table in self.digit_tables())
+        offset, divisor, base = self.digit_tables()
         ids = np.arange(self.num_leaves)[:, None] + 2
-        return base + (ids + offset) // divisor % self.arity
+        digits = (ids + offset[level]) // divisor[level] % self.arity
+        return digits + (base if base.ndim == 1 else base[level])
 
-    def expand(self, parts: list[Any], combine: Callable[[Any, Any], Any], axis: int) -> list[Any]:
+    def expand(
+        self, parts: Sequence[Any], combine: Callable[[Any, Any], Any], axis: int
+    ) -> list[Any]:
         """Pools along the tree, level by level, so that shared prefixes are pooled once.
 
+        Three operators a level: a binary code has dozens of levels.
+
         Args:
-            parts: list of L tensors with N entries along `axis`, one per digit.
+            parts: L tensors of three dimensions, one per digit: size 1 along `axis`, N along the
+                next.
             combine: callable. Pools two tensors that broadcast.
-            axis: int. 0 or 1; the last but one of three dimensions or the last of two.
+            axis: int. 0 or 1.
 
         Returns:
-            A list of tensors: the leaves of each length in `lengths`, in the order of their codes.
+            A list of tensors: the leaves of each length in `lengths`, in the order of their codes,
+            along `axis`; size 1 along the next.
         """
         # Inner nodes of each depth: enough for the leaves and inner nodes below them.
         inner = [0] * (self.max_length + 1)
@@ -186,24 +201,18 @@ class CodeTree:
         leaves: list[Any] = []
         nodes: Any = None
         for depth, part in enumerate(parts, start=1):
-            children = part if nodes is None else _children(nodes, part, combine, axis)
-            count = self.leaves[depth - 1]
-            if count:
-                leaves.append(_cut(children, 0, count, axis))
-            nodes = _cut(children, count, count + inner[depth], axis)
+            children = part if nodes is None else combine(nodes, part)
+            shape = [-1, *children.shape[1:]]
+            shape[axis] = size = self.arity * (1 if nodes is None else inner[depth - 1])
+            shape[axis + 1] = 1
+            children = ops.reshape(children, shape)
+            own = self.leaves[depth - 1]
+            cuts = [cut for cut in dict.fromkeys((own, own + inner[depth])) if 0 < cut < size]
+            pieces = ops.split(children, cuts, axis=axis) if cuts else [children]
+            if own:
+                leaves.append(pieces[0])
+            nodes = pieces[1 if own else 0] if inner[depth] else None
         return leaves
-
-
-def _cut(tensor: Any, start: int, stop: int, axis: int) -> Any:
-    return tensor[start:stop] if axis == 0 else tensor[:, start:stop]
-
-
-def _children(nodes: Any, part: Any, combine: Callable[[Any, Any], Any], axis: int) -> Any:
-    pairs = combine(ops.expand_dims(nodes, axis + 1), ops.expand_dims(part, axis))
-    count = nodes.shape[axis] * part.shape[axis]
-    if axis == 0:
-        return ops.reshape(pairs, (count, *part.shape[1:]))
-    return ops.reshape(pairs, (-1, count))
 
 
 def leaves_of_counts(

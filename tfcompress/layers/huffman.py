@@ -37,6 +37,9 @@ class HuffmanEmbedding(CompressedEmbedding):
     weights. Maxima can collide: a row that is nowhere the largest leaves no trace. Max pooling also
     needs the whole table to score (`reverse`).
 
+    A lookup's graph grows with the arity's digits by 0.3 KB, that of tied scores by 1.2 KB (mean:
+    1.5 KB) for each of the L digits: 35 KB for a binary code of 23 digits, 9 KB for two digits.
+
     Args:
         input_dim: int. Number of ids n; also the sum of `leaves_per_length`.
         output_dim: int. Width D.
@@ -173,11 +176,10 @@ class HuffmanEmbedding(CompressedEmbedding):
         starts = ops.convert_to_tensor(tree.level_starts, dtype="int32")
         reached = ops.cast(ops.expand_dims(ranks, -1) >= starts, "int32")
         level = ops.sum(reached, axis=-1) - 1  # loud in the lookups below where out of range
-        offset, divisor, base = (
-            lookup(table.astype(np.int32), level) for table in tree.digit_tables()
-        )  # (..., L)
-        quotients = ops.floor_divide(ops.expand_dims(ranks, -1) + offset, divisor)
-        rows = lookup(self.T, ops.mod(quotients, tree.arity) + base)  # (..., L, D)
+        offset, divisor, base = (table.astype(np.int32) for table in tree.digit_tables())
+        shifted = ops.expand_dims(ranks, -1) + lookup(offset, level)  # (..., L)
+        digits = ops.mod(ops.floor_divide(shifted, lookup(divisor, level)), tree.arity)
+        rows = lookup(self.T, digits + (base if base.ndim == 1 else lookup(base, level)))
         weights = tree.by_level(tree.weights(self.pooling == "mean")).astype(np.float32)
         if self.pooling == "max":
             # Digits past the end of the code are below every maximum. (Without `initial` Keras
@@ -191,21 +193,20 @@ class HuffmanEmbedding(CompressedEmbedding):
     def score(self, h: Any) -> Any:
         """Scores of the digits, added up along the tree; for max pooling H times all maxima."""
         tree, table = self._tree, self.dense(self.T)
-        levels = range(tree.max_length)
+        length, arity = tree.max_length, tree.arity
         if self.pooling == "max":
             # The minimum is 0 whatever the batch; it keeps the converter from folding n rows of
             # constants into the file.
-            zero = ops.cast(ops.minimum(ops.shape(h)[0], 0), table.dtype)
-            parts = [table[j * tree.arity : (j + 1) * tree.arity] + zero for j in levels]
-            leaves = tree.expand(parts, ops.maximum, axis=0)
-            scores = times_rows(h, ops.concatenate(leaves, axis=0))
+            table = table + ops.cast(ops.minimum(ops.shape(h)[0], 0), table.dtype)
+            digits = ops.reshape(table, (length, arity, self.output_dim))
+            leaves = tree.expand(ops.split(digits, length, axis=0), ops.maximum, axis=0)
+            scores = times_rows(h, ops.concatenate(leaves, axis=0)[:, 0])
         else:
-            digits = times_rows(h, table)  # (batch, L N)
-            parts = [digits[:, j * tree.arity : (j + 1) * tree.arity] for j in levels]
-            leaves = tree.expand(parts, ops.add, axis=1)
+            digits = ops.reshape(times_rows(h, table), (-1, length, arity))
+            leaves = tree.expand(ops.split(digits, length, axis=1), ops.add, axis=1)
             if self.pooling == "mean":
                 leaves = [part / n for part, n in zip(leaves, tree.lengths, strict=True)]
-            scores = ops.concatenate(leaves, axis=1)
+            scores = ops.concatenate(leaves, axis=1)[:, :, 0]
         if self.input_dim <= 2:
             return ops.roll(scores, 2, axis=-1)
         # Rank r = (i - 2) mod n: the last two ranks are ids 0 and 1.
