@@ -5,14 +5,14 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
 from tfcompress import report
-from tfcompress.measure.measurement import Latency, Measurement, Memory, Size
+from tfcompress.measure.measurement import Latency, Measurement, Memory
 from tfcompress.ranking import RankingQuality
+from tfcompress.tflite.model_info import ModelInfo, TableInfo
 
 ENVIRONMENT = {
     "cpu": "Some CPU",
@@ -23,11 +23,16 @@ ENVIRONMENT = {
 }
 FULL = 23715 * 64 * 4
 DENSE = 6_266_040
-TABLE = SimpleNamespace(to_json=lambda: {"name": "item_embedding", "rows": 23715, "cols": 64})
+TABLE = TableInfo("item_embedding", 23715, 64, "float32", "none", FULL, 32.0, None)
+
+
+def sizes(tables, dense, graph, full_tables):
+    total = tables + dense + graph
+    return ModelInfo(total, (TABLE,), tables, dense, graph, 0, (), {}, (), (), None, full_tables)
 
 
 def measurement(name, table_bytes, ndcg, times, file_pages):
-    size = Size(table_bytes + DENSE + 5000, table_bytes, DENSE, 5000, 0, FULL, (TABLE,))
+    size = sizes(table_bytes, DENSE, 5000, FULL)
     return Measurement(
         name,
         size,
@@ -46,7 +51,7 @@ FOUR = [
 ]
 FOREIGN = Measurement(
     "recommendation_rnn_i10o100.tflite",
-    Size(521_496, 253_000, 260_000, 8_496, 0, 253_000, (TABLE,)),
+    sizes(253_000, 260_000, 8_496, 253_000),
     ENVIRONMENT,
     latency={1: Latency(31.7, 40.0)},
     notes={"quality": "no ranker", "memory": "no /proc"},

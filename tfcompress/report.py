@@ -22,7 +22,8 @@ MISSING = "-"
 # Between two columns of the table in a terminal.
 _GAP = 2
 _KIB = 1024
-# A relative loss of nDCG smaller than this is within the noise of one training (see the README).
+# A relative loss of nDCG smaller than this is within the noise of one training: over three seeds
+# the full table of amazon_games_seq had a standard deviation of 2 %.
 _NOISE = 0.03
 
 

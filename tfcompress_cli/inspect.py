@@ -94,10 +94,9 @@ def show_model(info: ModelInfo, *, title: str) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    if info.full_table_bytes and info.table_bytes:
-        full_file = info.file_bytes - info.table_bytes + info.full_table_bytes
+    if info.table_ratio and info.file_ratio:
         console.out.print(
-            f"Against plain float32 tables: tables {info.full_table_bytes / info.table_bytes:.1f}x "
-            f"smaller, file {full_file / info.file_bytes:.1f}x smaller.",
+            f"Against plain float32 tables: tables {info.table_ratio:.1f}x smaller, "
+            f"file {info.file_ratio:.1f}x smaller.",
             highlight=False,
         )

@@ -1,8 +1,8 @@
 import json
-from types import SimpleNamespace
 
-from tfcompress.measure import Latency, Measurement, Memory, Size
+from tfcompress.measure import Latency, Measurement, Memory
 from tfcompress.ranking import RankingQuality
+from tfcompress.tflite.model_info import ModelInfo, TableInfo
 
 TABLE = {
     "name": "item_embedding/U",
@@ -14,7 +14,7 @@ TABLE = {
     "bits_per_value": 12.0,
     "snr_db": 44.1,
 }
-SIZE = Size(2000, 504, 1000, 496, 0, 1344, (SimpleNamespace(to_json=lambda: TABLE),))
+SIZE = ModelInfo(2000, (TableInfo(**TABLE),), 504, 1000, 496, 0, (), {}, (), (), None, 1344)
 ENVIRONMENT = {"cpu": "x", "cores": 2, "os": "Linux", "python": "3.11", "versions": {}}
 
 

@@ -110,7 +110,7 @@ def test_a_file_made_elsewhere(lookup_file):
     assert [(c.name, c.bytes, c.used_by) for c in info.constants] == [("vector", 28, ())]
     assert classes(info) == len(content)
     assert info.metadata is None
-    assert info.full_table_bytes is None
+    assert info.full_table_bytes == 1920
 
 
 def test_quantisation_parameters_are_the_tables(lookup_file):

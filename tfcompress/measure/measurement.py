@@ -21,56 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tfcompress.ranking import RankingQuality
-    from tfcompress.tflite import TableInfo
-
-
-@dataclass(frozen=True)
-class Size:
-    """Where the bytes of a file are.
-
-    Attributes:
-        file_bytes: int. The sum of the next four.
-        table_bytes: int. Embedding tables as they are stored, with scales and permutations.
-        dense_bytes: int. All other weights.
-        graph_bytes: int. Operators, names, metadata.
-        vocabulary_bytes: int. The vocabulary that comes with the file.
-        full_table_bytes: int. What the embeddings would take as plain float32 tables.
-        tables: tuple of TableInfo.
-    """
-
-    file_bytes: int
-    table_bytes: int
-    dense_bytes: int
-    graph_bytes: int
-    vocabulary_bytes: int
-    full_table_bytes: int
-    tables: tuple[TableInfo, ...]
-
-    @property
-    def table_ratio(self) -> float | None:
-        """Plain float32 tables / stored tables; None for a model without tables."""
-        return self.full_table_bytes / self.table_bytes if self.table_bytes else None
-
-    @property
-    def file_ratio(self) -> float | None:
-        """The same file with plain float32 tables / the file; None for a model without tables."""
-        if not self.table_bytes:
-            return None
-        return (self.file_bytes - self.table_bytes + self.full_table_bytes) / self.file_bytes
-
-    def to_json(self) -> dict[str, Any]:
-        """The keys `file_bytes`, `bytes`, `ratio` and `tables`."""
-        return {
-            "file_bytes": self.file_bytes,
-            "bytes": {
-                "tables": self.table_bytes,
-                "dense": self.dense_bytes,
-                "graph": self.graph_bytes,
-                "vocabulary": self.vocabulary_bytes,
-            },
-            "ratio": {"table": self.table_ratio, "file": self.file_ratio},
-            "tables": [table.to_json() for table in self.tables],
-        }
+    from tfcompress.tflite import ModelInfo
 
 
 @dataclass(frozen=True)
@@ -127,7 +78,7 @@ class Measurement:
 
     Attributes:
         file: str. The file's name, with as many folders as tell the measured files apart.
-        size: Size.
+        size: ModelInfo. Where its bytes are.
         environment: mapping. What it was measured on.
         quality: RankingQuality or None.
         latency: mapping of batch size to Latency.
@@ -136,7 +87,7 @@ class Measurement:
     """
 
     file: str
-    size: Size
+    size: ModelInfo
     environment: Mapping[str, Any]
     quality: RankingQuality | None = None
     latency: Mapping[int, Latency] = field(default_factory=dict)
@@ -147,7 +98,7 @@ class Measurement:
         """The object described at the top of this module."""
         result = {
             "file": self.file,
-            **self.size.to_json(),
+            **self.size.size_json(),
             "quality": self.quality.to_json() if self.quality else None,
             "latency_us": {str(batch): value.to_json() for batch, value in self.latency.items()},
             "memory_bytes": self.memory.to_json(),

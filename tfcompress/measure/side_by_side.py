@@ -21,7 +21,6 @@ from tfcompress.measure.quality import (
     vocabulary_beside,
     why_no_quality,
 )
-from tfcompress.measure.size import measure_size
 from tfcompress.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -139,7 +138,7 @@ def measure(
     return [
         Measurement(
             file=file.label,
-            size=measure_size(file.info),
+            size=file.info,
             environment=conditions,
             quality=file.quality,
             latency=file.timings.latency,

@@ -84,7 +84,7 @@ def _inspect(content: bytes) -> ModelInfo:
         inputs=_ports(main, main.inputs, signature and signature.inputs),
         outputs=_ports(main, main.outputs, signature and signature.outputs),
         metadata=metadata,
-        full_table_bytes=_full_table_bytes(metadata),
+        full_table_bytes=_full_table_bytes(metadata, tables),
     )
 
 
@@ -219,10 +219,9 @@ def _ports(subgraph: Any, ports: list[int], named: Any) -> tuple[PortInfo, ...]:
     return tuple(found)
 
 
-def _full_table_bytes(metadata: dict[str, Any] | None) -> int | None:
+def _full_table_bytes(metadata: dict[str, Any] | None, tables: Iterable[TableInfo]) -> int:
     if metadata is None:
-        return None
-    return sum(
-        int(embedding["input_dim"]) * int(embedding["output_dim"]) * _FLOAT32_BYTES
-        for embedding in metadata.get("embeddings", [])
-    )
+        shapes = [(table.rows, table.cols) for table in tables]
+    else:
+        shapes = [(int(e["input_dim"]), int(e["output_dim"])) for e in metadata["embeddings"]]
+    return sum(rows * cols * _FLOAT32_BYTES for rows, cols in shapes)

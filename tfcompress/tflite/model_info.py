@@ -86,8 +86,8 @@ class ModelInfo:
         inputs: tuple of PortInfo.
         outputs: tuple of PortInfo.
         metadata: dict or None. The "tfcompress" entry.
-        full_table_bytes: int or None. What the embeddings would take as plain float32 tables; None
-            without metadata.
+        full_table_bytes: int. What the embeddings would take as plain float32 tables; the tables
+            themselves where no metadata says what they replace.
     """
 
     file_bytes: int
@@ -101,10 +101,22 @@ class ModelInfo:
     inputs: tuple[PortInfo, ...]
     outputs: tuple[PortInfo, ...]
     metadata: dict[str, Any] | None
-    full_table_bytes: int | None
+    full_table_bytes: int
 
-    def to_json(self) -> dict[str, Any]:
-        """The attributes by name; the four classes of bytes under "bytes"."""
+    @property
+    def table_ratio(self) -> float | None:
+        """Plain float32 tables / stored tables; None for a model without tables."""
+        return self.full_table_bytes / self.table_bytes if self.table_bytes else None
+
+    @property
+    def file_ratio(self) -> float | None:
+        """The same file with plain float32 tables / the file; None for a model without tables."""
+        if not self.table_bytes:
+            return None
+        return (self.file_bytes - self.table_bytes + self.full_table_bytes) / self.file_bytes
+
+    def size_json(self) -> dict[str, Any]:
+        """The keys `file_bytes`, `bytes` (four, which sum to it), `ratio` and `tables`."""
         return {
             "file_bytes": self.file_bytes,
             "bytes": {
@@ -113,7 +125,14 @@ class ModelInfo:
                 "graph": self.graph_bytes,
                 "vocabulary": self.vocabulary_bytes,
             },
+            "ratio": {"table": self.table_ratio, "file": self.file_ratio},
             "tables": [table.to_json() for table in self.tables],
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """All that `size_json` gives, and the other attributes by name."""
+        return {
+            **self.size_json(),
             "constants": [constant.to_json() for constant in self.constants],
             "operators": self.operators,
             "inputs": [port.to_json() for port in self.inputs],
