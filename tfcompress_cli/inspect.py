@@ -67,6 +67,8 @@ def show_model(info: ModelInfo, *, title: str) -> None:
         )
     if info.tables:
         console.out.print(tables)
+        for name, snr_db in info.embedding_snr_db.items():
+            console.out.print(f"{name}: SNR {snr_db:.1f} dB of the vectors looked up")
     else:
         console.out.print(f"{title}: no embedding table", highlight=False)
     if info.constants:

@@ -33,6 +33,7 @@ def test_json_has_the_keys_of_the_design():
         "bytes": {"tables": 504, "dense": 1000, "graph": 496, "vocabulary": 0},
         "ratio": {"table": 1344 / 504, "file": 2840 / 2000},
         "tables": [TABLE],
+        "embedding_snr_db": {},
         "quality": {
             "ndcg@10": 0.25,
             "hr@10": 0.5,

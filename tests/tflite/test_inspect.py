@@ -41,6 +41,8 @@ def test_tables_of_a_file_with_metadata(tied_memcom):
     }
     assert info.tables[0].bits_per_value == pytest.approx(8 * info.tables[0].stored_bytes / 112)
     assert info.tables[0].snr_db > 40
+    assert list(info.embedding_snr_db) == ["item_embedding"]
+    assert info.embedding_snr_db["item_embedding"] > 35
     assert info.full_table_bytes == 50 * 16 * 4
     assert not {t.name for t in info.tables} & {c.name for c in info.constants}
 

@@ -6,6 +6,7 @@ The JSON object of a file:
     bytes          {tables, dense, graph, vocabulary}, which sum to file_bytes
     ratio          {table, file}: how many times smaller than with plain float32 tables
     tables         [{name, rows, cols, dtype, codec, stored_bytes, bits_per_value, snr_db}]
+    embedding_snr_db  {name: SNR of the vectors that an embedding of several tables looks up}
     quality        {ndcg@10, hr@10, ...}, or null
     latency_us     {"1": {p50, p95}, "32": {p50, p95}}, by batch size
     memory_bytes   {after_load, peak_anonymous, peak_file}, each a number or null

@@ -115,8 +115,21 @@ class ModelInfo:
             return None
         return (self.file_bytes - self.table_bytes + self.full_table_bytes) / self.file_bytes
 
+    @property
+    def embedding_snr_db(self) -> dict[str, float]:
+        """By embedding of several tables: signal-to-noise ratio of the vectors that it looks up.
+
+        Only where tables were rounded and the vectors are not exact.
+        """
+        return {
+            embedding["name"]: embedding["snr_db"]
+            for embedding in (self.metadata or {}).get("embeddings", [])
+            if len(embedding.get("tables", ())) > 1 and embedding.get("snr_db") is not None
+        }
+
     def size_json(self) -> dict[str, Any]:
-        """The keys `file_bytes`, `bytes` (four, which sum to it), `ratio` and `tables`."""
+        """The keys `file_bytes`, `bytes` (four, which sum to it), `ratio`, `tables` and
+        `embedding_snr_db`."""
         return {
             "file_bytes": self.file_bytes,
             "bytes": {
@@ -127,6 +140,7 @@ class ModelInfo:
             },
             "ratio": {"table": self.table_ratio, "file": self.file_ratio},
             "tables": [table.to_json() for table in self.tables],
+            "embedding_snr_db": self.embedding_snr_db,
         }
 
     def to_json(self) -> dict[str, Any]:
