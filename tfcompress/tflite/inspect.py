@@ -223,5 +223,6 @@ def _full_table_bytes(metadata: dict[str, Any] | None, tables: Iterable[TableInf
     if metadata is None:
         shapes = [(table.rows, table.cols) for table in tables]
     else:
-        shapes = [(int(e["input_dim"]), int(e["output_dim"])) for e in metadata.get("embeddings", [])]
+        embeddings = metadata.get("embeddings", [])
+        shapes = [(int(entry["input_dim"]), int(entry["output_dim"])) for entry in embeddings]
     return sum(rows * cols * _FLOAT32_BYTES for rows, cols in shapes)

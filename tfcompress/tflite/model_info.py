@@ -128,8 +128,7 @@ class ModelInfo:
         }
 
     def size_json(self) -> dict[str, Any]:
-        """The keys `file_bytes`, `bytes` (four, which sum to it), `ratio`, `tables` and
-        `embedding_snr_db`."""
+        """`file_bytes`, `bytes` (four, which sum to it), `ratio`, `tables`, `embedding_snr_db`."""
         return {
             "file_bytes": self.file_bytes,
             "bytes": {
