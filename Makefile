@@ -34,7 +34,7 @@ lint: install
 # Twice: on the TensorFlow backend, and what trains on JAX on that as well.
 pytest: install
 	KERAS_BACKEND=tensorflow $(BIN)/pytest -n 2 --dist loadfile
-	KERAS_BACKEND=jax $(BIN)/pytest tests/layers tests/models tests/training
+	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist loadfile tests/layers tests/models tests/training
 
 clean:
 	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
