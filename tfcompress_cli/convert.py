@@ -23,6 +23,8 @@ Option = typer.Option
 TableDtype = Literal["float32", "float16", "int8", "int4"]
 Granularity = Literal["per-row", "per-table"]
 DenseDtype = Literal["float32", "int8"]
+Codec = Literal["none", "auto", "fixed", "indexed", "context", "predictive", "raw"]
+Target = Literal["builtin", "delegate"]
 
 _COMPARED = 256
 """Examples on which the .tflite is compared with Keras."""
@@ -41,6 +43,10 @@ def convert(
         Granularity, Option(help="One scale for what, with int8 and int4.")
     ] = "per-row",
     dense_dtype: Annotated[DenseDtype, Option(help="Number type of the rest.")] = "float32",
+    codec: Annotated[Codec, Option(help="Pack the tables, as tfcompress pack does.")] = "none",
+    target: Annotated[
+        Target, Option(help="What decodes packed rows: builtin operators or our delegate.")
+    ] = "builtin",
     top_k: Annotated[
         int | None, Option(help="A ranker then returns ids and scores of the K best.")
     ] = None,
@@ -59,6 +65,8 @@ def convert(
         table_dtype=table_dtype,
         granularity=granularity,
         dense_dtype=dense_dtype,
+        codec=codec,
+        target=target,
         top_k=top_k,
         overwrite=overwrite,
         dry_run=dry_run,
@@ -72,6 +80,8 @@ def convert_file(
     table_dtype: TableDtype = "float32",
     granularity: Granularity = "per-row",
     dense_dtype: DenseDtype = "float32",
+    codec: Codec = "none",
+    target: Target = "builtin",
     top_k: int | None = None,
     overwrite: bool = False,
     dry_run: bool = False,
@@ -100,11 +110,15 @@ def convert_file(
             table_dtype=table_dtype,
             granularity="per_row" if granularity == "per-row" else "per_table",
             dense_dtype=dense_dtype,
+            codec=codec,
+            target=target,
             top_k=top_k,
             metadata=run.tflite_metadata() if run else None,
         )
-        inputs, described = _real_inputs(run) if run else _random_inputs(model)
-        difference = tflite.compare_with_keras(model, content, inputs)
+        inputs, described = _real_inputs(run, model) if run else _random_inputs(model)
+        # Packing is exact, so the plain tables stand for those that need a delegate.
+        plain = tflite.unpack(content) if target == "delegate" else content
+        difference = tflite.compare_with_keras(model, plain, inputs)
     exact = table_dtype == dense_dtype == "float32"
     if not difference.relative < (_EXACT if exact else 1.0):
         raise ModelError(
@@ -128,20 +142,21 @@ def convert_file(
         write_file(out, content, overwrite=overwrite)
 
 
-def _real_inputs(run: Run) -> tuple[NDArray[np.int32], str]:
-    """Histories of the test split where the data are still there, else ids drawn evenly."""
-    from tfcompress.data import load
+def _real_inputs(run: Run, model: keras.Model) -> tuple[NDArray[np.int32], str]:
+    """Inputs of the test split where the data are still there, else ids drawn evenly."""
+    from tfcompress.data import LOADERS
 
     config, metrics = run.config(), run.metrics()
+    length = model.inputs[0].shape[1]
     try:
-        dataset = load(config.data.source, **config.data.options)
+        dataset = LOADERS[config.model](config.data.source, **config.data.options)
         if dataset.sha256 == metrics["data"]["identity"]["sha256"]:
-            history = dataset.test.history.last(config.history_length)[:_COMPARED]
-            return history, f"{len(history)} histories of the test split"
+            ids = dataset.test.inputs(length)[:_COMPARED]
+            return ids, f"{len(ids)} examples of the test split"
     except TfcompressError:
         pass
-    shape = (_COMPARED, config.history_length)
-    return _ids(shape, metrics["data"]["input_dim"]), f"{_COMPARED} random histories (no data)"
+    ids = _ids((_COMPARED, length), metrics["data"]["input_dim"])
+    return ids, f"{_COMPARED} random examples (no data)"
 
 
 def _random_inputs(model: keras.Model) -> tuple[dict[str, NDArray[Any]], str]:

@@ -42,11 +42,19 @@ def inspect(
 
 
 def show_model(info: ModelInfo, *, title: str) -> None:
-    """Prints tables (bits a value, SNR in dB), the largest other constants, and the sum."""
+    """Prints what packing cannot help, the tables (SNR in dB), other constants, and the sum."""
     from rich.table import Table
 
     from tfcompress.report import bytes_text
 
+    for left in info.unpackable[:_CONSTANTS_SHOWN]:
+        shape = " x ".join(map(str, left.shape))
+        console.out.print(
+            f"Packing cannot help: {left.name} ({shape} {left.dtype}, "
+            f"{bytes_text(left.bytes)}), because {left.reason}",
+            highlight=False,
+            soft_wrap=True,
+        )
     tables = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for name in ("table", "rows", "cols", "dtype", "codec", "stored", "bits", "SNR"):
         tables.add_column(

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from tfcompress import __version__
 from tfcompress.errors import TfcompressError
-from tfcompress_cli import codec, console, convert, demo, inspect, measure, train
+from tfcompress_cli import codec, console, convert, demo, inspect, measure, pack, train
 
 INTERRUPTED = "interrupted; a training goes on with --resume"
 
@@ -28,6 +28,8 @@ for command in (
     demo.demo,
     train.train,
     convert.convert,
+    pack.pack,
+    pack.unpack,
     inspect.inspect,
     measure.measure,
     codec.codec,

@@ -48,7 +48,5 @@ def test_refuses_resource_variables(lookup_file):
 def test_refuses_what_the_runtime_refuses(lookup_file):
     file, _ = lookup_file(TABLE)
     file.subgraphs[0].tensors[1].type = schema.TensorType.FLOAT32  # ids
-    with pytest.raises(
-        ModelError, match=r"the runtime refuses the converted model: .*[Pp]ositions"
-    ):
+    with pytest.raises(ModelError, match=r"the runtime refuses the model: .*[Pp]ositions"):
         check(file.to_bytes())

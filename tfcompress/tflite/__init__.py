@@ -1,4 +1,4 @@
-"""From a Keras model to one .tflite file, and what a file holds."""
+"""From a Keras model to one .tflite file, packing its tables, and what a file holds."""
 
 from tfcompress.tflite.check import check
 from tfcompress.tflite.compare import Difference, compare_with_keras
@@ -6,11 +6,15 @@ from tfcompress.tflite.convert import convert
 from tfcompress.tflite.inspect import inspect_model
 from tfcompress.tflite.model_info import ConstantInfo, ModelInfo, PortInfo, TableInfo
 from tfcompress.tflite.open import open_model
+from tfcompress.tflite.pack import PackedConstant, Packing, pack, pack_model
+from tfcompress.tflite.unpack import unpack
 
 __all__ = [
     "ConstantInfo",
     "Difference",
     "ModelInfo",
+    "PackedConstant",
+    "Packing",
     "PortInfo",
     "TableInfo",
     "check",
@@ -18,4 +22,7 @@ __all__ = [
     "convert",
     "inspect_model",
     "open_model",
+    "pack",
+    "pack_model",
+    "unpack",
 ]

@@ -24,10 +24,15 @@ def check(content: bytes, *, custom_allowed: frozenset[str] = frozenset()) -> No
             it prepared the graph.
     """
     check_operators(read(content), custom_allowed=custom_allowed)
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
     if custom_allowed:
         return  # the delegate that serves them is not loaded here
+    check_loads(content)
+
+
+def check_loads(content: bytes) -> None:
+    """Refuses a file of builtin operators that the runtime does not prepare; see `check`."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
     try:
         # The builtin kernels check types and shapes; XNNPACK would pack weights only for this.
         Interpreter(
@@ -37,7 +42,7 @@ def check(content: bytes, *, custom_allowed: frozenset[str] = frozenset()) -> No
         ).allocate_tensors()
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
-        raise ModelError(f"the runtime refuses the converted model: {reason}") from error
+        raise ModelError(f"the runtime refuses the model: {reason}") from error
 
 
 def check_operators(file: TfliteFile, *, custom_allowed: frozenset[str] = frozenset()) -> None:
@@ -60,3 +65,10 @@ def check_operators(file: TfliteFile, *, custom_allowed: frozenset[str] = frozen
             f"the converted model holds the custom operator {name!r}, which no stock runtime has: "
             "remove it or serve it with a delegate"
         )
+
+
+def check_packed(content: bytes) -> None:
+    """Refuses a packed file that the runtime does not prepare, where all operators are builtin."""
+    codes = read(content).model.operatorCodes
+    if not any(builtin_code(code) == schema.BuiltinOperator.CUSTOM for code in codes):
+        check_loads(content)

@@ -11,6 +11,7 @@ from tfcompress.tflite.embedding_snr import embedding_snr_db
 from tfcompress.tflite.export import export
 from tfcompress.tflite.flatbuffer import read
 from tfcompress.tflite.metadata import describe, write_metadata
+from tfcompress.tflite.pack import CODECS, TARGETS, pack
 from tfcompress.tflite.prune import prune
 from tfcompress.tflite.runtime_version import raise_runtime_version
 from tfcompress.tflite.table_dtype import TABLE_DTYPES, TableDtype, store_tables
@@ -19,8 +20,6 @@ from tfcompress.tflite.top_k import append_top_k
 
 DENSE_DTYPES = ("float32", "int8")
 GRANULARITIES: tuple[Granularity, ...] = get_args(Granularity)
-CODECS = ("none",)
-TARGETS = ("builtin",)
 
 
 def convert(
@@ -42,8 +41,9 @@ def convert(
         table_dtype: str. Number type of the tables: "float32", "float16", "int8" or "int4". Rows
             are gathered before they are brought back to float32; see `table_dtype`.
         granularity: str. "per_row" or "per_table": one scale for what, with int8 and int4.
-        codec: str. "none".
-        target: str. "builtin": the file runs on any stock runtime.
+        codec: str. "none", or how `pack` packs the tables: "auto", "fixed", "indexed", ...
+        target: str. "builtin": the file runs on any stock runtime; "delegate": packed tables need
+            the package's delegate.
         dense_dtype: str. "float32", or "int8" for the weights of dense and convolution layers.
         top_k: int or None. K: a model with scores (batch, n) then returns `ids` int32 (batch, K)
             and `scores` float32 (batch, K), best first, without ids 0 and 1.
@@ -59,10 +59,10 @@ def convert(
     _check_choice("table_dtype", table_dtype, TABLE_DTYPES)
     _check_choice("granularity", granularity, GRANULARITIES)
     _check_choice("dense_dtype", dense_dtype, DENSE_DTYPES)
-    _check_choice("codec", codec, CODECS, " (packed codecs come with packed tables)")
-    _check_choice("target", target, TARGETS, " ('delegate' comes with packed tables)")
+    _check_choice("codec", codec, ("none", *CODECS))
+    _check_choice("target", target, TARGETS)
 
-    return assemble(
+    converted = assemble(
         export(model),
         model_embeddings(model),
         table_dtype=table_dtype,
@@ -71,6 +71,7 @@ def convert(
         top_k=top_k,
         metadata=metadata,
     )
+    return converted if codec == "none" else pack(converted, codec=codec, target=target)
 
 
 def assemble(
@@ -122,6 +123,6 @@ def assemble(
     return converted
 
 
-def _check_choice(name: str, value: str, choices: tuple[str, ...], note: str = "") -> None:
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise ConfigError(f"{name}: got {value!r}, expected one of {', '.join(choices)}{note}")
+        raise ConfigError(f"{name}: got {value!r}, expected one of {', '.join(choices)}")

@@ -2,11 +2,8 @@
 
 A file is one flatbuffer (schema `tflite::Model`, identifier "TFL3"), optionally followed by a ZIP
 archive of associated files (label lists and the like). `TfliteFile` holds both. Edits work on the
-object API that `ai_edge_litert` generates from the schema; `to_bytes` writes what is left:
-
-    buffers[0]           always empty, what every tensor without constant data points at
-    buffers[1..]         constant data, each vector 16-byte aligned as the schema demands
-                         (the generated Python packer aligns to 4 bytes only)
+object API that `ai_edge_litert` generates from the schema; `to_bytes` writes what is left
+(`serialize`): `buffers[0]` is always empty, what every tensor without constant data points at.
 
 Removing is done by leaving things unreferenced: `prune.prune` drops whatever nothing refers to.
 """
@@ -15,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
@@ -27,10 +23,9 @@ from tfcompress.tflite.associated import (
     archive_bytes,
     associated_files,
 )
+from tfcompress.tflite.serialize import serialize
 
 IDENTIFIER = b"TFL3"
-_ALIGNMENT = 16
-_LARGEST_FLATBUFFER = 2**31 - 1
 
 OPERATOR_NAMES: dict[int, str] = {
     value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)
@@ -206,12 +201,31 @@ class TfliteFile:
             made.builtinOptions = options
         return made
 
-    def _operator_code(self, builtin: int, version: int) -> int:
+    def custom_operator(
+        self, name: str, inputs: Sequence[int], outputs: Sequence[int], options: bytes
+    ) -> Any:
+        """Makes a custom operator of version 1; the caller puts it into a subgraph.
+
+        Args:
+            name: str. The custom code that a delegate knows it by.
+            inputs: ints. Tensor indices.
+            outputs: ints. Tensor indices.
+            options: bytes. What the delegate reads besides the tensors.
+        """
+        return schema.OperatorT(
+            opcodeIndex=self._operator_code(schema.BuiltinOperator.CUSTOM, 1, name),
+            inputs=list(inputs),
+            outputs=list(outputs),
+            customOptions=list(options),
+        )
+
+    def _operator_code(self, builtin: int, version: int, custom: str = "") -> int:
         codes = self.model.operatorCodes
         for index, code in enumerate(codes):
-            if builtin_code(code) == builtin and code.version == version:
+            found = (builtin_code(code), code.version, text(code.customCode))
+            if found == (builtin, version, custom):
                 return index
-        code = schema.OperatorCodeT(builtinCode=builtin, version=version)
+        code = schema.OperatorCodeT(builtinCode=builtin, version=version, customCode=custom or None)
         # Readers older than the 32-bit code look at the 8-bit one; 127 says "look at the other".
         code.deprecatedBuiltinCode = min(builtin, 127)
         codes.append(code)
@@ -244,34 +258,8 @@ class TfliteFile:
         return append_files(self.flatbuffer_bytes(), self.associated)
 
     def flatbuffer_bytes(self) -> bytes:
-        """The flatbuffer alone, every buffer 16-byte aligned."""
-        total = sum(0 if b.data is None else len(b.data) for b in self.model.buffers)
-        if total > _LARGEST_FLATBUFFER:
-            raise ModelError(
-                f"the model's constants take {total} bytes; a .tflite flatbuffer holds at most "
-                f"{_LARGEST_FLATBUFFER}: use a smaller table or table_dtype"
-            )
-        builder = flatbuffers.Builder(total + 65536)
-        self.model.buffers = [_AlignedBuffer(buffer.data) for buffer in self.model.buffers]
-        builder.Finish(self.model.Pack(builder), IDENTIFIER)
-        return bytes(builder.Output())
-
-
-class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]
-    """`BufferT` whose data vector starts on a multiple of 16, as `force_align: 16` demands."""
-
-    def Pack(self, builder: flatbuffers.Builder) -> Any:  # noqa: N802, the generated name
-        if self.data is None:
-            schema.BufferStart(builder)
-            return schema.BufferEnd(builder)
-        content = np.ascontiguousarray(self.data, np.uint8).tobytes()
-        builder.StartVector(1, len(content), _ALIGNMENT)
-        builder.head -= len(content)
-        builder.Bytes[builder.head : builder.head + len(content)] = content
-        data = builder.EndVector()
-        schema.BufferStart(builder)
-        schema.BufferAddData(builder, data)
-        return schema.BufferEnd(builder)
+        """The flatbuffer (and, over 2 GB, the buffers behind it) without the associated files."""
+        return serialize(self.model, IDENTIFIER)
 
 
 def read(content: bytes) -> TfliteFile:
@@ -310,6 +298,12 @@ def builtin_code(code: Any) -> int:
     return max(int(code.builtinCode), int(code.deprecatedBuiltinCode))
 
 
+def block_details(tensor: Any) -> Any | None:
+    """What names the tensors of a blockwise quantised tensor's scales; None for other tensors."""
+    details = None if tensor.quantization is None else tensor.quantization.details
+    return details if isinstance(details, schema.BlockwiseQuantizationT) else None
+
+
 def indices(values: Any) -> list[int]:
     """A flatbuffer integer vector, or nothing, as a list of int."""
     return [] if values is None else [int(value) for value in values]
@@ -337,3 +331,9 @@ def _load_outside_buffers(model: Any, content: bytes) -> None:
                 raise ModelError(f"a buffer ends at byte {end} of {len(content)}")
             buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
         buffer.offset = buffer.size = 0
+    for subgraph in model.subgraphs or []:
+        for operator in subgraph.operators or []:
+            start, size = operator.largeCustomOptionsOffset, operator.largeCustomOptionsSize
+            if start > 1:
+                operator.customOptions = np.frombuffer(content, np.uint8, size, start)
+            operator.largeCustomOptionsOffset = operator.largeCustomOptionsSize = 0

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tfcompress.errors import ConfigError
 from tfcompress.quantization import snr_db
 from tfcompress.tflite.flatbuffer import TfliteFile
+from tfcompress.tflite.readers import GATHER_VERSION
 from tfcompress.tflite.tables import ModelTable
 
 _Type = schema.TensorType
@@ -62,8 +63,9 @@ class Float16Rows:
         table = self._constant(subgraph, self._shape)
         bits = file.add_like(subgraph, f"{self._name}/rows", output, _Type.INT16)
         half = file.add_like(subgraph, f"{self._name}/rows_float16", output, _Type.FLOAT16)
+        gather, version = schema.GatherOptionsT(), GATHER_VERSION[_Type.INT16]
         return [
-            file.operator("GATHER", [table, ids], [bits], schema.GatherOptionsT(), version=4),
+            file.operator("GATHER", [table, ids], [bits], gather, version=version),
             *self._to_float32(bits, half, output),
         ]
 

@@ -1,7 +1,8 @@
 """Where the bytes of a .tflite are, whoever made it.
 
-A file this package wrote describes its tables in its metadata. In any other file a table is a
-constant of at least two dimensions whose rows are gathered (GATHER on axis 0, EMBEDDING_LOOKUP).
+A file this package wrote describes its tables in its metadata. What the metadata do not describe is
+a table if it is a constant of at least two dimensions whose rows are gathered (GATHER on axis 0,
+EMBEDDING_LOOKUP), or a packed table that a `tfcompress.lookup` reads.
 The four classes of bytes sum to the size of the file:
 
 | class | holds |
@@ -15,18 +16,27 @@ The four classes of bytes sum to the size of the file:
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
+from tfcompress.codec.layout import parse_header
 from tfcompress.errors import ModelError
+from tfcompress.tflite.delegate_rows import CUSTOM_CODE
 from tfcompress.tflite.flatbuffer import (
     TYPE_NAMES,
     TfliteFile,
+    block_details,
     indices,
     read,
     text,
 )
+from tfcompress.tflite.lookups import LeftConstant, find_tables
 from tfcompress.tflite.metadata import read_metadata
 from tfcompress.tflite.model_info import ConstantInfo, ModelInfo, PortInfo, TableInfo
+from tfcompress.tflite.packed_metadata import packed_entries
 from tfcompress.tflite.readers import is_looked_up
 
+_LARGE_BYTES = 4096
+_LARGE_SHARE = 0.01
 _FLOAT32_BYTES = 4
 _INT64_BYTES = 8
 
@@ -55,13 +65,17 @@ def inspect_model(content: bytes) -> ModelInfo:
 def _inspect(content: bytes) -> ModelInfo:
     file = read(content)
     metadata = read_metadata(file)
-    groups = _described_tables(file, metadata) if metadata else _found_tables(file)
+    described = _described_tables(file, metadata or {})
+    known = {id(tensor) for _, tensors in described for tensor in tensors}
+    found = [group for group in _found_tables(file) if id(group[1][0]) not in known]
+    groups = described + found
     counted = _Counter(file)
     tables = tuple(
         _table_info(table, sum(counted.take(tensor) for tensor in tensors))
         for table, tensors in groups
     )
     constants = _constants(file, counted)
+    packed = {name for entry in packed_entries(file) for name in entry["tensors"]}
     table_bytes = sum(table.stored_bytes for table in tables)
     dense_bytes = sum(constant.bytes for constant in constants)
     vocabulary_bytes = file.archive_bytes
@@ -80,6 +94,7 @@ def _inspect(content: bytes) -> ModelInfo:
         graph_bytes=len(content) - table_bytes - dense_bytes - vocabulary_bytes,
         vocabulary_bytes=vocabulary_bytes,
         constants=constants,
+        unpackable=_unpackable(file, len(content), packed),
         operators=dict(sorted(operators.items())),
         inputs=_ports(main, main.inputs, signature and signature.inputs),
         outputs=_ports(main, main.outputs, signature and signature.outputs),
@@ -143,6 +158,10 @@ def _described_tables(file: TfliteFile, metadata: dict[str, Any]) -> list[_Group
 def _found_tables(file: TfliteFile) -> list[_Group]:
     groups = []
     for subgraph in file.subgraphs:
+        for operator in subgraph.operators:
+            if file.operator_name(operator) == CUSTOM_CODE:
+                tensor = subgraph.tensors[operator.inputs[1]]
+                groups.append((_packed_table(file, tensor), [tensor]))
         for index, tensor in enumerate(subgraph.tensors):
             shape = indices(tensor.shape)
             is_table = file.data(tensor) is not None and len(shape) > 1
@@ -163,9 +182,31 @@ def _found_tables(file: TfliteFile) -> list[_Group]:
     return groups
 
 
+def _packed_table(file: TfliteFile, tensor: Any) -> dict[str, Any]:
+    header = parse_header(np.asarray(file.data(tensor)))
+    return {
+        "name": text(tensor.name),
+        "rows": header.rows,
+        "cols": header.columns,
+        "dtype": header.dtype,
+        "codec": header.mode,
+        "snr_db": None,
+    }
+
+
+def _unpackable(file: TfliteFile, file_bytes: int, packed: set[str]) -> tuple[LeftConstant, ...]:
+    """Large constants that packing cannot help; those of `packed` names belong to packed tables."""
+    least = max(_LARGE_BYTES, int(_LARGE_SHARE * file_bytes))
+    return tuple(
+        constant
+        for constant in find_tables(file)[1]
+        if constant.bytes >= least and constant.name not in packed
+    )
+
+
 def _block_scales(subgraph: Any, tensor: Any) -> Iterable[Any]:
     """The tensors that hold the scales of a blockwise quantised one."""
-    details = None if tensor.quantization is None else tensor.quantization.details
+    details = block_details(tensor)
     for attribute in ("scales", "zeroPoints"):
         index = getattr(details, attribute, -1)
         if index >= 0:
@@ -220,9 +261,9 @@ def _ports(subgraph: Any, ports: list[int], named: Any) -> tuple[PortInfo, ...]:
 
 
 def _full_table_bytes(metadata: dict[str, Any] | None, tables: Iterable[TableInfo]) -> int:
-    if metadata is None:
+    if metadata is None or "embeddings" not in metadata:
         shapes = [(table.rows, table.cols) for table in tables]
     else:
-        embeddings = metadata.get("embeddings", [])
+        embeddings = metadata["embeddings"]
         shapes = [(int(entry["input_dim"]), int(entry["output_dim"])) for entry in embeddings]
     return sum(rows * cols * _FLOAT32_BYTES for rows, cols in shapes)

@@ -26,12 +26,13 @@ from numpy.typing import NDArray
 
 from tfcompress.quantization import Granularity, quantize
 from tfcompress.tflite.flatbuffer import TfliteFile
+from tfcompress.tflite.readers import GATHER_VERSION
 from tfcompress.tflite.tables import ModelTable
 
 _Type = schema.TensorType
 _KIND = {8: _Type.INT8, 4: _Type.INT4}
-_GATHER_VERSION = {8: 2, 4: 7}
-_CAST_VERSION = {8: 3, 4: 6}
+CAST_VERSION = {_Type.INT8: 3, _Type.INT4: 6}
+"""The version of CAST that turns integers of a type into float32."""
 _PRODUCT_VERSION = {8: 9, 4: 10}
 
 
@@ -96,10 +97,8 @@ class IntegerRows:
         values = file.add_like(subgraph, f"{name}/rows_float32", output, _Type.FLOAT32)
         gather = schema.GatherOptionsT()
         operators = [
-            file.operator(
-                "GATHER", [table, ids], [gathered], gather, version=_GATHER_VERSION[bits]
-            ),
-            file.operator("CAST", [gathered], [values], version=_CAST_VERSION[bits]),
+            file.operator("GATHER", [table, ids], [gathered], gather, version=GATHER_VERSION[kind]),
+            file.operator("CAST", [gathered], [values], version=CAST_VERSION[kind]),
         ]
         ones = [1] * (len(self._shape) - 1)
         if self.granularity == "per_table":

@@ -51,6 +51,11 @@ class _Table(_Part):
 class _Model(_Part):
     kind: str | None = None
     history_length: PositiveInt | None = None
+    length: PositiveInt | None = None
+    classes: list[str | int] | None = None
+    max_words: PositiveInt | None = None
+    bigram_buckets: NonNegativeInt | None = None
+    first_bigram_id: PositiveInt | None = None
     input_dim: PositiveInt | None = None
 
 

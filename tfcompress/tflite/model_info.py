@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tfcompress.tflite.lookups import LeftConstant
+
 
 @dataclass(frozen=True)
 class TableInfo:
@@ -80,14 +82,15 @@ class ModelInfo:
         dense_bytes: int.
         graph_bytes: int.
         vocabulary_bytes: int.
-        constants: tuple of ConstantInfo, largest first. Constants that are no table: what packing
-            tables cannot help.
+        constants: tuple of ConstantInfo, largest first. Constants that are no table.
         operators: dict str -> int. How many operators of each name.
         inputs: tuple of PortInfo.
         outputs: tuple of PortInfo.
         metadata: dict or None. The "tfcompress" entry.
         full_table_bytes: int. What the embeddings would take as plain float32 tables; the tables
             themselves where no metadata says what they replace.
+        unpackable: tuple of LeftConstant, largest first. Large constants that packing cannot help,
+            tables among them, with the reason.
     """
 
     file_bytes: int
@@ -102,6 +105,7 @@ class ModelInfo:
     outputs: tuple[PortInfo, ...]
     metadata: dict[str, Any] | None
     full_table_bytes: int
+    unpackable: tuple[LeftConstant, ...] = ()
 
     @property
     def table_ratio(self) -> float | None:
@@ -147,6 +151,7 @@ class ModelInfo:
         return {
             **self.size_json(),
             "constants": [constant.to_json() for constant in self.constants],
+            "unpackable": [asdict(constant) for constant in self.unpackable],
             "operators": self.operators,
             "inputs": [port.to_json() for port in self.inputs],
             "outputs": [port.to_json() for port in self.outputs],

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tfcompress.tflite.flatbuffer import TfliteFile, indices
+from tfcompress.tflite.flatbuffer import TfliteFile, block_details, indices
 
 
 def prune(file: TfliteFile) -> None:
@@ -25,6 +25,8 @@ def _prune_tensors(subgraph: Any, signatures: list[Any]) -> None:
     for operator in subgraph.operators:
         operator.intermediates = indices(operator.intermediates)
         used.update(operator.inputs, operator.outputs, operator.intermediates)
+    blockwise = [details for tensor in subgraph.tensors if (details := block_details(tensor))]
+    used.update(index for details in blockwise for index in (details.scales, details.zeroPoints))
     used.discard(-1)  # an optional input that is not given
     kept = sorted(used)
     new_index = {-1: -1, **{old: new for new, old in enumerate(kept)}}
@@ -35,6 +37,9 @@ def _prune_tensors(subgraph: Any, signatures: list[Any]) -> None:
         operator.inputs = [new_index[index] for index in operator.inputs]
         operator.outputs = [new_index[index] for index in operator.outputs]
         operator.intermediates = [new_index[index] for index in operator.intermediates] or None
+    for details in blockwise:
+        details.scales = new_index[details.scales]
+        details.zeroPoints = new_index[details.zeroPoints]
     for entry in maps:
         entry.tensorIndex = new_index[entry.tensorIndex]
 

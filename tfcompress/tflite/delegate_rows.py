@@ -1,0 +1,50 @@
+"""A packed table read by one custom operator, which a delegate serves (`--target delegate`).
+
+    tfcompress.lookup(ids int32, packed table uint8 (bytes)) -> rows
+
+The constant holds exactly the bytes of a `codec.PackedTable`. The rows have the type, shape and
+quantisation of the operator's output tensor. Custom options: one byte, the version, 1.
+"""
+
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from tfcompress.codec import PackedTable
+from tfcompress.tflite.flatbuffer import TfliteFile
+
+CUSTOM_CODE = "tfcompress.lookup"
+VERSION = 1
+
+
+class DelegateRows:
+    """Writes one packed table, and the operators that read it, into a file.
+
+    Args:
+        file: TfliteFile.
+        name: str. The table's tensor is called so.
+        packed: PackedTable.
+
+    Attributes:
+        codec: str. The mode of the packed table.
+        constant_bytes: int. What its constants take.
+        operators_a_lookup: int. Operators in the place of each lookup.
+    """
+
+    operators_a_lookup = 1
+
+    def __init__(self, file: TfliteFile, name: str, packed: PackedTable) -> None:
+        self.codec: str = packed.mode
+        self.constant_bytes = packed.nbytes
+        self._file = file
+        self._name = name
+        self._size = packed.nbytes
+        self._buffer = file.add_buffer(np.frombuffer(packed.to_bytes(), np.uint8))
+
+    def rows(self, subgraph: Any, ids: int, output: int) -> list[Any]:
+        """Operators that put the rows of `ids` into the tensor `output`."""
+        table = self._file.add_constant_view(
+            subgraph, self._name, [self._size], schema.TensorType.UINT8, self._buffer
+        )
+        return [self._file.custom_operator(CUSTOM_CODE, [ids, table], [output], bytes([VERSION]))]

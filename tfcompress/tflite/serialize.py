@@ -1,0 +1,84 @@
+"""Writes a model as bytes: one flatbuffer, or a flatbuffer and buffers behind it.
+
+The generated Python packer aligns constant data to 4 bytes; the schema demands 16. Offsets inside
+a flatbuffer are 32-bit and signed, so a model over 2 GB keeps its large buffers behind the
+flatbuffer, each 64-byte aligned; `Buffer.offset` and `Buffer.size` say where, counted from the
+start of the file.
+"""
+
+from typing import Any
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+_ALIGNMENT = 16
+_OUTSIDE_ALIGNMENT = 64
+LARGEST_FLATBUFFER = 2**31 - 2**26
+"""Bytes of constants that go into the flatbuffer; what is left to 2^31 holds the graph."""
+_OUTSIDE_BYTES = 4096
+"""Where some buffers stand behind the flatbuffer, those of so many bytes or more do."""
+
+
+def serialize(model: Any, identifier: bytes) -> bytes:
+    """The bytes of a model.
+
+    Args:
+        model: schema.ModelT. Its buffers become ones that pack themselves aligned.
+        identifier: bytes. The flatbuffer's file identifier.
+    """
+    model.buffers = [_AlignedBuffer(buffer.data) for buffer in model.buffers]
+    total = sum(buffer.nbytes for buffer in model.buffers)
+    if total <= LARGEST_FLATBUFFER:
+        return _pack(model, identifier, total)
+    outside = [buffer for buffer in model.buffers if buffer.nbytes >= _OUTSIDE_BYTES]
+    inside = total - sum(buffer.nbytes for buffer in outside)
+    # The offsets have the same size whatever they are, so a first pass gives the flatbuffer's.
+    for buffer in outside:
+        buffer.place = _OUTSIDE_ALIGNMENT
+    end = len(_pack(model, identifier, inside))
+    for buffer in outside:
+        buffer.place = -(-end // _OUTSIDE_ALIGNMENT) * _OUTSIDE_ALIGNMENT
+        end = buffer.place + buffer.nbytes
+    content = bytearray(end)
+    flatbuffer = _pack(model, identifier, inside)
+    content[: len(flatbuffer)] = flatbuffer
+    for buffer in outside:
+        content[buffer.place : buffer.place + buffer.nbytes] = memoryview(buffer.data)
+        buffer.place = 0
+    return bytes(content)
+
+
+def _pack(model: Any, identifier: bytes, data_bytes: int) -> bytes:
+    builder = flatbuffers.Builder(data_bytes + 65536)
+    builder.Finish(model.Pack(builder), identifier)
+    return bytes(builder.Output())
+
+
+class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]
+    """`BufferT` whose data vector starts on a multiple of 16, or stands outside at `place`."""
+
+    def __init__(self, data: Any) -> None:
+        super().__init__(None if data is None else np.ascontiguousarray(data, np.uint8))
+        self.place = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the data."""
+        return 0 if self.data is None else len(self.data)
+
+    def Pack(self, builder: flatbuffers.Builder) -> Any:  # noqa: N802, the generated name
+        data = None
+        if self.data is not None and not self.place:
+            content = self.data.tobytes()
+            builder.StartVector(1, len(content), _ALIGNMENT)
+            builder.head -= len(content)
+            builder.Bytes[builder.head : builder.head + len(content)] = content
+            data = builder.EndVector()
+        schema.BufferStart(builder)
+        if data is not None:
+            schema.BufferAddData(builder, data)
+        if self.place:
+            schema.BufferAddOffset(builder, self.place)
+            schema.BufferAddSize(builder, self.nbytes)
+        return schema.BufferEnd(builder)
