@@ -24,8 +24,7 @@ class Limits:
         table_bytes: int or None. Memory for tables that a decoder builds. When None, a code takes
             up to 48 KiB, probabilities 256 KiB and predictors what they need.
         row_us: float or None. Time to decode a row.
-        code_bits: int or None. The longest word of a prefix code. When None, 14 for the mean row
-            and 12 for the worst.
+        code_bits: int or None. The longest word of a prefix code; 14 when None.
     """
 
     table_bytes: int | None = None
@@ -91,7 +90,7 @@ def plan(source: Source, mode: str, limits: Limits, tick: Tick) -> Coder:
     if mode == "raw":
         return raw.plan(source)
     if mode == "fixed":
-        return fixed.plan(source, tick, limits.code_limit(layout.LOOKUP_BITS))
+        return fixed.plan(source, tick, limits.code_limit(layout.MAX_CODE_BITS))
     if mode == "indexed":
         return indexed.plan(source, tick, limits.code_limit(layout.MAX_CODE_BITS))
     slots = limits.slots_bytes(source, predicted=mode == "predictive")

@@ -17,11 +17,11 @@ from tfcompress.codec.packing import pack
 from tfcompress.codec.row_source import TableRows
 from tfcompress.quantization import QuantizedTable
 
-FIXED_CODE_BITS = layout.LOOKUP_BITS
+FIXED_CODE_BITS = layout.MAX_CODE_BITS
 """The longest word that mode `fixed` takes unless told otherwise, and so what its limit is for."""
 
 _DECODED_ROWS = 20_000
-_DECODING_ROUNDS = 5
+_DECODING_ROUNDS = 30
 
 ByteTable = NDArray[np.int8] | NDArray[np.uint8]
 

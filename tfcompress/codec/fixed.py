@@ -63,7 +63,7 @@ def block_costs(source: Source, lengths: NDArray[Any]) -> Iterator[NDArray[np.fl
 
 
 def plan(
-    source: Source, tick: Callable[[int], None], max_length: int = layout.LOOKUP_BITS
+    source: Source, tick: Callable[[int], None], max_length: int = layout.MAX_CODE_BITS
 ) -> PrefixCoder:
     """The coder with the least stride that the search finds.
 

@@ -49,8 +49,8 @@ def pack(
             when None.
         max_row_us: float or None. Limit on the time to decode a row, in microseconds on one core
             of the machine that `choose.py` was measured on. Holds for "auto" and "predictive".
-        max_code_bits: int or None. Limit on the words of a prefix code, 1 to 14; 12 for "fixed"
-            and 14 for "indexed" when None.
+        max_code_bits: int or None. Limit on the words of a prefix code, 1 to 14; 14
+            when None.
         dtype: str or None. "int4" for packed nibbles; otherwise what the array is.
         columns: int or None. Values per row, for int4 with an odd number.
         note: bytes. Travels along (a certificate, say).
