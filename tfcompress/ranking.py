@@ -56,6 +56,11 @@ class RankingQuality:
     top_k: int | None = None
     short_lists: int = 0
 
+    @property
+    def headline(self) -> tuple[str, float]:
+        """What tables show."""
+        return f"nDCG@{self.k}", self.ndcg
+
     def to_json(self) -> dict[str, float | int | bool]:
         """The keys of the `quality` object of `tfcompress measure --json`."""
         result: dict[str, float | int | bool] = {
@@ -68,6 +73,18 @@ class RankingQuality:
         if self.top_k is not None:
             result |= {"top_k": self.top_k, "short_lists": self.short_lists}
         return result
+
+    def conditions(self) -> str:
+        """What the numbers stand for, for a note below a table."""
+        masked = "left out" if self.history_masked else "ranked too"
+        unknown = f", {self.unknown_targets:,} unknown targets" if self.unknown_targets else ""
+        return f"{self.num_users:,} users, whole catalogue, seen items {masked}{unknown}"
+
+    def reservations(self) -> str:
+        """What makes them lower than they could be; empty where nothing does."""
+        if not self.short_lists:
+            return ""
+        return f"{self.short_lists:,} lists of {self.top_k} held fewer than {self.k} unseen items"
 
 
 def evaluate(

@@ -192,8 +192,6 @@ def _column(
 def _columns(measurements: Sequence[Measurement]) -> list[list[_Column]]:
     """The columns in pairs that belong together."""
     sizes = [measurement.size for measurement in measurements]
-    k = next((m.quality.k for m in measurements if m.quality), 10)
-    losses = _losses(measurements)
     groups = [
         [
             _column("file", [bytes_text(size.file_bytes) for size in sizes]),
@@ -204,15 +202,7 @@ def _columns(measurements: Sequence[Measurement]) -> list[list[_Column]]:
             _column("ratio", [ratio_text(size.table_ratio) for size in sizes], "bold"),
         ],
     ]
-    if any(measurement.quality for measurement in measurements):
-        found = [m.quality.ndcg if m.quality else None for m in measurements]
-        change = _column(
-            "change",
-            [MISSING if loss is None else f"{100 * loss:+.1f} %" for loss in losses],
-            styles=[_loss_style(loss) for loss in losses],
-        )
-        ndcg = [MISSING if value is None else f"{value:.4f}" for value in found]
-        groups.append([_column(f"nDCG@{k}", ndcg, "bold"), change])
+    groups += [_quality_columns(measurements, name) for name in _quality_names(measurements)]
     batches = sorted({batch for measurement in measurements for batch in measurement.latency})
     for place in range(0, len(batches), 2):
         groups.append(
@@ -254,13 +244,35 @@ def _loss_style(loss: float | None) -> str:
     return "red" if loss < -_NOISE else "green"
 
 
-def _losses(measurements: Sequence[Measurement]) -> list[float | None]:
-    """Relative change of nDCG against the first file; None for the reference itself."""
-    reference = measurements[0].quality if measurements else None
-    if reference is None or reference.ndcg == 0:
-        return [None] * len(measurements)
-    changes = [m.quality.ndcg / reference.ndcg - 1 if m.quality else None for m in measurements]
-    return [None, *changes[1:]]
+def _quality_names(measurements: Sequence[Measurement]) -> list[str]:
+    """The numbers that stand for quality, each once: "nDCG@10", "accuracy"."""
+    return list(dict.fromkeys(m.quality.headline[0] for m in measurements if m.quality))
+
+
+def _values(measurements: Sequence[Measurement], name: str) -> list[float | None]:
+    headlines = [m.quality.headline if m.quality else None for m in measurements]
+    return [line[1] if line and line[0] == name else None for line in headlines]
+
+
+def _quality_columns(measurements: Sequence[Measurement], name: str) -> list[_Column]:
+    values = _values(measurements, name)
+    losses = _losses(values)
+    return [
+        _column(name, [MISSING if v is None else f"{v:.4f}" for v in values], "bold"),
+        _column(
+            "change",
+            [MISSING if loss is None else f"{100 * loss:+.1f} %" for loss in losses],
+            styles=[_loss_style(loss) for loss in losses],
+        ),
+    ]
+
+
+def _losses(values: Sequence[float | None]) -> list[float | None]:
+    """Relative change against the first file; None for the reference itself."""
+    reference = values[0]
+    if not reference:
+        return [None] * len(values)
+    return [None, *(None if value is None else value / reference - 1 for value in values[1:])]
 
 
 def _quality_notes(measurements: Sequence[Measurement]) -> list[str]:
@@ -269,20 +281,12 @@ def _quality_notes(measurements: Sequence[Measurement]) -> list[str]:
         quality = measurement.quality
         if quality is None:
             continue
-        masked = "left out" if quality.history_masked else "ranked too"
-        unknown = (
-            f", {quality.unknown_targets:,} unknown targets" if quality.unknown_targets else ""
-        )
-        lines[
-            f"quality: {quality.num_users:,} users, whole catalogue, seen items {masked}{unknown}"
-        ] = None
-        if quality.short_lists:
-            lines[
-                f"quality of {measurement.file}: {quality.short_lists:,} lists of {quality.top_k} "
-                f"held fewer than {quality.k} unseen items"
-            ] = None
+        lines[f"quality: {quality.conditions()}"] = None
+        if reservations := quality.reservations():
+            lines[f"quality of {measurement.file}: {reservations}"] = None
     if len(measurements) > 1 and measurements[0].quality is not None:
-        lines[f"change: of nDCG against {_short_name(measurements[0])}"] = None
+        name = measurements[0].quality.headline[0].partition("@")[0]
+        lines[f"change: of {name} against {_short_name(measurements[0])}"] = None
     return list(lines)
 
 

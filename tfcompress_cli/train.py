@@ -1,4 +1,4 @@
-"""`tfcompress train`: interactions in, a run directory out.
+"""`tfcompress train`: interactions or labelled texts in, a run directory out.
 
 The defaults stand here again, because reading them from the configuration would import pydantic for
 every `--help`; a test holds them equal.
@@ -21,15 +21,24 @@ Option = typer.Option
 DataPanel = "Data"
 TrainingPanel = "Training"
 
+QUALITY_NAMES = {
+    "ndcg@10": "nDCG@10",
+    "hr@10": "HR@10",
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+}
+
 
 def train(
     data: Annotated[
-        str, typer.Argument(help="A name (synthetic), a file or a directory of interactions.")
+        str,
+        typer.Argument(help="A name (synthetic, synthetic-text), a file or a directory."),
     ],
     out: Annotated[Path, Option(help="Run directory to make.")],
-    model: Annotated[Literal["sequence-ranker"], Option(help="What to train.")] = (
-        "sequence-ranker"
-    ),
+    model: Annotated[
+        Literal["sequence-ranker", "text-classifier"],
+        Option(help="What to train: on interactions, or on lines of label<TAB>text."),
+    ] = "sequence-ranker",
     embedding: Annotated[
         str, Option(help="full, truncated, hash, memcom, ...; an unknown name lists them.")
     ] = "memcom",
@@ -37,7 +46,7 @@ def train(
         float | None,
         Option(help="Full table over compressed table, in parameters. [default: 16; full: 1]"),
     ] = None,
-    dim: Annotated[int, Option(help="Width of the item vectors.")] = 64,
+    dim: Annotated[int, Option(help="Width of an embedding.")] = 64,
     tie: Annotated[
         bool, Option("--tie", help="Score against the input table: no output matrix.")
     ] = False,
@@ -75,13 +84,21 @@ def train(
     item_column: Annotated[str | None, Option(rich_help_panel=DataPanel)] = None,
     time_column: Annotated[str | None, Option(rich_help_panel=DataPanel)] = None,
     min_count: Annotated[
-        int, Option(help="Rarer items become id 1, unknown.", rich_help_panel=DataPanel)
+        int, Option(help="Rarer items or words become id 1.", rich_help_panel=DataPanel)
     ] = 1,
     max_items: Annotated[
         int | None, Option(help="Keep the most frequent ones.", rich_help_panel=DataPanel)
     ] = None,
+    max_words: Annotated[
+        int | None,
+        Option(help="Texts: words that count. [default: 64]", rich_help_panel=DataPanel),
+    ] = None,
+    bigram_buckets: Annotated[
+        int | None,
+        Option(help="Texts: of hashed bigrams. [default: 16384]", rich_help_panel=DataPanel),
+    ] = None,
 ) -> None:
-    """Train a ranker with a full or a compressed embedding.
+    """Train a ranker or a classifier with a full or a compressed embedding.
 
     Example: tfcompress train synthetic --out runs/memcom --embedding memcom --ratio 16
     """
@@ -96,6 +113,8 @@ def train(
             "time_column": time_column,
             "min_count": min_count,
             "max_items": max_items,
+            "max_words": max_words,
+            "bigram_buckets": bigram_buckets,
         },
         "model": model,
         "embedding": embedding,
@@ -134,19 +153,22 @@ def run_training(
             progress.update(bar, description=f"epoch {epoch + 1}", completed=done, total=total)
 
         def on_epoch(entry: dict[str, float]) -> None:
+            quality = "   ".join(
+                f"{name} {entry[key]:.4f}" for key, name in QUALITY_NAMES.items() if key in entry
+            )
             console.err.print(
-                f"epoch {entry['epoch'] + 1:3.0f}   loss {entry['loss']:.4f}   "
-                f"nDCG@10 {entry['ndcg@10']:.4f}   HR@10 {entry['hr@10']:.4f}   "
+                f"epoch {entry['epoch'] + 1:3.0f}   loss {entry['loss']:.4f}   {quality}   "
                 f"{entry['seconds']:.1f} s",
                 highlight=False,
             )
 
         metrics = train_run(config, Run(out), resume=resume, on_batch=on_batch, on_epoch=on_epoch)
-    sizes, valid = metrics["parameters"], metrics["valid"]
+    sizes, watched = metrics["parameters"], metrics["watched"]
     console.out.print(
         f"{out}: {config.embedding}, table {sizes['table']:,} parameters "
         f"({sizes['table_ratio']:.1f}x smaller than {sizes['full_table']:,}), "
-        f"validation nDCG@10 {valid['ndcg@10']:.4f} after epoch {metrics['best_epoch'] + 1}",
+        f"validation {QUALITY_NAMES[watched]} {metrics['valid'][watched]:.4f} after epoch "
+        f"{metrics['best_epoch'] + 1}",
         highlight=False,
         soft_wrap=True,
     )

@@ -11,7 +11,7 @@ def test_a_run_becomes_one_file(tfcompress, runs, tmp_path, table_dtype):
     done = tfcompress("convert", runs / "memcom", "--out", out, "--table-dtype", table_dtype)
     assert done.code == 0, done.err
     assert "difference from Keras at most" in done.out
-    assert "histories of the test split" in done.out
+    assert "examples of the test split" in done.out
     info = inspect_model(out.read_bytes())
     assert {table.name for table in info.tables} == {"item_embedding/U", "item_embedding/v"}
     assert info.tables[0].dtype == table_dtype

@@ -1,7 +1,29 @@
-"""Interaction data: read, split by time, encoded as frequency-ranked ids."""
+"""Interactions and labelled texts: read, split, encoded as frequency-ranked ids."""
+
+from collections.abc import Callable
 
 from tfcompress.data.dataset import Dataset, Examples
 from tfcompress.data.ragged import Ragged
 from tfcompress.data.sources import NAMED, count_items, load
+from tfcompress.data.text_dataset import LabelledTexts, TextDataset
+from tfcompress.data.text_sources import NAMED_TEXTS, load_texts
 
-__all__ = ["NAMED", "Dataset", "Examples", "Ragged", "count_items", "load"]
+# By the kind of model that is trained on what they load.
+LOADERS: dict[str, Callable[..., Dataset | TextDataset]] = {
+    "sequence-ranker": load,
+    "text-classifier": load_texts,
+}
+
+__all__ = [
+    "LOADERS",
+    "NAMED",
+    "NAMED_TEXTS",
+    "Dataset",
+    "Examples",
+    "LabelledTexts",
+    "Ragged",
+    "TextDataset",
+    "count_items",
+    "load",
+    "load_texts",
+]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tfcompress.data.ragged import Ragged
 from tfcompress.vocabulary import Vocabulary
 
@@ -22,21 +25,21 @@ class Examples:
     history: Ragged
     targets: Ragged
 
+    def inputs(self, length: int) -> NDArray[np.int32]:
+        """What a model of `length` ids reads: int32 array, shape `(num_users, length)`."""
+        return self.history.last(length)
 
-@dataclass(frozen=True)
-class Dataset:
-    """Interactions encoded by a vocabulary that was counted on the training part alone.
+
+@dataclass(frozen=True, kw_only=True)
+class SplitData:
+    """What data of every kind say of themselves.
 
     Attributes:
         name: str. The name or the last part of the path it was loaded from.
         sha256: str. Hash of the raw files, so that a model can tell whether it meets its own data.
         format: str. The reader that read it.
-        split: str. "leave-one-out" or "given".
-        ordered: bool. Whether the order inside a row is the order in time.
-        vocabulary: Vocabulary.
-        train: Ragged. One row of ids per user.
-        valid: Examples.
-        test: Examples.
+        split: str. "given", or how it was made: "leave-one-out", "hold-out".
+        vocabulary: Vocabulary. Counted on the training part alone.
         notes: tuple of str. Decisions of the reader and the split that results should be read with.
     """
 
@@ -44,18 +47,24 @@ class Dataset:
     sha256: str
     format: str
     split: str
-    ordered: bool
     vocabulary: Vocabulary
-    train: Ragged
-    valid: Examples
-    test: Examples
     notes: tuple[str, ...] = ()
+
+    @property
+    def input_dim(self) -> int:
+        """The number of ids."""
+        return self.vocabulary.size
+
+    @property
+    def id_counts(self) -> NDArray[np.int64]:
+        """Training counts by id: int64 array, shape `(input_dim,)`."""
+        return self.vocabulary.id_counts
 
     def identity(self, options: dict[str, Any]) -> dict[str, Any]:
         """What tells a model's own data from other data; stored in the run and in the .tflite.
 
         Args:
-            options: dict. The keyword arguments `load` was called with.
+            options: dict. The keyword arguments of the function that loaded it.
         """
         return {
             "name": self.name,
@@ -65,3 +74,20 @@ class Dataset:
             "vocabulary_sha256": self.vocabulary.sha256,
             "options": {key: value for key, value in options.items() if value is not None},
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset(SplitData):
+    """Interactions: what users did, and what they did next.
+
+    Attributes:
+        ordered: bool. Whether the order inside a row is the order in time.
+        train: Ragged. One row of ids per user.
+        valid: Examples.
+        test: Examples.
+    """
+
+    ordered: bool
+    train: Ragged
+    valid: Examples
+    test: Examples

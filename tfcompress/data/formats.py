@@ -16,6 +16,7 @@ from tfcompress.errors import ConfigError, DataError
 
 FORMATS = ("csv", "tsv", "parquet", "pairs", "adjacency", "sequences")
 TABULAR = ("csv", "tsv", "parquet")
+LABELLED_TEXT = "labelled-text"
 
 _SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".inter": "tsv", ".parquet": "parquet", ".pq": "parquet"}
 _TEXT_SUFFIXES = (".txt", ".dat", "")
@@ -29,7 +30,7 @@ class Source:
     """Where the data lies.
 
     Attributes:
-        format: str. One of `FORMATS`.
+        format: str. One of `FORMATS`, or `LABELLED_TEXT`.
         files: dict. Paths by role: "all"; or "train", "test" and perhaps "valid"; or the names of
             `sequences.FILES`.
     """
@@ -43,7 +44,7 @@ class Source:
         return "all" not in self.files
 
 
-def locate(path: Path, format: str | None = None) -> Source:
+def locate(path: Path, format: str | None = None, *, formats: tuple[str, ...] = FORMATS) -> Source:
     """Finds out the format from the suffix, the files of a directory, and the first lines.
 
     Args:
@@ -51,13 +52,14 @@ def locate(path: Path, format: str | None = None) -> Source:
             train, valid (val, validation, dev) and test of any one format, or those of
             `sequences.read_directory`.
         format: str or None. Overrides what would be detected.
+        formats: tuple of str. What `format` may be.
 
     Raises:
-        ConfigError: `format` is not one of `FORMATS`.
+        ConfigError: `format` is not one of `formats`.
         DataError: there is no such path, or what is there cannot be told.
     """
-    if format is not None and format not in FORMATS:
-        raise ConfigError(f"format: {format!r} is not known; choose from {', '.join(FORMATS)}")
+    if format is not None and format not in formats:
+        raise ConfigError(f"format: {format!r} is not known; choose from {', '.join(formats)}")
     if not path.exists():
         raise DataError(f"{path}: no such file or directory")
     if not path.is_dir():

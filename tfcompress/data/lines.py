@@ -1,4 +1,4 @@
-"""Text files whose lines are tokens separated by white space, read in blocks."""
+"""UTF-8 text files read in blocks of lines, whole or split into tokens at white space."""
 
 from __future__ import annotations
 
@@ -15,6 +15,19 @@ from tfcompress.errors import DataError
 
 BLOCK_BYTES = 8 << 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class TextLines:
+    """Some consecutive lines as they stand in the file, without their ends.
+
+    Attributes:
+        first_line: int. The number of the first line in the file, from 1.
+        lines: pa.Array of string.
+    """
+
+    first_line: int
+    lines: pa.Array
 
 
 @dataclass(frozen=True)
@@ -52,6 +65,15 @@ def read_lines(path: Path) -> Iterator[TokenLines]:
     """Splits a UTF-8 file (gzip and the like by their suffix) into lines of tokens.
 
     Raises:
+        DataError: as `read_text_lines`.
+    """
+    return map(_split, read_text_lines(path))
+
+
+def read_text_lines(path: Path) -> Iterator[TextLines]:
+    """Reads the lines of a UTF-8 file (gzip and the like by their suffix), block by block.
+
+    Raises:
         DataError: the file is empty, is not UTF-8 text or ends its lines in a lone carriage return.
     """
     first_line = 1
@@ -67,17 +89,17 @@ def read_lines(path: Path) -> Iterator[TokenLines]:
             if not end:
                 rest += block
                 continue
-            lines = _split(path, first_line, rest + block[: end - 1])
+            lines = _decode(path, first_line, rest + block[: end - 1])
             rest = block[end:]
-            yield lines
-            first_line += len(lines.lengths)
+            yield TextLines(first_line, lines)
+            first_line += len(lines)
     if rest:
-        yield _split(path, first_line, rest)
+        yield TextLines(first_line, _decode(path, first_line, rest))
     elif first_line == 1:
-        raise DataError(f"{path}: is empty; expected lines of tokens")
+        raise DataError(f"{path}: is empty; expected lines of text")
 
 
-def _split(path: Path, first_line: int, block: bytes) -> TokenLines:
+def _decode(path: Path, first_line: int, block: bytes) -> pa.Array:
     if b"\0" in block:
         line = first_line + block.count(b"\n", 0, block.index(b"\0"))
         raise row_error(path, line, "holds a zero byte, so it is not text", "convert it to UTF-8")
@@ -85,12 +107,18 @@ def _split(path: Path, first_line: int, block: bytes) -> TokenLines:
         text = pa.array([block], pa.binary()).cast(pa.string())
     except pa.ArrowInvalid:
         raise _not_utf8(path, first_line, block) from None
-    lines = pc.ascii_trim_whitespace(pc.split_pattern(text, "\n").values)
-    if b"\r" in block:  # those of "\r\n" are trimmed away
+    lines = pc.split_pattern(text, "\n").values
+    if b"\r" in block:
+        lines = pc.ascii_rtrim(lines, "\r")  # those of "\r\n"
         lone = pc.match_substring(lines, "\r").to_numpy(zero_copy_only=False)
         if lone.any():
             line = first_line + int(lone.argmax())
             raise row_error(path, line, "holds a lone carriage return", "end lines in a line feed")
+    return lines
+
+
+def _split(block: TextLines) -> TokenLines:
+    lines = pc.ascii_trim_whitespace(block.lines)
     split = pc.ascii_split_whitespace(lines)
     lengths = np.diff(split.offsets.to_numpy()).astype(np.int64)
     tokens = split.values
@@ -98,7 +126,7 @@ def _split(path: Path, first_line: int, block: bytes) -> TokenLines:
     if blank.any():  # splitting "" gives one empty token
         lengths[blank] = 0
         tokens = tokens.filter(pc.not_equal(tokens, ""))
-    return TokenLines(first_line, tokens, lengths)
+    return TokenLines(block.first_line, tokens, lengths)
 
 
 def _not_utf8(path: Path, first_line: int, block: bytes) -> DataError:

@@ -89,6 +89,11 @@ class Ragged:
         """How many values follow each one in its row: int64 array, shape `(len(values),)`."""
         return np.repeat(self.offsets[1:], self.lengths) - np.arange(len(self.values)) - 1
 
+    def first(self, length: int) -> Ragged:
+        """The first `length` values of each row, all of them where it is shorter."""
+        position = np.arange(len(self.values)) - np.repeat(self.offsets[:-1], self.lengths)
+        return self.where(position < length)
+
     def last(self, length: int) -> NDArray[np.int32]:
         """The last `length` values of each row, padded with 0 on the left.
 

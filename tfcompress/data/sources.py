@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from tfcompress.data.dataset import Dataset
 from tfcompress.data.encoding import encode
 from tfcompress.data.formats import TABULAR, Source, locate
 from tfcompress.data.interactions import Batch, narrow, rows_by_user
+from tfcompress.data.paths import existing, readable
 from tfcompress.data.ragged import Ragged
 from tfcompress.data.splits import Split, given, leave_one_out
 from tfcompress.errors import ConfigError, DataError
@@ -67,8 +67,8 @@ def load(
     if isinstance(source, str) and source in NAMED:
         _refuse(source, {"format": format} | names)
         return NAMED[source](min_count=min_count, max_items=max_items, vocabulary=vocabulary)
-    path = _existing(source)
-    with _readable(path):
+    path = existing(source, NAMED)
+    with readable(path):
         located = locate(path, format)
         split, tokens = _read_split(located, names)
         sha256 = sha256_of_files(list(located.files.values()))
@@ -100,8 +100,8 @@ def count_items(
     Raises:
         DataError: names the file, the line and the column that cannot be used.
     """
-    path = _existing(source)
-    with _readable(path):
+    path = existing(source, NAMED)
+    with readable(path):
         located = locate(path, format)
         if located.is_split:
             raise DataError(f"{path}: holds several files; count the training file alone")
@@ -115,25 +115,6 @@ def count_items(
             _refuse(f"the format {located.format}", {"item_column": item_column})
         tokens, counts = count_tokens(batch.items for batch in _batches(located, file, columns))
     return narrow(tokens), counts
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    """Turns what the file system and the decompressors raise into one line."""
-    try:
-        yield
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{path}: cannot be read ({reason}); is it damaged?") from None
-
-
-def _existing(source: str | Path) -> Path:
-    path = Path(source)
-    if not path.exists():
-        raise DataError(
-            f"{source}: no such file or directory, and no known name ({', '.join(NAMED)})"
-        )
-    return path
 
 
 def _refuse(what: str, arguments: dict[str, str | None]) -> None:
@@ -157,7 +138,7 @@ def _batches(located: Source, file: Path, columns: Columns | None) -> Iterator[B
         reader = {"pairs": pairs, "adjacency": adjacency, "sequences": sequences}[
             located.format
         ].read(file)
-    with _readable(file):
+    with readable(file):
         yield from reader
 
 

@@ -7,7 +7,7 @@ The JSON object of a file:
     ratio          {table, file}: how many times smaller than with plain float32 tables
     tables         [{name, rows, cols, dtype, codec, stored_bytes, bits_per_value, snr_db}]
     embedding_snr_db  {name: SNR of the vectors that an embedding of several tables looks up}
-    quality        {ndcg@10, hr@10, ...}, or null
+    quality        {ndcg@10, hr@10, ...} or {accuracy, macro_f1, ...}, or null
     latency_us     {"1": {p50, p95}, "32": {p50, p95}}, by batch size
     memory_bytes   {after_load, peak_anonymous, peak_file}, each a number or null
     environment    {cpu, cores, os, python, versions}
@@ -18,11 +18,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from tfcompress.ranking import RankingQuality
     from tfcompress.tflite import ModelInfo
+
+
+class Quality(Protocol):
+    """What every kind of quality says: `RankingQuality`, `ClassificationQuality`."""
+
+    @property
+    def headline(self) -> tuple[str, float]:
+        """Name and value of the number that tables show; more is better."""
+
+    def conditions(self) -> str:
+        """What the numbers stand for."""
+
+    def reservations(self) -> str:
+        """What makes them lower than they could be; empty where nothing does."""
+
+    def to_json(self) -> dict[str, float | int | bool]:
+        """The `quality` object."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +97,7 @@ class Measurement:
         file: str. The file's name, with as many folders as tell the measured files apart.
         size: ModelInfo. Where its bytes are.
         environment: mapping. What it was measured on.
-        quality: RankingQuality or None.
+        quality: Quality or None.
         latency: mapping of batch size to Latency.
         memory: Memory.
         notes: mapping of "quality", "latency" or "memory" to why something is missing.
@@ -90,7 +106,7 @@ class Measurement:
     file: str
     size: ModelInfo
     environment: Mapping[str, Any]
-    quality: RankingQuality | None = None
+    quality: Quality | None = None
     latency: Mapping[int, Latency] = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)
     notes: Mapping[str, str] = field(default_factory=dict)

@@ -13,22 +13,19 @@ from tfcompress.errors import ConfigError, ModelError
 from tfcompress.measure.environment import environment
 from tfcompress.measure.inputs import ModelInput, find_inputs, first_line, takes_batches
 from tfcompress.measure.latency import Runner, Timings, check_runs, measure_latency
-from tfcompress.measure.measurement import Measurement, Memory
+from tfcompress.measure.measurement import Measurement, Memory, Quality
 from tfcompress.measure.memory import measure_memory
-from tfcompress.measure.quality import (
-    measure_quality,
-    own_examples,
-    vocabulary_beside,
-    why_no_quality,
-)
+from tfcompress.measure.own_data import own_examples, vocabulary_beside
+from tfcompress.measure.quality import measure_quality, why_no_quality
 from tfcompress.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from tfcompress.data.dataset import Dataset
-    from tfcompress.ranking import RankingQuality
+    from tfcompress.data import Dataset, TextDataset
     from tfcompress.tflite import ModelInfo
 
 _NOT_ASKED = "not asked for"
+# Options of the training that belong to the model, whatever the data.
+_INPUT_OPTIONS = {"max_words", "bigram_buckets"}
 
 
 @dataclass
@@ -39,7 +36,7 @@ class _File:
     label: str
     info: ModelInfo
     notes: dict[str, str] = field(default_factory=dict)
-    quality: RankingQuality | None = None
+    quality: Quality | None = None
     memory: Memory = field(default_factory=Memory)
     timings: Timings = field(default_factory=Timings)
     interpreter: Any = None
@@ -48,7 +45,7 @@ class _File:
 
 def measure(
     paths: str | Path | Sequence[str | Path],
-    data: Dataset | str | Path | None = None,
+    data: Dataset | TextDataset | str | Path | None = None,
     *,
     batch_sizes: Sequence[int] = (1, 32),
     runs: int = 200,
@@ -63,12 +60,12 @@ def measure(
 ) -> list[Measurement]:
     """Measures .tflite files side by side.
 
-    A file that cannot be run here, or that is no ranker, is measured as far as it goes; `notes` of
-    its `Measurement` say what is missing and why.
+    A file that cannot be run here, or whose metadata name no kind of model, is measured as far as
+    it goes; `notes` of its `Measurement` say what is missing and why.
 
     Args:
         paths: path or sequence of paths. The files, in the order of the result.
-        data: Dataset, or what `tfcompress.data.load` takes, or None. Its test split gives the
+        data: Dataset or TextDataset, or the source of one, or None. Its test split gives the
             quality. A name or path is loaded with the options each file was trained with.
         batch_sizes: sequence of int. For the latency; memory is measured with one example.
         runs: int. Timed invocations per file and batch size, at least 50.
@@ -80,15 +77,15 @@ def measure(
             of a Dataset, only the tokens of its own vocabulary can be mapped.
         vocabulary: Vocabulary, path of one, or None. For `remap`; None looks for
             vocabulary.parquet beside each file.
-        k: int. Length of the list that counts in nDCG@k and hit rate@k.
-        mask_history: bool. Whether seen items are left out of the list.
+        k: int. Rankers: length of the list that counts in nDCG@k and hit rate@k.
+        mask_history: bool. Rankers: whether seen items are left out of the list.
         progress: callable or None. Told in a few words what is measured next.
 
     Returns:
         list of Measurement, one per path.
 
     Raises:
-        ModelError: A path that is no readable .tflite file, or a ranker that gives NaN.
+        ModelError: A path that is no readable .tflite file, or a model that gives NaN.
         ConfigError: An argument out of range, or data that are not those of the training.
         DataError: Data that cannot be read.
     """
@@ -108,15 +105,15 @@ def measure(
             vocabulary = Vocabulary.load(Path(vocabulary))
         find_data = _DataFinder(data, remap, vocabulary)
         how: dict[str, Any] = {"remap": remap, "vocabulary": vocabulary}
-        rankers = []
+        answering = []
         for file in files:
             reason = "no data given" if data is None else why_no_quality(file.info)
             if reason is not None:
                 file.notes["quality"] = reason
                 continue
             own_examples(file.path, file.info, find_data(file), **how)
-            rankers.append(file)
-        for file in rankers:
+            answering.append(file)
+        for file in answering:
             tell(f"quality of {file.label}")
             file.quality = measure_quality(
                 file.path,
@@ -153,31 +150,36 @@ class _DataFinder:
     """The data a file is measured on, each way of reading them loaded once."""
 
     def __init__(
-        self, data: Dataset | str | Path | None, remap: bool, vocabulary: Vocabulary | None
+        self,
+        data: Dataset | TextDataset | str | Path | None,
+        remap: bool,
+        vocabulary: Vocabulary | None,
     ) -> None:
         self._data = data
         self._remap = remap
         self._vocabulary = vocabulary
-        self._loaded: dict[str, Dataset] = {}
+        self._loaded: dict[str, Dataset | TextDataset] = {}
 
-    def __call__(self, file: _File) -> Dataset:
+    def __call__(self, file: _File) -> Dataset | TextDataset:
         if not isinstance(self._data, str | Path):
             assert self._data is not None
             return self._data
-        from tfcompress.data import load
+        from tfcompress.data import LOADERS
 
-        trained_on = (file.info.metadata or {}).get("trained_on", {})
-        options = {} if self._remap else trained_on.get("options") or {}
-        known = inspect.signature(load).parameters.keys() - {"source", "vocabulary"}
-        options = {name: value for name, value in options.items() if name in known}
+        metadata = file.info.metadata or {}
+        kind = metadata["model"]["kind"]
+        options = dict(metadata.get("trained_on", {}).get("options") or {})
         vocabulary = None
         if self._remap:
             # Read with it, an item keeps its id even where the training part of the data lacks it.
             vocabulary = self._vocabulary or vocabulary_beside(file.path)
-        identity = [options, vocabulary and vocabulary.sha256]
+        known = inspect.signature(LOADERS[kind]).parameters.keys() - {"source", "vocabulary"}
+        known &= _INPUT_OPTIONS if self._remap else known
+        options = {name: value for name, value in options.items() if name in known}
+        identity = [kind, options, vocabulary and vocabulary.sha256]
         key = json.dumps(identity, sort_keys=True, default=str)
         if key not in self._loaded:
-            self._loaded[key] = load(self._data, **options, vocabulary=vocabulary)
+            self._loaded[key] = LOADERS[kind](self._data, **options, vocabulary=vocabulary)
         return self._loaded[key]
 
 

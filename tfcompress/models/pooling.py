@@ -1,4 +1,4 @@
-"""A history of item vectors as one vector."""
+"""A row of vectors as one vector, and a bias for every item."""
 
 from typing import Any
 
@@ -7,7 +7,40 @@ from keras import ops
 
 
 @keras.saving.register_keras_serializable(package="tfcompress")
-class MeanLastPooling(keras.layers.Layer):
+class MeanPooling(keras.layers.Layer):
+    """The mean of the vectors whose id is not 0.
+
+    Call arguments:
+        rows: float tensor, shape `(batch, length, dim)`.
+        ids: int tensor, shape `(batch, length)`.
+
+    Returns:
+        Float tensor, shape `(batch, dim)`. The mean of nothing is zero.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, rows: Any, ids: Any) -> Any:
+        """See the class."""
+        present = ops.cast(ops.not_equal(ids, 0), rows.dtype)[..., None]  # (batch, length, 1)
+        count = ops.maximum(ops.sum(present, axis=1), 1.0)  # (batch, 1)
+        return ops.sum(rows * present, axis=1) / count
+
+    def compute_mask(self, *args: Any, **kwargs: Any) -> None:
+        """The pooled vector has no axis of positions left to mask."""
+
+    def compute_output_shape(
+        self, rows_shape: tuple[int | None, ...], ids_shape: tuple[int | None, ...]
+    ) -> tuple[int | None, ...]:
+        """`(batch, dim)`."""
+        del ids_shape
+        return (rows_shape[0], rows_shape[-1])
+
+
+@keras.saving.register_keras_serializable(package="tfcompress")
+class MeanLastPooling(MeanPooling):
     """Concatenates the mean of the items of a history with its last item.
 
     The last item carries what the user wants now, the mean what the user likes; a ranker with both
@@ -22,27 +55,16 @@ class MeanLastPooling(keras.layers.Layer):
         Float tensor, shape `(batch, 2 * dim)`. The mean of an empty history is zero.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.supports_masking = True
-
     def call(self, rows: Any, ids: Any) -> Any:
         """See the class."""
-        present = ops.cast(ops.not_equal(ids, 0), rows.dtype)[..., None]  # (batch, length, 1)
-        count = ops.maximum(ops.sum(present, axis=1), 1.0)  # (batch, 1)
-        mean = ops.sum(rows * present, axis=1) / count
-        return ops.concatenate([mean, rows[:, -1]], axis=-1)
-
-    def compute_mask(self, *args: Any, **kwargs: Any) -> None:
-        """The pooled vector has no time axis left to mask."""
+        return ops.concatenate([super().call(rows, ids), rows[:, -1]], axis=-1)
 
     def compute_output_shape(
         self, rows_shape: tuple[int | None, ...], ids_shape: tuple[int | None, ...]
     ) -> tuple[int | None, ...]:
         """`(batch, 2 * dim)`."""
-        del ids_shape
-        dim = rows_shape[-1]
-        return (rows_shape[0], None if dim is None else 2 * dim)
+        batch, dim = super().compute_output_shape(rows_shape, ids_shape)
+        return (batch, None if dim is None else 2 * dim)
 
 
 @keras.saving.register_keras_serializable(package="tfcompress")

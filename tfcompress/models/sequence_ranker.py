@@ -12,6 +12,7 @@ from keras import ops
 
 from tfcompress.errors import ConfigError
 from tfcompress.models.pooling import ItemBias, MeanLastPooling
+from tfcompress.models.tower import tower
 from tfcompress.vocabulary import FIRST_ID
 
 ITEMS = "item_embedding"
@@ -52,17 +53,10 @@ def build_sequence_ranker(
     """
     if history_length < 1:
         raise ConfigError(f"history_length is {history_length}; give at least 1")
-    if not 0 <= dropout < 1:
-        raise ConfigError(f"dropout is {dropout}; give a number from 0 up to, not including, 1")
     items = embedding if output is None else output
     ids = keras.Input((history_length,), dtype="int32", name="ids")
-    hidden = MeanLastPooling(name="pooling")(embedding(ids), ids)
-    for index, units in enumerate(hidden_units):
-        if dropout:
-            hidden = keras.layers.Dropout(dropout, name=f"dropout_{index}")(hidden)
-        hidden = keras.layers.Dense(units, activation="relu", name=f"hidden_{index}")(hidden)
-    if dropout:
-        hidden = keras.layers.Dropout(dropout, name=f"dropout_{len(hidden_units)}")(hidden)
+    pooled = MeanLastPooling(name="pooling")(embedding(ids), ids)
+    hidden = tower(pooled, hidden_units, dropout)
     user = keras.layers.Dense(items.output_dim, name=USER)(hidden)
     scores = ItemBias(name=BIAS)(items(user, reverse=True))
     return keras.Model(ids, {"scores": scores}, name="sequence_ranker")

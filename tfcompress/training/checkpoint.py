@@ -32,19 +32,23 @@ class Progress:
 
     Attributes:
         data_sha256: str. Of the data it trains on.
+        watched: str. The quality whose best epoch is kept.
         epochs_done: int.
         best_epoch: int. Counted from 0; -1 before the first validation.
-        history: list of dict. One entry per epoch, with the key "ndcg@10".
+        history: list of dict. One entry per epoch, with the key `watched`.
     """
 
     data_sha256: str
+    watched: str
     epochs_done: int = 0
     best_epoch: int = -1
     history: list[dict[str, float]] = field(default_factory=list)
 
     def add(self, entry: dict[str, float]) -> bool:
         """Takes an epoch into the history; returns whether it is the best one so far."""
-        is_best = self.best_epoch < 0 or entry["ndcg@10"] > self.history[self.best_epoch]["ndcg@10"]
+        is_best = self.best_epoch < 0 or (
+            entry[self.watched] > self.history[self.best_epoch][self.watched]
+        )
         self.history.append(entry)
         if is_best:
             self.best_epoch = self.epochs_done

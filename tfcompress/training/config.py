@@ -1,6 +1,6 @@
 """Everything a training run depends on, validated, and stored as config.json in the run."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -8,9 +8,23 @@ from tfcompress.errors import ConfigError
 
 Positive = Annotated[int, Field(ge=1)]
 
+# What each kind of model has no use for; `data.` stands for the fields of DataConfig.
+_FOREIGN = {
+    "sequence-ranker": ("data.max_words", "data.bigram_buckets"),
+    "text-classifier": (
+        *("tie", "history_length", "loss", "num_negatives"),
+        *("data.user_column", "data.item_column", "data.time_column"),
+    ),
+}
+# Written out, so that a run says what it was made with whatever later versions choose.
+_TEXT_OPTIONS = {"max_words": 64, "bigram_buckets": 1 << 14}
+
 
 class DataConfig(BaseModel):
-    """Where the interactions are and how to read them; see `tfcompress.data.load`."""
+    """Where the data are and how to read them; see `tfcompress.data.load` and `load_texts`.
+
+    What only one of the two takes is None for the other.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -21,11 +35,13 @@ class DataConfig(BaseModel):
     time_column: str | None = None
     min_count: Positive = 1
     max_items: Positive | None = None
+    max_words: Positive | None = None
+    bigram_buckets: Annotated[int, Field(ge=0)] | None = None
 
     @property
     def options(self) -> dict[str, Any]:
-        """The keyword arguments of `tfcompress.data.load`."""
-        return self.model_dump(exclude={"source"})
+        """The keyword arguments of the function that loads them."""
+        return self.model_dump(exclude={"source"}, exclude_none=True)
 
 
 class TrainConfig(BaseModel):
@@ -33,18 +49,18 @@ class TrainConfig(BaseModel):
 
     Attributes:
         data: DataConfig.
-        model: str. Only "sequence-ranker" so far.
+        model: str. "sequence-ranker" or "text-classifier".
         embedding: str. A name of `tfcompress.layers.NAMES`.
         ratio: float. n x D of the full table over the parameters of the layer; 16, or 1 for `full`.
-        dim: int. D, width of item vectors and of the user vector.
-        tie: bool. Whether scores are taken against the input embedding itself.
-        history_length: int. L, items of history the model reads.
+        dim: int. D, width of an embedding (and of the vector of a user).
+        tie: bool. Ranker: whether scores are taken against the input embedding itself.
+        history_length: int. Ranker: L, items of history the model reads.
         hidden_units: tuple of int. Hidden layers of the tower.
         dropout: float.
-        loss: str. "full" softmax, "sampled" softmax, or "auto": full up to 2,000 items.
-        num_negatives: int. Negatives a batch shares under sampled softmax.
+        loss: str. Ranker: "full" softmax, "sampled" softmax, or "auto": full up to 2,000 items.
+        num_negatives: int. Ranker: negatives a batch shares under sampled softmax.
         epochs: int. Upper bound; early stopping may end sooner.
-        patience: int. Epochs without a better validation nDCG@10 before training stops.
+        patience: int. Epochs without a better validation (nDCG@10, accuracy) before training stops.
         batch_size: int.
         learning_rate: float. Of Adam.
         seed: int.
@@ -53,7 +69,7 @@ class TrainConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     data: DataConfig
-    model: Literal["sequence-ranker"] = "sequence-ranker"
+    model: Literal["sequence-ranker", "text-classifier"] = "sequence-ranker"
     embedding: str = "memcom"
     ratio: Annotated[float, Field(ge=1)] = 16.0
     dim: Positive = 64
@@ -77,6 +93,24 @@ class TrainConfig(BaseModel):
         if values.get("ratio", 1) != 1:
             raise ValueError("the full table has ratio 1; leave it out or choose another embedding")
         return values | {"ratio": 1.0}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _texts_have_options(cls, values: dict[str, Any]) -> dict[str, Any]:
+        data = values.get("data")
+        if values.get("model") != "text-classifier" or not isinstance(data, dict):
+            return values
+        given = {key: value for key, value in data.items() if value is not None}
+        return values | {"data": _TEXT_OPTIONS | given}
+
+    @model_validator(mode="after")
+    def _nothing_is_foreign(self) -> Self:
+        for name in _FOREIGN[self.model]:
+            part = self.data if name.startswith("data.") else self
+            field = name.removeprefix("data.")
+            if getattr(part, field) != type(part).model_fields[field].default:
+                raise ValueError(f"{field} means nothing for a {self.model}; leave it out")
+        return self
 
     @classmethod
     def parse(cls, values: dict[str, Any]) -> "TrainConfig":

@@ -1,4 +1,4 @@
-"""One training: epochs, validation on the full catalogue, early stopping, checkpoints."""
+"""One training: epochs, validation, early stopping, checkpoints; a `Task` knows the model."""
 
 from __future__ import annotations
 
@@ -10,24 +10,21 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
-from tfcompress import layers
-from tfcompress.data import Dataset, load
-from tfcompress.data.windows import TrainingWindows
-from tfcompress.errors import ConfigError, DataError
-from tfcompress.models import RankerTrainer, build_sequence_ranker
-from tfcompress.models.sequence_ranker import ITEMS, OUTPUT
-from tfcompress.ranking import RankingQuality, evaluate
+from tfcompress.data import LOADERS, Dataset, TextDataset
+from tfcompress.errors import ConfigError
 from tfcompress.training.allocator import KeepFreedMemory
-from tfcompress.training.batches import FitBatches
 from tfcompress.training.checkpoint import Arrays, Progress, load_checkpoint, save_checkpoint
+from tfcompress.training.classification_task import ClassificationTask
 from tfcompress.training.config import TrainConfig
-from tfcompress.training.negatives import NegativeSampler
+from tfcompress.training.ranking_task import RankingTask
 from tfcompress.training.run import Run
+from tfcompress.training.task import Task
 
-FULL_SOFTMAX_LIMIT = 2_000
-"""Items up to which "auto" trains on all of them: beyond, sampling is faster and as good."""
+TASKS: dict[str, Callable[[TrainConfig, Any], Task]] = {
+    "sequence-ranker": RankingTask,
+    "text-classifier": ClassificationTask,
+}
 
 BatchDone = Callable[[int, int, int], None]
 EpochDone = Callable[[dict[str, float]], None]
@@ -40,7 +37,7 @@ def train(
     resume: bool = False,
     on_batch: BatchDone | None = None,
     on_epoch: EpochDone | None = None,
-    dataset: Dataset | None = None,
+    dataset: Dataset | TextDataset | None = None,
 ) -> dict[str, Any]:
     """Trains into a run directory, from the start or from its last checkpoint.
 
@@ -50,7 +47,8 @@ def train(
         resume: bool. Goes on where the last finished epoch ended; starts where there is none.
         on_batch: callable or None. Called with (epoch, batches done, batches in all).
         on_epoch: callable or None. Called with the epoch's entry of the history.
-        dataset: Dataset or None. What `config.data` loads, if the caller has it already.
+        dataset: Dataset, TextDataset or None. What `config.data` loads, if the caller has it
+            already.
 
     Returns:
         The content of metrics.json.
@@ -61,9 +59,8 @@ def train(
     """
     run.check_start(config, resume=resume)
     if dataset is None:
-        dataset = load(config.data.source, **config.data.options)
-    windows = _training_windows(config, dataset)
-    sampler = _negative_sampler(config, dataset)
+        dataset = LOADERS[config.model](config.data.source, **config.data.options)
+    task = TASKS[config.model](config, dataset)
     stored = load_checkpoint(run.checkpoints)
     if stored is not None and stored[0].data_sha256 != dataset.sha256:
         raise ConfigError(
@@ -71,14 +68,15 @@ def train(
             f"{stored[0].data_sha256[:12]}, now {dataset.sha256[:12]}); start a new run"
         )
     make_deterministic(config.seed)
-    model = build_model(config, dataset)
-    trainer = RankerTrainer(model)
-    trainer.compile(optimizer=keras.optimizers.Adam(config.learning_rate))
+    model = task.build_model()
+    trainer = task.trainer(model)
+    trainer.compile(optimizer=keras.optimizers.Adam(config.learning_rate), loss=task.loss)
     trainer.optimizer.build(trainer.trainable_variables)
     run.start(config, dataset.vocabulary)
 
     state = [*model.variables, *trainer.optimizer.variables]
-    progress, best = Progress(data_sha256=dataset.sha256), _values(model.variables)
+    progress = Progress(data_sha256=dataset.sha256, watched=task.watched)
+    best = _values(model.variables)
     if stored is not None:
         progress, values, best = stored
         _assign(state, values)
@@ -87,7 +85,7 @@ def train(
         while progress.epochs_done < config.epochs and not progress.stale(config.patience):
             epoch = progress.epochs_done
             started = time.perf_counter()
-            batches = FitBatches(windows.epoch(epoch), epoch, sampler)
+            batches = task.batches(epoch)
             callbacks = [KeepFreedMemory()]
             if on_batch:
                 callbacks.append(_BatchReport(epoch, len(batches), on_batch))
@@ -99,23 +97,17 @@ def train(
                     f"learning_rate is {config.learning_rate:g}: the loss of epoch {epoch + 1} is "
                     f"{loss}; choose a smaller one"
                 )
-            quality = validate(model, dataset, config)
-            entry = {
-                "epoch": epoch,
-                "loss": loss,
-                "ndcg@10": quality.ndcg,
-                "hr@10": quality.hit_rate,
-                "seconds": round(seconds, 2),
-            }
+            quality = task.validate(model)
+            entry = {"epoch": epoch, "loss": loss, **quality, "seconds": round(seconds, 2)}
             if progress.add(entry):
                 best = _values(model.variables)
             save_checkpoint(run.checkpoints, progress, _values(state), best)
-            log(entry)
+            log({"loss": loss, **quality}, epoch)
             if on_epoch:
                 on_epoch(entry)
 
     _assign(model.variables, best)
-    metrics = _metrics(config, dataset, model, progress)
+    metrics = _metrics(task, model, progress)
     run.finish(model, metrics)
     return metrics
 
@@ -132,61 +124,6 @@ def make_deterministic(seed: int) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def build_model(config: TrainConfig, dataset: Dataset) -> keras.Model:
-    """The ranker that `config` describes, with fresh weights."""
-    vocabulary = dataset.vocabulary
-    embedding = layers.create(
-        config.embedding,
-        vocabulary.size,
-        config.dim,
-        ratio=config.ratio,
-        counts=vocabulary.id_counts,
-        name=ITEMS,
-    )
-    output = None if config.tie else layers.FullEmbedding(vocabulary.size, config.dim, name=OUTPUT)
-    return build_sequence_ranker(
-        embedding,
-        history_length=config.history_length,
-        hidden_units=config.hidden_units,
-        output=output,
-        dropout=config.dropout,
-    )
-
-
-def validate(model: keras.Model, dataset: Dataset, config: TrainConfig) -> RankingQuality:
-    """nDCG@10 and HR@10 of a Keras ranker on the validation split, history masked."""
-
-    def score(ids: NDArray[np.int32]) -> NDArray[np.float32]:
-        return np.asarray(model.predict_on_batch(ids)["scores"])
-
-    return evaluate(score, dataset.valid, length=config.history_length)
-
-
-def _training_windows(config: TrainConfig, dataset: Dataset) -> TrainingWindows:
-    windows = TrainingWindows(
-        dataset.train,
-        length=config.history_length,
-        batch_size=config.batch_size,
-        ordered=dataset.ordered,
-        seed=config.seed,
-    )
-    if windows.num_batches == 0 or len(dataset.valid.targets) == 0:
-        raise DataError(
-            f"{config.data.source}: has {windows.num_samples} training samples and "
-            f"{len(dataset.valid.targets)} validation users; a ranker needs some of both"
-        )
-    return windows
-
-
-def _negative_sampler(config: TrainConfig, dataset: Dataset) -> NegativeSampler | None:
-    large = dataset.vocabulary.size > FULL_SOFTMAX_LIMIT
-    if config.loss == "full" or (config.loss == "auto" and not large):
-        return None
-    return NegativeSampler(
-        dataset.vocabulary.id_counts, num_negatives=config.num_negatives, seed=config.seed
-    )
-
-
 def _values(variables: list[Any]) -> Arrays:
     # A copy: on some backends the array is a view of memory that the next step writes to.
     return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
@@ -197,15 +134,15 @@ def _assign(variables: list[Any], values: Arrays) -> None:
         variable.assign(value)
 
 
-def _metrics(
-    config: TrainConfig, dataset: Dataset, model: keras.Model, progress: Progress
-) -> dict[str, Any]:
-    table = model.get_layer(ITEMS)
-    table_parameters = sum(int(np.prod(v.shape)) for v in table.tables().values())
-    full_parameters = dataset.vocabulary.size * config.dim
+def _metrics(task: Task, model: keras.Model, progress: Progress) -> dict[str, Any]:
+    config, data = task.config, task.data
+    table_parameters = model.get_layer(task.table).num_parameters
+    full_parameters = data.input_dim * config.dim
+    best = progress.history[progress.best_epoch]
     return {
         "best_epoch": progress.best_epoch,
-        "valid": {key: progress.history[progress.best_epoch][key] for key in ("ndcg@10", "hr@10")},
+        "watched": progress.watched,
+        "valid": {key: best[key] for key in best if key not in ("epoch", "loss", "seconds")},
         "parameters": {
             "table": table_parameters,
             "full_table": full_parameters,
@@ -213,11 +150,9 @@ def _metrics(
             "model": int(model.count_params()),
         },
         "data": {
-            "identity": dataset.identity(config.data.options),
-            "input_dim": dataset.vocabulary.size,
-            "train_users": len(dataset.train),
-            "train_interactions": len(dataset.train.values),
-            "test_users": len(dataset.test.targets),
+            "identity": data.identity(config.data.options),
+            "input_dim": data.input_dim,
+            **task.describe_data(),
         },
         "backend": keras.backend.backend(),
         "history": progress.history,
@@ -235,15 +170,15 @@ class _BatchReport(keras.callbacks.Callback):
 
 
 @contextmanager
-def _tensorboard(run: Run) -> Iterator[EpochDone]:
+def _tensorboard(run: Run) -> Iterator[Callable[[dict[str, float], int], None]]:
     # tensorboardX, because Keras' own callback needs TensorFlow.
     from tensorboardX import SummaryWriter
 
     with SummaryWriter(str(run.path / "tensorboard"), write_to_disk=True) as writer:
 
-        def log(entry: dict[str, float]) -> None:
-            for key in ("loss", "ndcg@10", "hr@10"):
-                writer.add_scalar(key.replace("@", "_at_"), entry[key], int(entry["epoch"]))
+        def log(values: dict[str, float], epoch: int) -> None:
+            for key, value in values.items():
+                writer.add_scalar(key.replace("@", "_at_"), value, epoch)
             writer.flush()
 
         yield log

@@ -39,7 +39,7 @@ class Run:
 
     @property
     def model_file(self) -> Path:
-        """The ranker with the best validation nDCG@10."""
+        """The model of the epoch that did best in validation."""
         return self.path / "model.keras"
 
     @property
@@ -123,14 +123,18 @@ class Run:
     def tflite_metadata(self) -> dict[str, Any]:
         """What the .tflite should know about its training, for `tfcompress.tflite.convert`."""
         config, metrics = self.config(), self.metrics()
-        return {
-            "model": {
-                "kind": config.model,
-                "history_length": config.history_length,
-                "input_dim": metrics["data"]["input_dim"],
-            },
-            "trained_on": metrics["data"]["identity"],
-        }
+        data = metrics["data"]
+        model: dict[str, Any] = {"kind": config.model, "input_dim": data["input_dim"]}
+        if config.model == "text-classifier":
+            # All it takes, beside the vocabulary, to turn a text into ids and a score into a label.
+            model |= {key: data[key] for key in ("length", "first_bigram_id", "classes")}
+            model |= {
+                "max_words": config.data.max_words,
+                "bigram_buckets": config.data.bigram_buckets,
+            }
+        else:
+            model["history_length"] = config.history_length
+        return {"model": model, "trained_on": data["identity"]}
 
     def _read_json(self, path: Path) -> dict[str, Any]:
         try:

@@ -1,0 +1,136 @@
+"""The test split in the ids of a model, or a refusal.
+
+A file's metadata says what it was trained on. Ids mean nothing without their vocabulary, so other
+data are refused, unless the tokens are mapped through the vocabulary of the training (`remap`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfcompress.data.dataset import Dataset, Examples
+from tfcompress.data.ragged import Ragged
+from tfcompress.data.text_dataset import UNKNOWN_CLASS, LabelledTexts, TextDataset
+from tfcompress.data.tokenizer import Tokenizer
+from tfcompress.errors import ConfigError
+from tfcompress.vocabulary import OOV_ID, PADDING_ID, Vocabulary
+
+if TYPE_CHECKING:
+    from tfcompress.tflite import ModelInfo
+
+VOCABULARY_FILE = "vocabulary.parquet"
+
+
+def own_examples(
+    path: Path,
+    info: ModelInfo,
+    data: Dataset | TextDataset,
+    *,
+    remap: bool = False,
+    vocabulary: Vocabulary | None = None,
+) -> Examples | LabelledTexts:
+    """The test split in the ids (and class numbers) of the model.
+
+    Args:
+        path: Path. The .tflite file.
+        info: ModelInfo. Of the same file, one for which `why_no_quality` is None.
+        data: Dataset or TextDataset, as the kind of model wants it.
+        remap: bool. Whether tokens of other data are mapped through the vocabulary of the training;
+            those it does not know become id 1.
+        vocabulary: Vocabulary or None. For `remap`; None looks for vocabulary.parquet beside the
+            model.
+
+    Raises:
+        ConfigError: the data are of another kind, or not those of the training and `remap` is
+            false, or the vocabulary for it is missing or another one.
+    """
+    metadata = info.metadata or {}
+    model: Mapping[str, Any] = metadata.get("model", {})
+    trained_on: Mapping[str, Any] = metadata.get("trained_on", {})
+    _refuse_other_kind(path, model, data)
+    expected = trained_on.get("vocabulary_sha256")
+    if data.vocabulary.sha256 == expected and data.sha256 == trained_on.get("sha256"):
+        return data.test
+    if remap:
+        stored = vocabulary or vocabulary_beside(path)
+        if stored is None:
+            raise ConfigError(
+                f"{path.parent / VOCABULARY_FILE}: not there; --remap needs the {VOCABULARY_FILE} "
+                "of the model's run, beside the model or passed"
+            )
+        if expected is not None and stored.sha256 != expected:
+            raise ConfigError(
+                f"{path}: its vocabulary is {_short(expected)}, the one given is "
+                f"{_short(stored.sha256)}; pass the vocabulary.parquet of the model's run"
+            )
+        size = model.get("first_bigram_id", model.get("input_dim"))
+        if size is not None and stored.size != size:
+            raise ConfigError(
+                f"{path}: reads {size} ids, the vocabulary given has {stored.size}; pass the "
+                "vocabulary.parquet of the model's run"
+            )
+        return _remap(data, stored, model)
+    if data.sha256 != trained_on.get("sha256"):
+        raise ConfigError(
+            f"{path}: trained on data {_short(trained_on.get('sha256'))}, {data.name} is "
+            f"{_short(data.sha256)}; pass the data of the training, or --remap to map tokens "
+            "through its vocabulary"
+        )
+    raise ConfigError(
+        f"{path}: trained with vocabulary {_short(expected)}, {data.name} as it was read now has "
+        f"{_short(data.vocabulary.sha256)}; read it with the options of the training, or pass "
+        "--remap"
+    )
+
+
+def vocabulary_beside(path: Path) -> Vocabulary | None:
+    """The vocabulary of the run a model lies in; None where there is none."""
+    stored = path.parent / VOCABULARY_FILE
+    return Vocabulary.load(stored) if stored.is_file() else None
+
+
+def _refuse_other_kind(path: Path, model: Mapping[str, Any], data: Dataset | TextDataset) -> None:
+    if (model.get("kind") == "text-classifier") != isinstance(data, TextDataset):
+        found = "labelled texts" if isinstance(data, TextDataset) else "interactions"
+        raise ConfigError(f"{path}: is a {model.get('kind')}, but {data.name} holds {found}")
+    if isinstance(data, TextDataset):
+        wanted = Tokenizer(model["max_words"], model["bigram_buckets"])
+        if data.tokenizer != wanted:
+            raise ConfigError(f"{path}: reads texts with {wanted}, {data.name}: {data.tokenizer}")
+
+
+def _remap(
+    data: Dataset | TextDataset, stored: Vocabulary, model: Mapping[str, Any]
+) -> Examples | LabelledTexts:
+    """Knows the tokens of `data.vocabulary` only; data loaded with `stored` have lost none."""
+    new_ids = np.concatenate(
+        [[PADDING_ID, OOV_ID], stored.encode(data.vocabulary.tokens)], dtype=np.int32
+    )
+    if isinstance(data, TextDataset):
+        # Buckets of bigrams stand behind the words, however many there are.
+        buckets = stored.size + np.arange(data.tokenizer.num_buckets, dtype=np.int32)
+        new_ids = np.concatenate([new_ids, buckets], dtype=np.int32)
+        return LabelledTexts(_translate(data.test.ids, new_ids), _relabel(data, model["classes"]))
+    return Examples(_translate(data.test.history, new_ids), _translate(data.test.targets, new_ids))
+
+
+def _translate(rows: Ragged, new_ids: NDArray[np.int32]) -> Ragged:
+    return replace(rows, values=new_ids[rows.values])
+
+
+def _relabel(data: TextDataset, classes: list[str | int]) -> NDArray[np.int32]:
+    """The test labels as class numbers of the model."""
+    number = {str(label): k for k, label in enumerate(classes)}
+    known = [number.get(str(label), UNKNOWN_CLASS) for label in data.classes]
+    # The last entry is where -1 points to.
+    return np.array([*known, UNKNOWN_CLASS], np.int32)[data.test.labels]
+
+
+def _short(sha256: str | None) -> str:
+    return sha256[:12] if sha256 else "unknown"

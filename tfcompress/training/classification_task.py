@@ -1,0 +1,101 @@
+"""Training of the text classifier."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from tfcompress.classification import evaluate
+from tfcompress.data import LabelledTexts, TextDataset
+from tfcompress.models import build_text_classifier
+from tfcompress.models.text_classifier import TOKENS
+from tfcompress.training.config import TrainConfig
+from tfcompress.training.task import Task
+
+
+class ClassificationTask(Task):
+    """One class per text with softmax cross entropy, validated by accuracy.
+
+    Args:
+        config: TrainConfig.
+        data: TextDataset.
+    """
+
+    watched = "accuracy"
+    table = TOKENS
+    data: TextDataset
+
+    def __init__(self, config: TrainConfig, data: TextDataset) -> None:
+        super().__init__(config, data)
+        self.loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        self._length = data.tokenizer.row_length
+
+    def build_model(self) -> keras.Model:
+        """The classifier."""
+        return build_text_classifier(
+            self.embedding(),
+            length=self._length,
+            num_classes=len(self.data.classes),
+            hidden_units=self.config.hidden_units,
+            dropout=self.config.dropout,
+        )
+
+    def trainer(self, model: keras.Model) -> keras.Model:
+        """The same graph again: a model that is compiled would be saved with its optimiser."""
+        return keras.Model(model.inputs[0], model.output["scores"])
+
+    def batches(self, epoch: int) -> "TextBatches":
+        """Every text once, in an order of the epoch's own."""
+        order = np.random.default_rng([self.config.seed, epoch]).permutation(len(self.data.train))
+        return TextBatches(self.data.train, order, self._length, self.config.batch_size)
+
+    def validate(self, model: keras.Model) -> dict[str, float]:
+        """Accuracy and macro-F1."""
+
+        def score(ids: NDArray[np.int32]) -> NDArray[np.float32]:
+            return np.asarray(model.predict_on_batch(ids)["scores"])
+
+        num_classes = len(self.data.classes)
+        quality = evaluate(score, self.data.valid, length=self._length, num_classes=num_classes)
+        return {"accuracy": quality.accuracy, "macro_f1": quality.macro_f1}
+
+    def describe_data(self) -> dict[str, Any]:
+        """What a class number and an id mean, and how many texts there are."""
+        return {
+            "classes": list(self.data.classes),
+            "length": self._length,
+            "first_bigram_id": self.data.vocabulary.size,
+            "train_texts": len(self.data.train),
+            "train_ids": len(self.data.train.ids.values),
+            "test_texts": len(self.data.test),
+        }
+
+
+class TextBatches(keras.utils.PyDataset):
+    """Batches of texts and class numbers as `keras.Model.fit` reads them.
+
+    Args:
+        texts: LabelledTexts.
+        order: int array, shape `(len(texts),)`. The rows, in the order of the epoch.
+        length: int. L.
+        batch_size: int. The last, shorter batch is left out when there is a full one, so that
+            compiled steps meet one shape.
+    """
+
+    def __init__(
+        self, texts: LabelledTexts, order: NDArray[np.int64], length: int, batch_size: int
+    ) -> None:
+        super().__init__()
+        self._texts = texts
+        self._order = order
+        self._length = length
+        self._batch_size = min(batch_size, len(order))
+
+    def __len__(self) -> int:
+        return len(self._order) // self._batch_size
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        batch = self._texts.take(rows)
+        return batch.inputs(self._length), batch.labels

@@ -1,0 +1,97 @@
+"""Training of the sequence ranker."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from tfcompress import layers
+from tfcompress.data import Dataset
+from tfcompress.data.windows import TrainingWindows
+from tfcompress.errors import DataError
+from tfcompress.models import RankerTrainer, build_sequence_ranker
+from tfcompress.models.sequence_ranker import ITEMS, OUTPUT
+from tfcompress.ranking import evaluate
+from tfcompress.training.batches import FitBatches
+from tfcompress.training.config import TrainConfig
+from tfcompress.training.negatives import NegativeSampler
+from tfcompress.training.task import Task
+
+FULL_SOFTMAX_LIMIT = 2_000
+"""Items up to which "auto" trains on all of them: beyond, sampling is faster and as good."""
+
+
+class RankingTask(Task):
+    """Next-item ranking with full or sampled softmax, validated by nDCG@10.
+
+    Args:
+        config: TrainConfig.
+        data: Dataset.
+
+    Raises:
+        DataError: there is nothing to train or to validate on.
+    """
+
+    watched = "ndcg@10"
+    table = ITEMS
+    data: Dataset
+
+    def __init__(self, config: TrainConfig, data: Dataset) -> None:
+        super().__init__(config, data)
+        self._windows = TrainingWindows(
+            data.train,
+            length=config.history_length,
+            batch_size=config.batch_size,
+            ordered=data.ordered,
+            seed=config.seed,
+        )
+        if self._windows.num_batches == 0 or len(data.valid.targets) == 0:
+            raise DataError(
+                f"{config.data.source}: has {self._windows.num_samples} training samples and "
+                f"{len(data.valid.targets)} validation users; a ranker needs some of both"
+            )
+        large = data.input_dim > FULL_SOFTMAX_LIMIT
+        self._sampler: NegativeSampler | None = None
+        if config.loss == "sampled" or (config.loss == "auto" and large):
+            self._sampler = NegativeSampler(
+                data.id_counts, num_negatives=config.num_negatives, seed=config.seed
+            )
+
+    def build_model(self) -> keras.Model:
+        """The ranker; its output is its own table unless tied."""
+        config, input_dim = self.config, self.data.input_dim
+        embedding = self.embedding()
+        output = None if config.tie else layers.FullEmbedding(input_dim, config.dim, name=OUTPUT)
+        return build_sequence_ranker(
+            embedding,
+            history_length=config.history_length,
+            hidden_units=config.hidden_units,
+            output=output,
+            dropout=config.dropout,
+        )
+
+    def trainer(self, model: keras.Model) -> keras.Model:
+        """Brings its own loss."""
+        return RankerTrainer(model)
+
+    def batches(self, epoch: int) -> FitBatches:
+        """Histories and next items, with negatives under sampled softmax."""
+        return FitBatches(self._windows.epoch(epoch), epoch, self._sampler)
+
+    def validate(self, model: keras.Model) -> dict[str, float]:
+        """nDCG@10 and HR@10 over the whole catalogue, history masked."""
+
+        def score(ids: NDArray[np.int32]) -> NDArray[np.float32]:
+            return np.asarray(model.predict_on_batch(ids)["scores"])
+
+        quality = evaluate(score, self.data.valid, length=self.config.history_length)
+        return {"ndcg@10": quality.ndcg, "hr@10": quality.hit_rate}
+
+    def describe_data(self) -> dict[str, Any]:
+        """Numbers of users and interactions."""
+        return {
+            "train_users": len(self.data.train),
+            "train_interactions": len(self.data.train.values),
+            "test_users": len(self.data.test.targets),
+        }
