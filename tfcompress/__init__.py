@@ -17,6 +17,7 @@ _SUBMODULES = frozenset(
         "measure",
         "models",
         "quantization",
+        "stored_vocabulary",
         "tflite",
         "training",
         "vocabulary",
