@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tfcompress.training import Run
+    from tfcompress.vocabulary import Vocabulary
 
 Option = typer.Option
 
@@ -50,6 +51,9 @@ def convert(
     top_k: Annotated[
         int | None, Option(help="A ranker then returns ids and scores of the K best.")
     ] = None,
+    vocabulary: Annotated[
+        bool, Option("--vocabulary", help="Put token -> id into the file, for readers in mobile/.")
+    ] = False,
     overwrite: Annotated[bool, Option("--overwrite", help="Replace an existing file.")] = False,
     dry_run: Annotated[
         bool, Option("--dry-run", help="Convert in memory, show the bytes, write nothing.")
@@ -68,6 +72,7 @@ def convert(
         codec=codec,
         target=target,
         top_k=top_k,
+        vocabulary=vocabulary,
         overwrite=overwrite,
         dry_run=dry_run,
     )
@@ -83,6 +88,7 @@ def convert_file(
     codec: Codec = "none",
     target: Target = "builtin",
     top_k: int | None = None,
+    vocabulary: bool = False,
     overwrite: bool = False,
     dry_run: bool = False,
     brief: bool = False,
@@ -114,6 +120,7 @@ def convert_file(
             target=target,
             top_k=top_k,
             metadata=run.tflite_metadata() if run else None,
+            vocabulary=_vocabulary(run, source) if vocabulary else None,
         )
         inputs, described = _real_inputs(run, model) if run else _random_inputs(model)
         # Packing is exact, so the plain tables stand for those that need a delegate.
@@ -140,6 +147,19 @@ def convert_file(
         console.out.print(f"Dry run: {out} was not written.", highlight=False)
     else:
         write_file(out, content, overwrite=overwrite)
+
+
+def _vocabulary(run: Run | None, source: Path) -> Vocabulary:
+    """That of the run, or the vocabulary.parquet beside a .keras file."""
+    from tfcompress.vocabulary import Vocabulary
+
+    beside = source.parent / "vocabulary.parquet"
+    if run is None and not beside.is_file():
+        raise ConfigError(
+            f"--vocabulary: {beside} is not there; convert a run directory, or save the "
+            "model's Vocabulary under that name"
+        )
+    return run.vocabulary() if run else Vocabulary.load(beside)
 
 
 def _real_inputs(run: Run, model: keras.Model) -> tuple[NDArray[np.int32], str]:

@@ -46,6 +46,7 @@ def show_model(info: ModelInfo, *, title: str) -> None:
     from rich.table import Table
 
     from tfcompress.report import bytes_text
+    from tfcompress.vocabulary import FIRST_ID
 
     for left in info.unpackable[:_CONSTANTS_SHOWN]:
         shape = " x ".join(map(str, left.shape))
@@ -104,6 +105,13 @@ def show_model(info: ModelInfo, *, title: str) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    if info.vocabulary is not None:
+        known = info.vocabulary.size - FIRST_ID
+        console.out.print(
+            f"Vocabulary: {known:,} {info.vocabulary.kind}, "
+            f"{8 * info.vocabulary.bytes / max(known, 1):.1f} bits each",
+            highlight=False,
+        )
     if info.table_ratio and info.file_ratio:
         console.out.print(
             f"Against plain float32 tables: tables {info.table_ratio:.1f}x smaller, "

@@ -4,10 +4,17 @@ from tfcompress.tflite.check import check
 from tfcompress.tflite.compare import Difference, compare_with_keras
 from tfcompress.tflite.convert import convert
 from tfcompress.tflite.inspect import inspect_model
-from tfcompress.tflite.model_info import ConstantInfo, ModelInfo, PortInfo, TableInfo
+from tfcompress.tflite.model_info import (
+    ConstantInfo,
+    ModelInfo,
+    PortInfo,
+    TableInfo,
+    VocabularyInfo,
+)
 from tfcompress.tflite.open import open_model
 from tfcompress.tflite.pack import PackedConstant, Packing, pack, pack_model
 from tfcompress.tflite.unpack import unpack
+from tfcompress.tflite.vocabulary import read_vocabulary
 
 __all__ = [
     "ConstantInfo",
@@ -17,6 +24,7 @@ __all__ = [
     "Packing",
     "PortInfo",
     "TableInfo",
+    "VocabularyInfo",
     "check",
     "compare_with_keras",
     "convert",
@@ -24,5 +32,6 @@ __all__ = [
     "open_model",
     "pack",
     "pack_model",
+    "read_vocabulary",
     "unpack",
 ]

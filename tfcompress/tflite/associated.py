@@ -9,7 +9,10 @@ Reference: https://ai.google.dev/edge/litert/models/metadata (associated files).
 import copy
 import io
 import zipfile
+import zlib
 from dataclasses import dataclass
+
+from tfcompress.errors import ModelError
 
 
 @dataclass(frozen=True)
@@ -21,12 +24,27 @@ class AssociatedFile:
 
 
 def associated_files(content: bytes) -> list[AssociatedFile]:
-    """The members of the archive at the end of a .tflite file; none when there is no archive."""
+    """The members of the archive at the end of a .tflite file; none when there is no archive.
+
+    Raises:
+        ModelError: a member is damaged.
+    """
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return [AssociatedFile(info, archive.read(info)) for info in archive.infolist()]
+        archive = zipfile.ZipFile(io.BytesIO(content))
     except zipfile.BadZipFile:
         return []
+    with archive:
+        return [AssociatedFile(info, read_member(archive, info)) for info in archive.infolist()]
+
+
+def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """The content of a member; raises `ModelError` where it is damaged."""
+    try:
+        return archive.read(info)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise ModelError(
+            f"the archive behind the model is damaged ({error}); copy or convert it again"
+        ) from error
 
 
 def archive_bytes(content: bytes, associated: list[AssociatedFile]) -> int:

@@ -17,6 +17,8 @@ from tfcompress.tflite.runtime_version import raise_runtime_version
 from tfcompress.tflite.table_dtype import TABLE_DTYPES, TableDtype, store_tables
 from tfcompress.tflite.tables import ModelEmbedding, in_file, model_embeddings, name_tables
 from tfcompress.tflite.top_k import append_top_k
+from tfcompress.tflite.vocabulary import check_vocabulary, vocabulary_file
+from tfcompress.vocabulary import Vocabulary
 
 DENSE_DTYPES = ("float32", "int8")
 GRANULARITIES: tuple[Granularity, ...] = get_args(Granularity)
@@ -32,6 +34,7 @@ def convert(
     dense_dtype: str = "float32",
     top_k: int | None = None,
     metadata: Mapping[str, Any] | None = None,
+    vocabulary: Vocabulary | None = None,
 ) -> bytes:
     """Converts a Keras model; the same model gives the same bytes.
 
@@ -48,6 +51,8 @@ def convert(
         top_k: int or None. K: a model with scores (batch, n) then returns `ids` int32 (batch, K)
             and `scores` float32 (batch, K), best first, without ids 0 and 1.
         metadata: mapping or None. Added to the file's "tfcompress" metadata: "model", "trained_on".
+        vocabulary: Vocabulary or None. Put into the file behind the model, for `read_vocabulary`
+            and the readers in mobile/.
 
     Returns:
         bytes. The .tflite file.
@@ -70,6 +75,7 @@ def convert(
         dense_dtype=dense_dtype,
         top_k=top_k,
         metadata=metadata,
+        vocabulary=vocabulary,
     )
     return converted if codec == "none" else pack(converted, codec=codec, target=target)
 
@@ -83,6 +89,7 @@ def assemble(
     dense_dtype: str = "float32",
     top_k: int | None = None,
     metadata: Mapping[str, Any] | None = None,
+    vocabulary: Vocabulary | None = None,
 ) -> bytes:
     """Everything after the export: float32 .tflite and tables in, the finished .tflite out.
 
@@ -94,6 +101,7 @@ def assemble(
         dense_dtype: str.
         top_k: int or None.
         metadata: mapping or None.
+        vocabulary: Vocabulary or None.
     """
     file = read(content)
     # What the converter noted down about itself: of no use to a runtime.
@@ -113,6 +121,10 @@ def assemble(
     entry: dict[str, Any] = dict(metadata or {})
     if top_k is not None:
         entry["model"] = {**entry.get("model", {}), "output": "top_k", "top_k": top_k}
+    if vocabulary is not None:
+        dims = [int(embedding.layer.input_dim) for embedding in embeddings]
+        check_vocabulary(vocabulary, dims, entry.get("trained_on", {}))
+        file.associated.append(vocabulary_file(vocabulary))
     entry |= describe(embeddings, stored, snr_db)
     entry |= {"dense_dtype": dense_dtype, "dense_operators": dense_operators}
     write_metadata(file, entry)

@@ -31,9 +31,16 @@ from tfcompress.tflite.flatbuffer import (
 )
 from tfcompress.tflite.lookups import LeftConstant, find_tables
 from tfcompress.tflite.metadata import read_metadata
-from tfcompress.tflite.model_info import ConstantInfo, ModelInfo, PortInfo, TableInfo
+from tfcompress.tflite.model_info import (
+    ConstantInfo,
+    ModelInfo,
+    PortInfo,
+    TableInfo,
+    VocabularyInfo,
+)
 from tfcompress.tflite.packed_metadata import packed_entries
 from tfcompress.tflite.readers import is_looked_up
+from tfcompress.tflite.vocabulary import find_vocabulary
 
 _LARGE_BYTES = 4096
 _LARGE_SHARE = 0.01
@@ -100,7 +107,13 @@ def _inspect(content: bytes) -> ModelInfo:
         outputs=_ports(main, main.outputs, signature and signature.outputs),
         metadata=metadata,
         full_table_bytes=_full_table_bytes(metadata, tables),
+        vocabulary=_vocabulary(file),
     )
+
+
+def _vocabulary(file: TfliteFile) -> VocabularyInfo | None:
+    stored = find_vocabulary(file.associated)
+    return stored and VocabularyInfo(stored.size, stored.kind, stored.num_bytes)
 
 
 class _Counter:

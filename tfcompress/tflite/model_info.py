@@ -59,6 +59,25 @@ class ConstantInfo:
 
 
 @dataclass(frozen=True)
+class VocabularyInfo:
+    """The vocabulary inside a file: how many ids it has, of what tokens, and the bytes it takes.
+
+    Attributes:
+        size: int. Ids, padding and out-of-vocabulary included.
+        kind: str. "integers" or "strings".
+        bytes: int. Without the archive around it.
+    """
+
+    size: int
+    kind: str
+    bytes: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The attributes by name."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class PortInfo:
     """An input or output of a model: name, shape (-1 for a free dimension) and number type."""
 
@@ -91,6 +110,8 @@ class ModelInfo:
             themselves where no metadata says what they replace.
         unpackable: tuple of LeftConstant, largest first. Large constants that packing cannot help,
             tables among them, with the reason.
+        vocabulary: VocabularyInfo or None. What `convert` put in; other associated files are
+            counted as vocabulary but not described.
     """
 
     file_bytes: int
@@ -106,6 +127,7 @@ class ModelInfo:
     metadata: dict[str, Any] | None
     full_table_bytes: int
     unpackable: tuple[LeftConstant, ...] = ()
+    vocabulary: VocabularyInfo | None = None
 
     @property
     def table_ratio(self) -> float | None:
@@ -152,6 +174,7 @@ class ModelInfo:
             **self.size_json(),
             "constants": [constant.to_json() for constant in self.constants],
             "unpackable": [asdict(constant) for constant in self.unpackable],
+            "vocabulary": self.vocabulary and self.vocabulary.to_json(),
             "operators": self.operators,
             "inputs": [port.to_json() for port in self.inputs],
             "outputs": [port.to_json() for port in self.outputs],

@@ -2,12 +2,13 @@
 
 import io
 import zipfile
-import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from tfcompress.errors import CorruptTableError, ModelError
+from tfcompress.errors import ConfigError, CorruptTableError, ModelError
 from tfcompress.stored_vocabulary import StoredVocabulary, store
-from tfcompress.tflite.associated import AssociatedFile
+from tfcompress.tflite.associated import AssociatedFile, read_member
 from tfcompress.vocabulary import Vocabulary
 
 MEMBER = "vocabulary.tfcv"
@@ -16,6 +17,34 @@ MEMBER = "vocabulary.tfcv"
 def vocabulary_file(vocabulary: Vocabulary) -> AssociatedFile:
     """The member of the archive: stored, not deflated, so that a phone reads it where it lies."""
     return AssociatedFile(zipfile.ZipInfo(MEMBER), store(vocabulary))
+
+
+def check_vocabulary(
+    vocabulary: Vocabulary, input_dims: Sequence[int], trained_on: Mapping[str, Any]
+) -> None:
+    """Refuses a vocabulary whose ids are not those of the model.
+
+    Args:
+        vocabulary: Vocabulary.
+        input_dims: ints. The number of ids of each embedding.
+        trained_on: mapping. The metadata of the training; empty where it is not known.
+
+    Raises:
+        ConfigError: it is not the one of the training or, where that is not known, no embedding has
+            as many ids.
+    """
+    expected = trained_on.get("vocabulary_sha256")
+    if expected is not None and vocabulary.sha256 != expected:
+        raise ConfigError(
+            f"vocabulary: it is {vocabulary.sha256[:12]}, the model was trained with "
+            f"{expected[:12]}; pass the vocabulary.parquet of its run"
+        )
+    if expected is None and vocabulary.size not in input_dims:
+        dims = ", ".join(map(str, input_dims)) or "none"
+        raise ConfigError(
+            f"vocabulary: it has {vocabulary.size} ids, the model's embeddings {dims}; pass the "
+            "one the model was trained with"
+        )
 
 
 def find_vocabulary(associated: list[AssociatedFile]) -> StoredVocabulary | None:
@@ -53,9 +82,7 @@ def read_vocabulary(model: str | Path | bytes) -> StoredVocabulary | None:
         with archive:
             if MEMBER not in archive.namelist():
                 return None
-            return _open(archive.read(MEMBER))
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ModelError(f"{name}the archive behind the model is damaged ({error})") from error
+            return _open(read_member(archive, archive.getinfo(MEMBER)))
     except ModelError as error:
         raise ModelError(f"{name}{error}") from error
 
