@@ -103,6 +103,9 @@ def assemble(
         metadata: mapping or None.
         vocabulary: Vocabulary or None.
     """
+    kind = (metadata or {}).get("model", {}).get("kind")
+    if top_k is not None and kind == "text-classifier":
+        raise ConfigError(f"top_k: got {top_k}, but a {kind} scores classes; it is for rankers")
     file = read(content)
     # What the converter noted down about itself: of no use to a runtime.
     file.remove_metadata("CONVERSION_METADATA")
