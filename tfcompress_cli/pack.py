@@ -19,6 +19,7 @@ Result = TypeVar("Result")
 
 Codec = Literal["auto", "fixed", "indexed", "context", "predictive", "raw"]
 Target = Literal["builtin", "delegate"]
+Decoder = Literal["auto", "few-ids", "many-ids"]
 
 _LEFT_SHOWN = 5
 _LEFT_SHARE = 0.01
@@ -36,6 +37,10 @@ def pack(
     target: Annotated[
         Target, Option(help="What decodes the rows: builtin operators or our delegate.")
     ] = "builtin",
+    decoder: Annotated[
+        Decoder,
+        Option(help="For target builtin: up to ten ids at a time, or more; auto: by the shape."),
+    ] = "auto",
     overwrite: Overwrite = False,
     dry_run: Annotated[
         bool, Option("--dry-run", help="Pack in memory, show the bytes, write nothing.")
@@ -51,7 +56,10 @@ def pack(
     with console.err.status("Packing"):
         from tfcompress import tflite
 
-        packing = _named(source, lambda: tflite.pack_model(content, codec=codec, target=target))
+        packing = _named(
+            source,
+            lambda: tflite.pack_model(content, codec=codec, target=target, decoder=decoder),
+        )
     show_packing(packing)
     size = len(packing.content)
     console.out.print(
@@ -105,8 +113,8 @@ def show_packing(packing: Packing) -> None:
             console.out.print(f"... and {more} smaller ones", highlight=False)
         console.out.print()
     tables = Table(box=None, pad_edge=False)
-    for name in ("packed table", "rows", "cols", "dtype", "codec", "before", "after"):
-        text = name in ("packed table", "dtype", "codec")
+    for name in ("packed table", "rows", "cols", "dtype", "codec", "decoder", "before", "after"):
+        text = name in ("packed table", "dtype", "codec", "decoder")
         tables.add_column(name, justify="left" if text else "right", overflow="fold")
     for table in packing.packed:
         tables.add_row(
@@ -115,6 +123,7 @@ def show_packing(packing: Packing) -> None:
             f"{table.cols:,}",
             table.dtype,
             table.codec,
+            table.decoder,
             bytes_text(table.raw_bytes),
             bytes_text(table.packed_bytes),
         )

@@ -11,7 +11,7 @@ from tfcompress.tflite.embedding_snr import embedding_snr_db
 from tfcompress.tflite.export import export
 from tfcompress.tflite.flatbuffer import read
 from tfcompress.tflite.metadata import describe, write_metadata
-from tfcompress.tflite.pack import CODECS, TARGETS, pack
+from tfcompress.tflite.pack import CODECS, TARGETS, check_options, pack
 from tfcompress.tflite.prune import prune
 from tfcompress.tflite.runtime_version import raise_runtime_version
 from tfcompress.tflite.table_dtype import TABLE_DTYPES, TableDtype, store_tables
@@ -66,6 +66,8 @@ def convert(
     _check_choice("dense_dtype", dense_dtype, DENSE_DTYPES)
     _check_choice("codec", codec, ("none", *CODECS))
     _check_choice("target", target, TARGETS)
+    if codec != "none":
+        check_options(codec, target)
 
     converted = assemble(
         export(model),

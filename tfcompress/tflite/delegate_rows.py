@@ -30,9 +30,13 @@ class DelegateRows:
         codec: str. The mode of the packed table.
         constant_bytes: int. What its constants take.
         operators_a_lookup: int. Operators in the place of each lookup.
+        gives_int8: bool. False: int4 values come as they are.
+        decoder: str. "delegate".
     """
 
     operators_a_lookup = 1
+    gives_int8 = False
+    decoder = "delegate"
 
     def __init__(self, file: TfliteFile, name: str, packed: PackedTable) -> None:
         self.codec: str = packed.mode
@@ -48,3 +52,7 @@ class DelegateRows:
             subgraph, self._name, [self._size], schema.TensorType.UINT8, self._buffer
         )
         return [self._file.custom_operator(CUSTOM_CODE, [ids, table], [output], bytes([VERSION]))]
+
+    def described(self) -> dict[str, Any]:
+        """What the file's metadata say of the table besides what every packed table has."""
+        return {}

@@ -33,7 +33,7 @@ OPERATOR_NAMES: dict[int, str] = {
 TYPE_NAMES: dict[int, str] = {
     value: name for name, value in vars(schema.TensorType).items() if isinstance(value, int)
 }
-_TYPE_OF_DTYPE: dict[str, int] = {
+KIND_OF_DTYPE: dict[str, int] = {
     "float32": schema.TensorType.FLOAT32,
     "float16": schema.TensorType.FLOAT16,
     "int64": schema.TensorType.INT64,
@@ -86,7 +86,7 @@ class TfliteFile:
         data = self.data(tensor)
         if data is None:
             return None
-        dtype = next(name for name, kind in _TYPE_OF_DTYPE.items() if kind == tensor.type)
+        dtype = next(name for name, kind in KIND_OF_DTYPE.items() if kind == tensor.type)
         return np.asarray(data).view(dtype).reshape([int(size) for size in tensor.shape])
 
     def add_buffer(self, content: NDArray[Any]) -> int:
@@ -111,7 +111,7 @@ class TfliteFile:
 
         Args:
             subgraph: schema.SubGraphT.
-            name: str. Made unique among the subgraph's tensors.
+            name: str. Made unique among the subgraph's tensors; "" for none.
             shape: ints. Dimensions that may change are 1 here and -1 in `signature`.
             kind: int. A `schema.TensorType`.
             signature: ints or None. The shape with -1 for dimensions that may change.
@@ -125,7 +125,7 @@ class TfliteFile:
             shape=[int(size) for size in shape],
             type=kind,
             buffer=buffer,
-            name=_unique_name(subgraph, name),
+            name=unique_name(subgraph, name) if name else None,
             shapeSignature=None if signature is None else [int(size) for size in signature],
             hasRank=True,
         )
@@ -167,7 +167,7 @@ class TfliteFile:
 
     def add_constant(self, subgraph: Any, name: str, value: NDArray[Any]) -> int:
         """Appends a constant tensor with a buffer of its own; returns the tensor's index."""
-        kind = _TYPE_OF_DTYPE[value.dtype.name]
+        kind = KIND_OF_DTYPE[value.dtype.name]
         buffer = self.add_buffer(value)
         return self.add_tensor(subgraph, name, value.shape, kind, buffer=buffer)
 
@@ -314,7 +314,8 @@ def text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else (value or "")
 
 
-def _unique_name(subgraph: Any, name: str) -> str:
+def unique_name(subgraph: Any, name: str) -> str:
+    """The name, with a number behind it where a tensor of the subgraph has it already."""
     taken = {text(tensor.name) for tensor in subgraph.tensors}
     unique, count = name, 1
     while unique in taken:

@@ -22,7 +22,7 @@ from tfcompress.tflite.flatbuffer import TYPE_NAMES, TfliteFile, block_details, 
 from tfcompress.tflite.readers import is_row_lookup
 
 _Type = schema.TensorType
-_DTYPES: dict[int, Dtype] = {
+DTYPE_OF_KIND: dict[int, Dtype] = {
     _Type.INT8: "int8",
     _Type.UINT8: "uint8",
     _Type.INT4: "int4",
@@ -30,6 +30,7 @@ _DTYPES: dict[int, Dtype] = {
     _Type.INT16: "float16",
     _Type.FLOAT32: "float32",
 }
+"""What the codec calls the values of a tensor."""
 _MIN_BYTES = 256
 """Smaller constants are not worth a word."""
 
@@ -53,6 +54,11 @@ class Lookup:
     ids: int
     table: int
     rows: int
+
+    @property
+    def num_ids(self) -> int:
+        """How many ids it looks up, a free dimension counted as one."""
+        return int(np.prod(indices(self.subgraph.tensors[self.ids].shape), dtype=np.int64))
 
     @property
     def is_scaled(self) -> bool:
@@ -80,7 +86,7 @@ class LookupTable:
     @property
     def dtype(self) -> Dtype:
         """What the codec calls the values."""
-        return _DTYPES[self.tensor.type]
+        return DTYPE_OF_KIND[self.tensor.type]
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -203,7 +209,7 @@ def _obstacle(uses: list[_Use]) -> str | None:
     ):
         return "its readers see it in different shapes or types"
     kind = TYPE_NAMES[first.type].lower()
-    if first.type not in _DTYPES:
+    if first.type not in DTYPE_OF_KIND:
         return f"{kind} values are not packed"
     if first.sparsity is not None:
         return "it is stored sparse"

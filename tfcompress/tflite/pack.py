@@ -1,49 +1,39 @@
 """Packs the tables of any .tflite: the same model, whose lookups decode only the rows they read.
 
 Every constant that is read row by row (`lookups`) is packed without loss, and each of its lookups
-gives way to operators that write the same tensor: same values, name, type and shape. What would not
-get smaller stays. The rest of the file, its signatures and its associated files stay as they are.
-
-A lookup that multiplies by scales (`Lookup.is_scaled`) becomes a lookup of the integers, then
-
-    CAST to float32 -> MUL by GATHER(scales (rows, 1), ids)
-
-which are the kernel's own float32 products, bit for bit.
+gives way to operators that write the same tensor: same values, name, shape and quantisation. What
+would not get smaller stays. The rest of the file, signatures and associated files, stays too.
 """
 
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-import numpy as np
-from ai_edge_litert import schema_py_generated as schema
-from numpy.typing import NDArray
+from typing import Any
 
 from tfcompress import codec as row_codec
 from tfcompress.codec.layout import MODES
+from tfcompress.codec.source import as_source
 from tfcompress.errors import ConfigError
+from tfcompress.tflite import row_values
+from tfcompress.tflite.builtin_rows import BuiltinRows, choose_decoder
 from tfcompress.tflite.check import check_packed
 from tfcompress.tflite.delegate_rows import DelegateRows
 from tfcompress.tflite.flatbuffer import TYPE_NAMES, TfliteFile, read
-from tfcompress.tflite.integer_rows import CAST_VERSION
-from tfcompress.tflite.lookups import (
-    LeftConstant,
-    Lookup,
-    LookupTable,
-    find_tables,
-    left_constant,
-)
+from tfcompress.tflite.lookups import LeftConstant, LookupTable, find_tables, left_constant
+from tfcompress.tflite.operator_chain import ChainConstants
+from tfcompress.tflite.packed_lookups import RowsWriter, obstacle_to_int8, replace_lookups
 from tfcompress.tflite.packed_metadata import Entry, add_packed_entries
 from tfcompress.tflite.prune import prune
+from tfcompress.tflite.row_coding import plan_rows
 from tfcompress.tflite.runtime_version import raise_runtime_version
 from tfcompress.tflite.unpack import unpack_file
 
 CODECS = ("auto", *MODES)
+BUILTIN_CODECS = ("auto", "fixed", "indexed")
 TARGETS = ("builtin", "delegate")
-_Type = schema.TensorType
+DECODERS = ("auto", "few-ids", "many-ids")
 
 _TABLE_OVERHEAD = 800
-"""Bytes that a packed table takes besides its constants: its metadata, its tensor."""
-_OPERATOR_BYTES = 150
+"""Bytes that a packed table takes besides its constants: its metadata, its tensors."""
+_OPERATOR_BYTES = 115
 """Bytes of an operator and the tensor it writes."""
 
 
@@ -59,6 +49,7 @@ class PackedConstant:
         codec: str. The mode it was packed in.
         raw_bytes: int. What it took.
         packed_bytes: int. What its constants take now.
+        decoder: str. The shape of the decoder; "delegate" for that target.
     """
 
     name: str
@@ -68,6 +59,7 @@ class PackedConstant:
     codec: str
     raw_bytes: int
     packed_bytes: int
+    decoder: str
 
 
 @dataclass(frozen=True)
@@ -85,20 +77,27 @@ class Packing:
     left: tuple[LeftConstant, ...]
 
 
-def pack(model_bytes: bytes, *, codec: str = "auto", target: str = "builtin") -> bytes:
+def pack(
+    model_bytes: bytes, *, codec: str = "auto", target: str = "builtin", decoder: str = "auto"
+) -> bytes:
     """Packs the tables of a .tflite; see `pack_model`, which also says what was done."""
-    return pack_model(model_bytes, codec=codec, target=target).content
+    return pack_model(model_bytes, codec=codec, target=target, decoder=decoder).content
 
 
-def pack_model(content: bytes, *, codec: str = "auto", target: str = "builtin") -> Packing:
+def pack_model(
+    content: bytes, *, codec: str = "auto", target: str = "builtin", decoder: str = "auto"
+) -> Packing:
     """Packs the tables of a .tflite without loss.
 
     Args:
         content: bytes. Any .tflite file. What is packed in it already is packed anew.
-        codec: str. "auto" (the smallest), or a mode: "fixed", "indexed", "context", "predictive";
-            "raw" packs rows as they are.
+        codec: str. "auto" (the smallest), or a mode: "fixed", "indexed", and for target "delegate"
+            "context" and "predictive"; "raw" puts rows into the file as they are.
         target: str. "builtin": rows are decoded by builtin operators, on any stock runtime;
             "delegate": by a custom operator that the package's delegate serves.
+        decoder: str. For target "builtin": "few-ids" is the faster one up to about ten ids at a
+            time, "many-ids" beyond; "auto" goes by the shape of the ids, a free batch counted as
+            one.
 
     Returns:
         Packing.
@@ -107,154 +106,121 @@ def pack_model(content: bytes, *, codec: str = "auto", target: str = "builtin") 
         ConfigError: an argument cannot be used.
         ModelError: it is no .tflite file, or it is damaged.
     """
-    if codec not in CODECS:
-        raise ConfigError(f"codec: got {codec!r}, expected one of {', '.join(CODECS)}")
-    if target not in TARGETS:
-        raise ConfigError(f"target: got {target!r}, expected one of {', '.join(TARGETS)}")
+    check_options(codec, target, decoder)
     file = read(content)
     unpack_file(file)
-    packed, left = pack_file(file, codec, target)
+    packer = _Packer(file, codec, target, decoder)
+    tables, left = find_tables(file)
+    packed, entries = [], {}
+    for table in tables:
+        made = packer.pack(table)
+        if isinstance(made, LeftConstant):
+            left.append(made)
+        else:
+            done, entries[table.name] = made
+            packed.append(done)
+    prune(file)
+    add_packed_entries(file, entries)
+    raise_runtime_version(file)
     result = file.to_bytes()
     check_packed(result)
-    return Packing(result, tuple(packed), tuple(left))
+    return Packing(result, tuple(packed), tuple(sorted(left, key=lambda other: -other.bytes)))
 
 
-def pack_file(
-    file: TfliteFile, codec: str, target: str
-) -> tuple[list[PackedConstant], list[LeftConstant]]:
-    """Packs the tables of a file in place; arguments and results as those of `pack_model`."""
-    tables, left = find_tables(file)
-    packed: list[PackedConstant] = []
-    entries: dict[str, Entry] = {}
-    for table in tables:
-        matrix = table.matrix(file)
-        writer = _writer(file, table, matrix, codec, target)
-        size = _TABLE_OVERHEAD + writer.constant_bytes
-        size += len(table.lookups) * writer.operators_a_lookup * _OPERATOR_BYTES
-        if size >= matrix.nbytes and codec != "raw":
-            reason = f"it would not get smaller ({size:,} bytes packed)"
-            left.append(left_constant(table.tensor, matrix.nbytes, reason))
-            continue
+def check_options(codec: str, target: str, decoder: str = "auto") -> None:
+    """Raises `ConfigError` for arguments of `pack_model` that cannot be used."""
+    for name, value, choices in (
+        ("codec", codec, CODECS),
+        ("target", target, TARGETS),
+        ("decoder", decoder, DECODERS),
+    ):
+        if value not in choices:
+            raise ConfigError(f"{name}: got {value!r}, expected one of {', '.join(choices)}")
+    if target == "builtin" and codec not in BUILTIN_CODECS:
+        raise ConfigError(
+            f"codec: {codec!r} needs target 'delegate'; target 'builtin' decodes "
+            f"{', '.join(BUILTIN_CODECS[1:])}"
+        )
+
+
+@dataclass
+class _Packer:
+    """Packs one table after the other in a file."""
+
+    file: TfliteFile
+    codec: str
+    target: str
+    decoder: str
+
+    def __post_init__(self) -> None:
+        self._constants = ChainConstants(self.file)
+
+    def pack(self, table: LookupTable) -> tuple[PackedConstant, Entry] | LeftConstant:
+        """Packs a table in place, or says why not."""
+        raw_bytes = table.matrix(self.file).nbytes
+        writer = self._builtin(table) if self.target == "builtin" else self._delegate(table)
+        if isinstance(writer, str):
+            return left_constant(table.tensor, raw_bytes, writer)
+        after = _TABLE_OVERHEAD + writer.constant_bytes
+        after += len(table.lookups) * writer.operators_a_lookup * _OPERATOR_BYTES
+        if after >= raw_bytes and self.codec != "raw":
+            reason = f"it would not get smaller ({after:,} bytes packed)"
+            return left_constant(table.tensor, raw_bytes, reason)
+        scales = replace_lookups(self.file, table, writer)
         done = PackedConstant(
             name=table.name,
             rows=table.shape[0],
             cols=table.columns,
             dtype=TYPE_NAMES[table.tensor.type].lower(),
             codec=writer.codec,
-            raw_bytes=matrix.nbytes,
+            raw_bytes=raw_bytes,
             packed_bytes=writer.constant_bytes,
+            decoder=writer.decoder,
         )
-        packed.append(done)
-        entries[table.name] = _entry(table, done, target)
-        _replace_lookups(file, table, writer)
-    prune(file)
-    add_packed_entries(file, entries)
-    raise_runtime_version(file)
-    return packed, sorted(left, key=lambda constant: -constant.bytes)
+        return done, _entry(table, done, writer, self.target, scales)
+
+    def _delegate(self, table: LookupTable) -> RowsWriter:
+        matrix = table.matrix(self.file)
+        dtype, columns = ("int4", table.columns) if table.dtype == "int4" else (None, None)
+        packed = row_codec.pack(matrix, self.codec, dtype=dtype, columns=columns)
+        return DelegateRows(self.file, table.name, packed)
+
+    def _builtin(self, table: LookupTable) -> RowsWriter | str:
+        if reason := obstacle_to_int8(self.file, table):
+            return reason
+        matrix = table.matrix(self.file)
+        dtype, columns = ("int4", table.columns) if table.dtype == "int4" else (None, None)
+        values, left = row_values.split(matrix, table.dtype, table.columns)
+        source = as_source(matrix.view(table.dtype) if dtype is None else matrix, dtype, columns)
+        plan = plan_rows(values, source, self.codec)
+        num_ids = max(lookup.num_ids for lookup in table.lookups)
+        decoder = choose_decoder(self.decoder, num_ids, plan.steps)
+        if decoder is None:
+            return f"rows of {table.columns:,} values take too many operators: use the delegate"
+        return BuiltinRows(self._constants, table.name, table.dtype, plan, values, left, decoder)
 
 
-class RowsWriter(Protocol):
-    """Writes one packed table, and the operators that read it, into a file."""
-
-    @property
-    def codec(self) -> str:
-        """The mode the table is packed in."""
-        ...
-
-    @property
-    def constant_bytes(self) -> int:
-        """What its constants take."""
-        ...
-
-    @property
-    def operators_a_lookup(self) -> int:
-        """Operators in the place of each lookup."""
-        ...
-
-    def rows(self, subgraph: Any, ids: int, output: int) -> list[Any]:
-        """Operators that put the rows of `ids` into the tensor `output`."""
-        ...
-
-
-def _writer(
-    file: TfliteFile, table: LookupTable, matrix: NDArray[Any], codec: str, target: str
-) -> RowsWriter:
-    if target == "builtin":
-        raise ConfigError("target: 'builtin' does not decode packed rows yet; use 'delegate'")
-    dtype, columns = ("int4", table.columns) if table.dtype == "int4" else (None, None)
-    packed = row_codec.pack(matrix, codec, dtype=dtype, columns=columns)
-    return DelegateRows(file, table.name, packed)
-
-
-def _entry(table: LookupTable, done: PackedConstant, target: str) -> Entry:
-    """What the metadata says of a packed table."""
+def _entry(
+    table: LookupTable, done: PackedConstant, writer: RowsWriter, target: str, scales: list[str]
+) -> Entry:
+    """What the metadata say of a packed table."""
     lookup = table.lookups[0]
+    described: dict[str, Any] = writer.described()
     return {
         "name": done.name,
         "rows": done.rows,
         "cols": done.cols,
         "dtype": done.dtype,
         "codec": done.codec,
+        "tensors": [*described.get("constants", {}).values(), *scales],
         "packed": {
             "target": target,
             # Integers that a kernel multiplied by scales come back as a GATHER.
             "operator": "GATHER" if lookup.is_scaled else lookup.name,
+            "type": done.dtype,
             "shape": list(table.shape),
             "raw_bytes": done.raw_bytes,
             "packed_bytes": done.packed_bytes,
+            **described,
         },
     }
-
-
-def _replace_lookups(file: TfliteFile, table: LookupTable, writer: RowsWriter) -> None:
-    """Puts operators that read the packed table in the place of those that read the table."""
-    for lookup in table.lookups:
-        lookup.subgraph.tensors[lookup.table].name = ""  # it goes to the packed table
-    scales = _Scales(file, table)
-    for lookup in table.lookups:
-        operators = lookup.subgraph.operators
-        place = next(k for k, operator in enumerate(operators) if operator is lookup.operator)
-        operators[place : place + 1] = _rows(file, table, lookup, writer, scales)
-
-
-def _rows(
-    file: TfliteFile, table: LookupTable, lookup: Lookup, writer: RowsWriter, scales: "_Scales"
-) -> list[Any]:
-    subgraph, name = lookup.subgraph, table.name
-    if not lookup.is_scaled:
-        return writer.rows(subgraph, lookup.ids, lookup.rows)
-    integers = file.add_like(subgraph, f"{name}/integers", lookup.rows, table.tensor.type)
-    floats = file.add_like(subgraph, f"{name}/floats", lookup.rows, _Type.FLOAT32)
-    scaling, scale = scales.rows(subgraph, lookup)
-    return [
-        *writer.rows(subgraph, lookup.ids, integers),
-        file.operator("CAST", [integers], [floats], version=CAST_VERSION[table.tensor.type]),
-        *scaling,
-        file.operator("MUL", [floats, scale], [lookup.rows], schema.MulOptionsT()),
-    ]
-
-
-class _Scales:
-    """The scales of a table as a constant of their own."""
-
-    def __init__(self, file: TfliteFile, table: LookupTable) -> None:
-        self._file = file
-        self._name = f"{table.name}/scale"
-        self._values = np.zeros(0, np.float32)
-        if any(lookup.is_scaled for lookup in table.lookups):
-            ones = [1] * (len(table.shape) - 1)
-            values = np.asarray(table.tensor.quantization.scale, np.float32)
-            self._values = values.reshape([-1, *ones]) if len(values) > 1 else values.reshape(())
-            self._buffer = file.add_buffer(self._values)
-
-    def rows(self, subgraph: Any, lookup: Lookup) -> tuple[list[Any], int]:
-        """Operators that give the scales of the rows looked up, and the tensor that holds them."""
-        file, shape = self._file, self._values.shape
-        constant = file.add_constant_view(subgraph, self._name, shape, _Type.FLOAT32, self._buffer)
-        if not shape:
-            return [], constant
-        gathered = file.add_like(
-            subgraph, f"{self._name}/rows", lookup.rows, _Type.FLOAT32, last=shape[1:]
-        )
-        gather = schema.GatherOptionsT()
-        return [file.operator("GATHER", [constant, lookup.ids], [gathered], gather)], gathered

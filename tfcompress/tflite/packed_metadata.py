@@ -2,11 +2,11 @@
 
 An entry of "tables" whose rows are packed has its "codec" and, besides what `metadata` lists,
 
-    "packed": {"target": "delegate", "operator": "GATHER", "operator_version": 2,
-               "shape": [rows, ...], "raw_bytes": 6400000, "packed_bytes": 4700000}
+    "packed": {"target": "delegate", "operator": "GATHER", "type": "int8", "shape": [rows, ...],
+               "raw_bytes": 6400000, "packed_bytes": 4700000}
 
-and with target "builtin" what `unpack` needs to find the decoder again. A file that came without
-an entry gets one with the packed tables only, and loses it when it is unpacked.
+and with target "builtin" what `builtin_unpack` needs. A file that came without an entry gets one
+with the packed tables only, and loses it when it is unpacked.
 """
 
 from collections.abc import Mapping
@@ -39,12 +39,11 @@ def add_packed_entries(file: TfliteFile, made: Mapping[str, Entry]) -> None:
     for tensor, changes in made.items():
         entry = known.get(tensor)
         if entry is None:
-            entry = {"name": tensor, "snr_db": None, "tensors": [tensor]}
+            entry = {"snr_db": None, **changes, "tensors": [tensor]}
             content["tables"].append(entry)
-        extra = changes.get("tensors", [])
-        kept = {key: value for key, value in changes.items() if key in ("codec", "packed")}
-        entry |= kept if tensor in known else {**changes, "tensors": [tensor]}
-        entry["tensors"] += [name for name in extra if name not in entry["tensors"]]
+        # What a converted file said of the table before holds on: its name, its dtype, its SNR.
+        entry |= {"codec": changes["codec"], "packed": changes["packed"]}
+        entry["tensors"] += [name for name in changes["tensors"] if name not in entry["tensors"]]
     write_metadata(file, content)
 
 
@@ -60,6 +59,7 @@ def remove_packed_entries(file: TfliteFile) -> None:
         packed = entry.pop("packed", None)
         if packed is not None:
             entry["codec"] = "none"
-            dropped = packed.get("tensors", [])
-            entry["tensors"] = [name for name in entry["tensors"] if name not in dropped]
+            first, *others = entry["tensors"]
+            dropped = packed.get("constants", {}).values()
+            entry["tensors"] = [first, *(name for name in others if name not in dropped)]
     write_metadata(file, content)

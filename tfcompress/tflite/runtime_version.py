@@ -18,21 +18,34 @@ _Operator = schema.BuiltinOperator
 _SINCE: dict[tuple[int, int], str] = {
     (_Operator.ADD, 1): "1.5.0",
     (_Operator.BITCAST, 1): "2.13.0",
+    (_Operator.CAST, 1): "1.5.0",
     (_Operator.CAST, 3): "2.8.0",  # int8
     (_Operator.CAST, 5): "2.12.0",  # float16
     (_Operator.CAST, 6): "2.15.0",  # int4 to float32
+    (_Operator.CONCATENATION, 1): "1.5.0",
     (_Operator.CONV_2D, 5): "2.4.0",  # int8 weights, a scale per channel
+    (_Operator.CUMSUM, 1): "2.4.0",
     (_Operator.DEPTHWISE_CONV_2D, 6): "2.3.0",  # int8 weights, a scale per channel
+    (_Operator.EMBEDDING_LOOKUP, 1): "1.13.0",
     (_Operator.FULLY_CONNECTED, 9): "2.3.0",  # int8 weights, asymmetric activations
     (_Operator.FULLY_CONNECTED, 10): "2.11.0",  # int4 weights
     (_Operator.FULLY_CONNECTED, 12): "2.17.0",  # int8 weights, a scale per channel
     (_Operator.GATHER, 1): "1.6.0",
     (_Operator.GATHER, 2): "1.14.0",  # int8
     (_Operator.GATHER, 4): "2.4.0",  # int16
+    (_Operator.GATHER, 5): "2.5.0",  # batch dimensions
     (_Operator.GATHER, 7): "2.15.0",  # int4
     (_Operator.MUL, 1): "1.5.0",
+    (_Operator.PACK, 1): "1.11.0",
+    (_Operator.RESHAPE, 1): "1.5.0",
+    (_Operator.RIGHT_SHIFT, 1): "2.13.0",
+    (_Operator.SHAPE, 1): "1.10.0",
     (_Operator.STRIDED_SLICE, 1): "1.6.0",
+    (_Operator.STRIDED_SLICE, 2): "1.14.0",  # int8
+    (_Operator.SUB, 1): "1.6.0",
     (_Operator.TOPK_V2, 1): "1.7.0",
+    (_Operator.TRANSPOSE, 1): "1.6.0",
+    (_Operator.TRANSPOSE, 2): "1.14.0",  # int8
 }
 
 

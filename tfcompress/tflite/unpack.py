@@ -4,15 +4,19 @@ The same tables and the same outputs as before packing. A lookup that multiplied
 kernel stays what `pack` made of it: integers, and operators that multiply.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.codec import PackedTable
-from tfcompress.errors import CorruptTableError
+from tfcompress.errors import CorruptTableError, ModelError
+from tfcompress.tflite.builtin_unpack import find_decoder, unpack_table
 from tfcompress.tflite.delegate_rows import CUSTOM_CODE
 from tfcompress.tflite.flatbuffer import TfliteFile, indices, read, text
+from tfcompress.tflite.lookups import DTYPE_OF_KIND
+from tfcompress.tflite.packed_lookups import retype
 from tfcompress.tflite.packed_metadata import packed_entries, remove_packed_entries
 from tfcompress.tflite.prune import prune
 from tfcompress.tflite.readers import GATHER_VERSION
@@ -34,29 +38,29 @@ def unpack(model_bytes: bytes) -> bytes:
 
 def unpack_file(file: TfliteFile) -> bool:
     """Unpacks the tables of a file in place; false when none is packed."""
-    operators = {
-        entry["tensors"][0]: entry["packed"].get("operator", "GATHER")
-        for entry in packed_entries(file)
-    }
+    entries = {entry["tensors"][0]: entry for entry in packed_entries(file)}
     buffers: dict[int, int] = {}
     for subgraph in file.subgraphs:
         for place, operator in enumerate(subgraph.operators):
             if file.operator_name(operator) == CUSTOM_CODE:
-                plain = _plain_lookup(file, subgraph, operator, buffers, operators)
+                plain = _instead_of_custom(file, subgraph, operator, buffers, entries)
                 subgraph.operators[place] = plain
-    if not buffers:
+    builtin = [entry for entry in entries.values() if entry["packed"]["target"] == "builtin"]
+    for entry in builtin:
+        _replace_decoders(file, entry)
+    if not buffers and not builtin:
         return False
     prune(file)
     remove_packed_entries(file)
     return True
 
 
-def _plain_lookup(
+def _instead_of_custom(
     file: TfliteFile,
     subgraph: Any,
     operator: Any,
     buffers: dict[int, int],
-    operators: dict[str, str],
+    entries: dict[str, Any],
 ) -> Any:
     """The operator that reads the unpacked table in the place of a custom one."""
     ids, packed = operator.inputs
@@ -68,13 +72,53 @@ def _plain_lookup(
         buffers[source.buffer] = file.add_buffer(table.unpack())
     shape = [table.shape[0], *indices(rows.shape)[len(indices(subgraph.tensors[ids].shape)) :]]
     source.name = ""  # it goes to the plain table
-    plain = file.add_constant_view(subgraph, name, shape, rows.type, buffers[source.buffer])
-    # Rows are quantised as their table is.
-    subgraph.tensors[plain].quantization = rows.quantization
-    if operators.get(name) == "EMBEDDING_LOOKUP":
-        return file.operator("EMBEDDING_LOOKUP", [ids, plain], [output])
-    gather, version = schema.GatherOptionsT(), GATHER_VERSION[rows.type]
-    return file.operator("GATHER", [plain, ids], [output], gather, version=version)
+    plain = _Plain(name, shape, rows.type, buffers[source.buffer])
+    kind = entries.get(name, {"packed": {}})["packed"].get("operator", "GATHER")
+    return plain.lookup(file, subgraph, kind, ids, output)
+
+
+def _replace_decoders(file: TfliteFile, entry: dict[str, Any]) -> None:
+    """Puts one operator in the place of each decoder of a table."""
+    packed = entry["packed"]
+    kind = getattr(schema.TensorType, packed["type"].upper())
+    matrix = unpack_table(file, entry, DTYPE_OF_KIND[kind])
+    names = set(packed["constants"].values())
+    for subgraph in file.subgraphs:
+        for tensor in subgraph.tensors:
+            if text(tensor.name) in names:
+                tensor.name = ""
+    plain = _Plain(entry["tensors"][0], packed["shape"], kind, file.add_buffer(matrix))
+    for ends in packed["lookups"]:
+        places = [(subgraph, find_decoder(subgraph, ends)) for subgraph in file.subgraphs]
+        found = [(subgraph, place) for subgraph, place in places if place is not None]
+        if len(found) != 1:
+            raise ModelError(f"{entry['name']}: the operators that decode it were changed")
+        subgraph, (first, last) = found[0]
+        start, (output,) = subgraph.operators[first], subgraph.operators[last].outputs
+        ids = start.inputs[0 if file.operator_name(start) == "RESHAPE" else 1]
+        retype(file, subgraph, output, kind)
+        operator = plain.lookup(file, subgraph, packed["operator"], ids, output)
+        subgraph.operators[first : last + 1] = [operator]
+
+
+@dataclass(frozen=True)
+class _Plain:
+    """An unpacked table: its name, shape, type and buffer."""
+
+    name: str
+    shape: list[int]
+    kind: int
+    buffer: int
+
+    def lookup(self, file: TfliteFile, subgraph: Any, operator: str, ids: int, output: int) -> Any:
+        """The operator that reads it."""
+        table = file.add_constant_view(subgraph, self.name, self.shape, self.kind, self.buffer)
+        # Rows are quantised as their table is.
+        subgraph.tensors[table].quantization = subgraph.tensors[output].quantization
+        if operator == "EMBEDDING_LOOKUP":
+            return file.operator("EMBEDDING_LOOKUP", [ids, table], [output])
+        gather, version = schema.GatherOptionsT(), GATHER_VERSION[self.kind]
+        return file.operator("GATHER", [table, ids], [output], gather, version=version)
 
 
 def _open(file: TfliteFile, tensor: Any, name: str) -> PackedTable:

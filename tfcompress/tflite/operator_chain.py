@@ -1,0 +1,179 @@
+"""Builds a chain of builtin integer operators, one method an operator.
+
+Every operator's result is a new tensor without a name (names would take a third of the graph's
+bytes), the first dimension free. The runtime works out shapes when it prepares the graph.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
+
+from tfcompress.tflite.flatbuffer import KIND_OF_DTYPE, TfliteFile
+from tfcompress.tflite.readers import GATHER_VERSION
+
+_Type = schema.TensorType
+
+
+class ChainConstants:
+    """The constants of chains in one file: equal ones share a buffer.
+
+    Args:
+        file: TfliteFile.
+
+    Attributes:
+        file: TfliteFile.
+    """
+
+    def __init__(self, file: TfliteFile) -> None:
+        self.file = file
+        self._buffers: dict[bytes, int] = {}
+
+    def tensor(self, subgraph: Any, value: NDArray[Any], name: str = "") -> int:
+        """The tensor that holds `value` in a subgraph."""
+        content = value.tobytes()
+        if content not in self._buffers:
+            self._buffers[content] = self.file.add_buffer(value)
+        kind, buffer = KIND_OF_DTYPE[value.dtype.name], self._buffers[content]
+        return self.file.add_constant_view(subgraph, name, value.shape, kind, buffer)
+
+
+class OperatorChain:
+    """Appends operators to a list; tensors are indices in a subgraph.
+
+    Args:
+        constants: ChainConstants.
+        subgraph: schema.SubGraphT. Gets the tensors.
+
+    Attributes:
+        operators: list of schema.OperatorT. What was appended so far.
+    """
+
+    def __init__(self, constants: ChainConstants, subgraph: Any) -> None:
+        self.operators: list[Any] = []
+        self._constants = constants
+        self._file = constants.file
+        self._subgraph = subgraph
+
+    def constant(self, value: Any, name: str = "") -> int:
+        """A constant; Python integers and lists become int32."""
+        array = np.asarray(value)
+        if array.dtype == np.int64:
+            array = array.astype(np.int32)
+        return self._constants.tensor(self._subgraph, array, name)
+
+    def gather(self, params: int, ids: int, *, batch_dims: int = 0) -> int:
+        """params[ids], along axis 0 or, for each of the batch, axis 1."""
+        options = schema.GatherOptionsT(axis=batch_dims, batchDims=batch_dims)
+        version = 5 if batch_dims else GATHER_VERSION[self._kind(params)]
+        rank = self._rank(params) + self._rank(ids) - 1 - batch_dims
+        return self._emit("GATHER", [params, ids], self._kind(params), rank, options, version)
+
+    def add(self, a: int, b: int) -> int:
+        """The sum a + b, wrapping."""
+        return self._binary("ADD", a, b, schema.AddOptionsT())
+
+    def subtract(self, a: int, b: int) -> int:
+        """The difference a - b, wrapping."""
+        return self._binary("SUB", a, b, schema.SubOptionsT())
+
+    def multiply(self, a: int, b: int) -> int:
+        """The product a x b, wrapping."""
+        return self._binary("MUL", a, b, schema.MulOptionsT())
+
+    def shift_right(self, a: int, bits: int) -> int:
+        """Bits of a to the right, the sign shifted in."""
+        return self._binary("RIGHT_SHIFT", a, self.constant(bits), schema.RightShiftOptionsT())
+
+    def cast(self, a: int, kind: int) -> int:
+        """The same numbers in another type."""
+        if self._kind(a) == kind:
+            return a
+        return self._emit("CAST", [a], kind, self._rank(a), schema.CastOptionsT())
+
+    def bitcast(self, a: int, kind: int, rank: int) -> int:
+        """The same bytes in another type."""
+        return self._emit("BITCAST", [a], kind, rank, schema.BitcastOptionsT())
+
+    def reshape(self, a: int, shape: Sequence[int]) -> int:
+        """The same values in another shape, -1 for what follows from the rest."""
+        inputs = [a, self.constant(list(shape))]
+        return self._emit("RESHAPE", inputs, self._kind(a), len(shape), schema.ReshapeOptionsT())
+
+    def concatenate(self, parts: Sequence[int], axis: int = 0) -> int:
+        """Parts one behind the other."""
+        options = schema.ConcatenationOptionsT(axis=axis)
+        kind, rank = self._kind(parts[0]), self._rank(parts[0])
+        return self._emit("CONCATENATION", parts, kind, rank, options)
+
+    def stack(self, parts: Sequence[int]) -> int:
+        """Parts along a new first axis."""
+        options = schema.PackOptionsT(valuesCount=len(parts), axis=0)
+        return self._emit("PACK", parts, self._kind(parts[0]), self._rank(parts[0]) + 1, options)
+
+    def transpose(self, a: int, order: Sequence[int]) -> int:
+        """Axes in another order."""
+        version = 2 if self._kind(a) == _Type.INT8 else 1
+        inputs = [a, self.constant(list(order))]
+        options = schema.TransposeOptionsT()
+        return self._emit("TRANSPOSE", inputs, self._kind(a), len(order), options, version)
+
+    def drop_first(self, a: int) -> int:
+        """A vector without its first element."""
+        options = schema.StridedSliceOptionsT(endMask=1)
+        inputs = [a, *(self.constant([value]) for value in (1, 0, 1))]
+        return self._emit("STRIDED_SLICE", inputs, self._kind(a), 1, options)
+
+    def first_columns(self, a: int, columns: int) -> int:
+        """The first columns of a matrix."""
+        options = schema.StridedSliceOptionsT(beginMask=3, endMask=1)
+        inputs = [a, self.constant([0, 0]), self.constant([0, columns]), self.constant([1, 1])]
+        version = 2 if self._kind(a) == _Type.INT8 else 1
+        return self._emit("STRIDED_SLICE", inputs, self._kind(a), 2, options, version)
+
+    def sums_before(self, a: int) -> int:
+        """For each element of a vector the sum of those before it."""
+        options = schema.CumsumOptionsT(exclusive=True)
+        return self._emit("CUMSUM", [a, self.constant(0)], self._kind(a), 1, options)
+
+    def shape(self, a: int) -> int:
+        """The shape of a tensor, an int32 vector."""
+        return self._emit("SHAPE", [a], _Type.INT32, 1, schema.ShapeOptionsT(outType=_Type.INT32))
+
+    def reshape_like(self, a: int, shape: int, output: int) -> None:
+        """`a` in a computed shape, written to the tensor `output`."""
+        options = schema.ReshapeOptionsT()
+        self.operators.append(self._file.operator("RESHAPE", [a, shape], [output], options))
+
+    def end_in(self, output: int) -> None:
+        """Lets the last operator write to the tensor `output`."""
+        (written,) = self.operators[-1].outputs
+        self.operators[-1].outputs = [output]
+        assert written == len(self._subgraph.tensors) - 1
+        self._subgraph.tensors.pop()
+
+    def _binary(self, name: str, a: int, b: int, options: Any) -> int:
+        rank = max(self._rank(a), self._rank(b))
+        return self._emit(name, [a, b], self._kind(a), rank, options)
+
+    def _emit(  # noqa: PLR0917, what an operator is made of
+        self,
+        name: str,
+        inputs: Sequence[int],
+        kind: int,
+        rank: int,
+        options: Any,
+        version: int = 1,
+    ) -> int:
+        signature = [-1] * rank if rank else None
+        output = self._file.add_tensor(self._subgraph, "", [1] * rank, kind, signature=signature)
+        self.operators.append(self._file.operator(name, inputs, [output], options, version=version))
+        return output
+
+    def _kind(self, tensor: int) -> int:
+        return int(self._subgraph.tensors[tensor].type)
+
+    def _rank(self, tensor: int) -> int:
+        return len(self._subgraph.tensors[tensor].shape)

@@ -1,0 +1,266 @@
+"""Rows of symbols as bits for the decoder of builtin operators, and back.
+
+The layout is not that of `codec/FORMAT.md`, whose two directions, checksums and packed lengths
+would cost operators. Here a row is its words one behind the other, the first bit of a word first,
+bits counted from the most significant of a byte. A word stands for `group` neighbouring columns.
+
+    fixed     row r: bytes r x stride ..
+    indexed   row r: from bit 2^unit x (base[r // size] + r mod size x slope + offset[r]);
+              rows start on multiples of 2^unit bits, offset is a byte
+
+Rows of `indexed` stand in blocks of 8 bytes: the decoder gathers as many as the longest row may
+touch. Values are one byte each (`row_values`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfcompress.prefix_codes import canonical_codes, length_limited_lengths
+
+U8 = NDArray[np.uint8]
+MAX_CODE_BITS = 12
+"""The longest word: the decoder's look-ups have 2^12 entries."""
+BLOCK_BYTES = 8
+BLOCK_BITS = 8 * BLOCK_BYTES
+_CHUNK_ROWS = 1 << 16
+
+
+@dataclass(frozen=True)
+class RowCode:
+    """A prefix code for groups of values.
+
+    Attributes:
+        symbols: uint8 array (count, group). The values of each symbol.
+        lengths: int64 array (count,). Bits of its word, 1..12. Kraft's sum is 1, but that a
+            lone symbol takes one bit.
+    """
+
+    symbols: U8
+    lengths: NDArray[np.int64]
+
+    @property
+    def group(self) -> int:
+        """Columns that a word stands for."""
+        return int(self.symbols.shape[1])
+
+    @property
+    def bits(self) -> int:
+        """Bits of the longest word."""
+        return int(self.lengths.max())
+
+    def lookups(self) -> tuple[U8, U8]:
+        """By the next `bits` bits: length of the word they start with (n,), values (n, group)."""
+        order = np.lexsort((np.arange(len(self.lengths)), self.lengths))
+        repeats = 1 << (self.bits - self.lengths[order])
+        if len(repeats) == 1:  # a lone symbol: either bit means it
+            repeats = repeats + 1
+        lengths = np.repeat(self.lengths[order], repeats).astype(np.uint8)
+        return lengths, np.repeat(self.symbols[order], repeats, axis=0)
+
+
+@dataclass(frozen=True)
+class RowIndex:
+    """Where the rows of mode `indexed` start.
+
+    Attributes:
+        unit: int. Rows start on multiples of 2^unit bits.
+        group_rows: int. Rows that share a base, a power of two.
+        slope: int. Units from row to row, as every group assumes.
+        base: int32 array (groups,). In units.
+        offset: uint8 array (rows,). In units.
+        blocks: int. Blocks that a row touches at most.
+    """
+
+    unit: int
+    group_rows: int
+    slope: int
+    base: NDArray[np.int32]
+    offset: U8
+    blocks: int
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of base and offset."""
+        return self.base.nbytes + self.offset.nbytes
+
+    def starts(self) -> NDArray[np.int64]:
+        """The first bit of every row."""
+        rows = np.arange(len(self.offset))
+        group, place = np.divmod(rows, self.group_rows)
+        units = self.base[group].astype(np.int64) + place * self.slope + self.offset
+        return np.asarray(units << self.unit, np.int64)
+
+
+_UNITS = range(5)
+_GROUP_ROWS = (64, 32, 16, 8)
+
+
+def plan_index(row_bits: NDArray[np.int64]) -> tuple[RowIndex, int] | None:
+    """The index that takes the fewest bytes together with the payload, and the payload's bytes.
+
+    Args:
+        row_bits: int64 array (rows,). Bits of each row, one or more rows.
+
+    Returns:
+        None where no index of this kind reaches that far or spans rows so different.
+    """
+    best: tuple[int, RowIndex, int] | None = None
+    rows = np.arange(len(row_bits))
+    for unit in _UNITS:
+        units = (row_bits + (1 << unit) - 1) >> unit
+        starts = np.cumsum(units) - units
+        bits = int(starts[-1] + units[-1]) << unit
+        slope = int(units.mean())
+        if starts[-1] >= 2**31:
+            continue
+        for group_rows in _GROUP_ROWS:
+            firsts = np.arange(0, len(rows), group_rows)
+            drift = starts - rows % group_rows * slope
+            base = np.minimum.reduceat(drift, firsts)
+            offset = drift - base[rows // group_rows]
+            if offset.max() > 255:
+                continue
+            longest = int(row_bits.max()) + (BLOCK_BITS - (1 << unit))
+            blocks = -(-longest // BLOCK_BITS)
+            index = RowIndex(
+                unit,
+                group_rows,
+                slope,
+                base.astype(np.int32),
+                offset.astype(np.uint8),
+                blocks,
+            )
+            # The last row may touch so many blocks, so they must be there.
+            payload = (-(-bits // BLOCK_BITS) + blocks) * BLOCK_BYTES
+            if best is None or payload + index.nbytes < best[0]:
+                best = payload + index.nbytes, index, payload
+            break  # smaller groups only take more
+    return best and (best[1], best[2])
+
+
+class RowCoder:
+    """Turns rows of values into bits under one code.
+
+    Args:
+        code: RowCode. Its symbols sorted by `keys`.
+    """
+
+    def __init__(self, code: RowCode) -> None:
+        self.code = code
+        self._keys = keys(code.symbols)
+        self._number_of_key = None
+        if code.group <= 2:
+            self._number_of_key = np.zeros(1 << 8 * code.group, np.int64)
+            self._number_of_key[self._keys] = np.arange(len(self._keys))
+        self._words = canonical_codes(code.lengths)
+
+    def row_bits(self, values: U8) -> NDArray[np.int64]:
+        """Bits of each row, `(n,)`, of values `(n, D)`."""
+        result = np.empty(len(values), np.int64)
+        for rows in _chunks(len(values)):
+            lengths = self.code.lengths[self._numbers(values[rows])]
+            result[rows] = lengths.sum(axis=1)
+        return result
+
+    def fixed(self, values: U8, stride: int) -> U8:
+        """Rows of `stride` bytes each: `(n, stride)`."""
+        result = np.empty((len(values), stride), np.uint8)
+        for rows in _chunks(len(values)):
+            result[rows] = self._encode(values[rows], stride)
+        return result
+
+    def indexed(self, values: U8, row_bits: NDArray[np.int64], unit: int, size: int) -> U8:
+        """Rows one behind the other, each on a multiple of 2^unit bits; `size` bytes in all."""
+        longest = int(row_bits.max())
+        parts, carried = [], np.empty(0, np.uint8)
+        for rows in _chunks(len(values)):
+            bits = np.unpackbits(self._encode(values[rows], longest // 8 + 3), axis=1)
+            room = (row_bits[rows] + (1 << unit) - 1) >> unit << unit
+            kept = bits[np.arange(bits.shape[1]) < room[:, None]]
+            kept = np.concatenate([carried, kept])
+            whole = len(kept) // 8 * 8
+            parts.append(np.packbits(kept[:whole]))
+            carried = kept[whole:]
+        parts.append(np.packbits(carried))
+        joined = np.concatenate(parts)
+        result = np.zeros(size, np.uint8)
+        result[: len(joined)] = joined
+        return result
+
+    def _numbers(self, values: U8) -> NDArray[np.int64]:
+        """The symbol's number of every group: `(n, steps)`."""
+        found = keys(grouped(values, self.code.group))
+        if self._number_of_key is not None:
+            return np.asarray(self._number_of_key[found])
+        return np.searchsorted(self._keys, found)
+
+    def _encode(self, values: U8, size: int) -> U8:
+        """Rows as bits from the first byte on, zeros behind them: `(n, size)`."""
+        numbers = self._numbers(values)
+        count = len(values)
+        # A word touches three bytes at most: 7 bits before it and 12 of its own.
+        result = np.zeros((count, size + 3), np.uint8)
+        row, position = np.arange(count), np.zeros(count, np.int64)
+        for step in range(numbers.shape[1]):
+            length = self.code.lengths[numbers[:, step]]
+            word = self._words[numbers[:, step]] << (24 - length - (position & 7))
+            byte = position >> 3
+            for k in range(3):
+                result[row, byte + k] |= (word >> (16 - 8 * k) & 255).astype(np.uint8)
+            position += length
+        return result[:, :size]
+
+
+def decode(payload: U8, starts: NDArray[np.int64], code_lookups: tuple[U8, U8], steps: int) -> U8:
+    """The values of rows that start at given bits: `(n, steps x group)`, the inverse of a coder.
+
+    Args:
+        payload: uint8 array, flat.
+        starts: int64 array (n,). First bit of each row.
+        code_lookups: `RowCode.lookups`.
+        steps: int. Words of a row.
+    """
+    lengths, symbols = code_lookups
+    bits = int(np.log2(len(lengths)))
+    padded = np.concatenate([payload, np.zeros(3, np.uint8)])
+    result = np.empty((len(starts), steps, symbols.shape[1]), np.uint8)
+    for rows in _chunks(len(starts)):
+        position = starts[rows].copy()
+        for step in range(steps):
+            byte = np.minimum(position >> 3, len(payload))
+            window = np.zeros(len(position), np.int64)
+            for k in range(3):
+                window = window << 8 | padded[byte + k]
+            window = window >> (24 - bits - (position & 7)) & ((1 << bits) - 1)
+            result[rows, step] = symbols[window]
+            position += lengths[window]
+    return result.reshape(len(starts), -1)
+
+
+def code_of(symbols: U8, counts: NDArray[np.int64]) -> RowCode:
+    """The shortest code for symbols that occur `counts` times; at most 2^12 of them."""
+    lengths = length_limited_lengths(counts, MAX_CODE_BITS)
+    # A lone symbol gets a bit too, so that every code is decoded in the same way.
+    return RowCode(symbols, np.maximum(lengths, 1))
+
+
+def keys(symbols: U8) -> NDArray[Any]:
+    """Groups of 1, 2, 4 or 8 values as one number each: `(..., group)` to `(...)`."""
+    group = symbols.shape[-1]
+    return np.ascontiguousarray(symbols).view(f"u{group}")[..., 0]
+
+
+def grouped(values: U8, group: int) -> U8:
+    """`(n, D)` values as `(n, ceil(D / group), group)`, zeros behind the last column."""
+    missing = -values.shape[1] % group
+    padded = np.pad(values, ((0, 0), (0, missing))) if missing else values
+    return np.ascontiguousarray(padded).reshape(len(values), -1, group)
+
+
+def _chunks(rows: int) -> Iterator[slice]:
+    for start in range(0, rows, _CHUNK_ROWS):
+        yield slice(start, min(start + _CHUNK_ROWS, rows))

@@ -1,0 +1,143 @@
+"""Chooses how the rows of a table become bits for the decoder of builtin operators.
+
+Mode `fixed` has the code that makes the worst row shortest (`codec.fixed`), `indexed` the one that
+makes all rows shortest. Where few enough combinations of neighbouring values occur, as in coarse
+tables, a word stands for 2, 4 or 8 of them: fewer bits, and fewer operators to decode a row.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfcompress.codec import fixed
+from tfcompress.codec.source import Source
+from tfcompress.errors import ConfigError
+from tfcompress.tflite.row_bits import (
+    MAX_CODE_BITS,
+    U8,
+    RowCode,
+    RowCoder,
+    RowIndex,
+    code_of,
+    grouped,
+    keys,
+    plan_index,
+)
+
+_GROUPS = (8, 4, 2, 1)
+_SAMPLED_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class RowPlan:
+    """Everything chosen; what is left is to encode.
+
+    Attributes:
+        coder: RowCoder.
+        columns: int. Values in a row.
+        row_bits: int64 array (n,). Bits of each row.
+        payload_bytes: int.
+        index: RowIndex or None. None in mode `fixed`.
+    """
+
+    coder: RowCoder
+    columns: int
+    row_bits: NDArray[np.int64]
+    payload_bytes: int
+    index: RowIndex | None
+
+    @property
+    def mode(self) -> str:
+        """The name of the mode."""
+        return "fixed" if self.index is None else "indexed"
+
+    @property
+    def code(self) -> RowCode:
+        """The code of the rows."""
+        return self.coder.code
+
+    @property
+    def steps(self) -> int:
+        """Words of a row."""
+        return -(-self.columns // self.code.group)
+
+    @property
+    def stride(self) -> int:
+        """Bytes from row to row in mode `fixed`."""
+        return self.payload_bytes // len(self.row_bits)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of payload, index and the look-ups of the code."""
+        lookups = (1 << self.code.bits) * (1 + self.code.group)
+        return self.payload_bytes + lookups + (self.index.nbytes if self.index else 0)
+
+    def encode(self, values: U8) -> U8:
+        """The payload: `(n, stride)`, or flat."""
+        if self.index is None:
+            return self.coder.fixed(values, self.stride)
+        return self.coder.indexed(values, self.row_bits, self.index.unit, self.payload_bytes)
+
+
+def plan_rows(values: U8, source: Source, mode: str) -> RowPlan:
+    """The plan that comes out smallest.
+
+    Args:
+        values: uint8 array (n, D). From `row_values.split`.
+        source: Source. The same table as the codec sees it.
+        mode: str. "fixed", "indexed" or "auto".
+
+    Raises:
+        ConfigError: the mode cannot hold this table.
+    """
+    codes = [code for group in _GROUPS if (code := _mean_code(values, group)) is not None]
+    plans = []
+    for coder in map(RowCoder, codes):
+        row_bits = coder.row_bits(values)
+        if mode != "fixed" and (found := plan_index(row_bits)) is not None:
+            index, size = found
+            plans.append(RowPlan(coder, values.shape[1], row_bits, size, index))
+        if mode != "indexed":
+            plans.append(_fixed_plan(coder, values, row_bits))
+    if mode == "fixed" or (mode == "auto" and fixed.may_be_smaller(source)):
+        coder = RowCoder(_worst_row_code(values, source))
+        plans.append(_fixed_plan(coder, values, coder.row_bits(values)))
+    if not plans:
+        raise ConfigError(
+            "codec: the rows are too many or too uneven for mode 'indexed' of target 'builtin'; "
+            "use 'fixed' or target 'delegate'"
+        )
+    return min(plans, key=lambda plan: plan.nbytes)
+
+
+def _fixed_plan(coder: RowCoder, values: U8, row_bits: NDArray[np.int64]) -> RowPlan:
+    stride = max(2, -(-int(row_bits.max()) // 8))  # a halfword at least, as the decoder sees them
+    return RowPlan(coder, values.shape[1], row_bits, len(values) * stride, None)
+
+
+def _mean_code(values: U8, group: int) -> RowCode | None:
+    """The shortest code for all rows; None where too many combinations occur."""
+    if group > max(1, values.shape[1]):
+        return None
+    most = 1 << MAX_CODE_BITS
+    step = max(1, len(values) // _SAMPLED_ROWS)
+    sample = np.unique(keys(grouped(values[::step], group)))
+    if len(sample) > most:
+        return None
+    found, counts = np.unique(keys(grouped(values, group)), return_counts=True)
+    if len(found) > most:
+        return None
+    return code_of(found[:, None].view(np.uint8), counts)
+
+
+def _worst_row_code(values: U8, source: Source) -> RowCode:
+    """The code of the codec's mode `fixed`, by the byte of a value."""
+    lengths = fixed.plan(source, lambda rows: None, MAX_CODE_BITS).lengths
+    is_signed = source.dtype in ("int8", "int4")
+    # The codec counts symbols from -128; those of unsigned types are the value less 128.
+    by_byte = np.roll(lengths, 128) if is_signed else lengths
+    present = np.flatnonzero(by_byte)
+    if not len(present):  # one value in all of the table
+        present, by_byte = np.unique(values), np.ones(256, np.uint8)
+    return RowCode(present.astype(np.uint8)[:, None], by_byte[present].astype(np.int64))
