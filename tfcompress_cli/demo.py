@@ -1,4 +1,4 @@
-"""`tfcompress demo`: the whole way on synthetic data, from interactions to the comparison."""
+"""`tfcompress demo`: the whole way on synthetic data, from the data to the comparison."""
 
 import shutil
 import time
@@ -10,17 +10,25 @@ import typer
 from tfcompress.errors import ConfigError, TfcompressError
 from tfcompress_cli import console
 from tfcompress_cli.convert import TableDtype
+from tfcompress_cli.train import Model
 
 Option = typer.Option
 
 RATIO = 16.0
-SETTINGS: dict[str, Any] = {
-    "data": {"source": "synthetic"},
-    "history_length": 10,
-    "epochs": 5,
-    "learning_rate": 5e-3,
+SETTINGS: dict[str, dict[str, Any]] = {
+    "sequence-ranker": {
+        "data": {"source": "synthetic"},
+        "history_length": 10,
+        "epochs": 5,
+        "learning_rate": 5e-3,
+    },
+    "text-classifier": {
+        "data": {"source": "synthetic-text", "max_words": 32, "bigram_buckets": 4096},
+        "epochs": 8,
+        "patience": 2,
+    },
 }
-"""Short histories and few epochs: enough to see the differences, quick enough to wait for."""
+"""Short inputs and few epochs: enough to see the differences, quick enough to wait for."""
 EMBEDDINGS: dict[str, dict[str, Any]] = {
     "full": {"embedding": "full"},
     "hash": {"embedding": "hash", "ratio": RATIO},
@@ -37,10 +45,11 @@ FILES: dict[str, tuple[str, TableDtype]] = {
 
 def demo(
     out: Annotated[Path, Option(help="Where runs and .tflite files go.")] = Path("demo"),
+    model: Annotated[Model, Option(help="What to train.")] = "sequence-ranker",
     seed: Annotated[int, Option(help="Of all three trainings.")] = 0,
     overwrite: Annotated[bool, Option("--overwrite", help="Replace an earlier demo.")] = False,
 ) -> None:
-    """Train three rankers on synthetic data, convert them, compare the files. Under 3 minutes."""
+    """Train three models on synthetic data, convert them, compare the files. Under 3 minutes."""
     from tfcompress.files import refuse_existing
     from tfcompress.training import TrainConfig
 
@@ -55,12 +64,13 @@ def demo(
 
     for name, choice in EMBEDDINGS.items():
         console.err.print(f"Training {name}", style="bold", highlight=False)
-        config = TrainConfig.parse({**SETTINGS, "seed": seed, **choice})
+        config = TrainConfig.parse({"model": model, "seed": seed, **SETTINGS[model], **choice})
         run_training(config, out / name)
     for name, (run, table_dtype) in FILES.items():
         convert_file(out / run, out / name, table_dtype=table_dtype, overwrite=True, brief=True)
     console.out.print()
-    measure_side_by_side([out / name for name in FILES], "synthetic")
+    source = SETTINGS[model]["data"]["source"]
+    measure_side_by_side([out / name for name in FILES], source)
     seconds = time.perf_counter() - started
     console.out.print(f"\nThe runs and files are in {out}/. Took {seconds:.0f} s.", highlight=False)
 
@@ -72,7 +82,8 @@ def _remove_run(path: Path) -> None:
     if not path.exists():
         return
     try:
-        is_demo = Run(path).config().data.source == "synthetic"
+        source = Run(path).config().data.source
+        is_demo = any(source == settings["data"]["source"] for settings in SETTINGS.values())
     except TfcompressError:
         is_demo = False
     if not is_demo:

@@ -21,6 +21,7 @@ Option = typer.Option
 DataPanel = "Data"
 TrainingPanel = "Training"
 
+Model = Literal["sequence-ranker", "text-classifier"]
 QUALITY_NAMES = {
     "ndcg@10": "nDCG@10",
     "hr@10": "HR@10",
@@ -36,7 +37,7 @@ def train(
     ],
     out: Annotated[Path, Option(help="Run directory to make.")],
     model: Annotated[
-        Literal["sequence-ranker", "text-classifier"],
+        Model,
         Option(help="What to train: on interactions, or on lines of label<TAB>text."),
     ] = "sequence-ranker",
     embedding: Annotated[

@@ -67,14 +67,12 @@ def test_a_run_holds_what_the_next_steps_need(tmp_path: Path, texts):
 
 
 def test_training_in_two_parts_gives_the_weights_of_one(tmp_path, texts):
-    runs = [Run(tmp_path / name) for name in ("whole", "parts", "other")]
-    train(config(), runs[0], dataset=texts)
-    train(config(epochs=2), runs[1], dataset=texts)
-    train(config(), runs[1], dataset=texts, resume=True)
-    train(config(seed=1), runs[2], dataset=texts)
-    whole, parts, other = map(weights, runs)
+    runs = [Run(tmp_path / name) for name in ("whole", "parts")]
+    train(config(epochs=2), runs[0], dataset=texts)
+    train(config(epochs=1), runs[1], dataset=texts)
+    train(config(epochs=2), runs[1], dataset=texts, resume=True)
+    whole, parts = map(weights, runs)
     assert all(np.array_equal(a, b) for a, b in zip(whole, parts, strict=True))
-    assert not all(np.array_equal(a, b) for a, b in zip(whole, other, strict=True))
 
 
 def test_it_learns_and_stops(tmp_path, texts):

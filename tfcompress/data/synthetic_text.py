@@ -24,10 +24,10 @@ from tfcompress.vocabulary import Vocabulary
 
 # Part of the hash: raise it whenever the same options would give other data.
 _VERSION = 1
-_EXPONENT = 0.9
+_EXPONENT = 1.0
 _SHORTEST = 4
-_FROM_TOPIC = 0.25
-_NEGATED = 0.25
+_FROM_TOPIC = 0.35
+_NEGATED = 0.2
 _NOT = 0  # the index of the word "not"
 _CONSONANTS = "bdfghjklmnprstvz"
 _VOWELS = "aeiou"
@@ -35,10 +35,10 @@ _VOWELS = "aeiou"
 
 def generate(
     *,
-    num_texts: int = 12_000,
-    num_words: int = 10_000,
+    num_texts: int = 20_000,
+    num_words: int = 8_000,
     num_classes: int = 4,
-    mean_length: int = 16,
+    mean_length: int = 20,
     seed: int = 0,
     tokenizer: Tokenizer | None = None,
     min_count: int = 1,
