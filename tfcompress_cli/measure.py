@@ -31,7 +31,7 @@ def measure(
     ] = False,
     vocabulary: Annotated[
         Path | None,
-        Option(help="For --remap: vocabulary.parquet of the run. [default: beside the model]"),
+        Option(help="For --remap: vocabulary.parquet. [default: inside the model or beside it]"),
     ] = None,
     keep_seen: Annotated[
         bool, Option("--keep-seen", help="Rank items of the history too.")

@@ -43,8 +43,8 @@ def own_examples(
         data: Dataset or TextDataset, as the kind of model wants it.
         remap: bool. Whether tokens of other data are mapped through the vocabulary of the training;
             those it does not know become id 1.
-        vocabulary: Vocabulary or None. For `remap`; None looks for vocabulary.parquet beside the
-            model.
+        vocabulary: Vocabulary or None. For `remap`; None takes the one inside the model, or
+            vocabulary.parquet beside it.
 
     Raises:
         ConfigError: the data are of another kind, or not those of the training and `remap` is
@@ -58,11 +58,12 @@ def own_examples(
     if data.vocabulary.sha256 == expected and data.sha256 == trained_on.get("sha256"):
         return data.test
     if remap:
-        stored = vocabulary or vocabulary_beside(path)
+        stored = vocabulary or stored_vocabulary(path)
         if stored is None:
             raise ConfigError(
                 f"{path.parent / VOCABULARY_FILE}: not there; --remap needs the {VOCABULARY_FILE} "
-                "of the model's run, beside the model or passed"
+                "of the model's run, beside the model or passed, or one inside it (convert with "
+                "--vocabulary)"
             )
         if expected is not None and stored.sha256 != expected:
             raise ConfigError(
@@ -89,10 +90,14 @@ def own_examples(
     )
 
 
-def vocabulary_beside(path: Path) -> Vocabulary | None:
-    """The vocabulary of the run a model lies in; None where there is none."""
-    stored = path.parent / VOCABULARY_FILE
-    return Vocabulary.load(stored) if stored.is_file() else None
+def stored_vocabulary(path: Path) -> Vocabulary | None:
+    """The vocabulary inside a model, else that of the run it lies in; None where there is none."""
+    from tfcompress.tflite import read_vocabulary
+
+    if (inside := read_vocabulary(path)) is not None:
+        return inside.to_vocabulary()
+    beside = path.parent / VOCABULARY_FILE
+    return Vocabulary.load(beside) if beside.is_file() else None
 
 
 def _refuse_other_kind(path: Path, model: Mapping[str, Any], data: Dataset | TextDataset) -> None:

@@ -15,7 +15,7 @@ from tfcompress.measure.inputs import ModelInput, find_inputs, first_line, takes
 from tfcompress.measure.latency import Runner, Timings, check_runs, measure_latency
 from tfcompress.measure.measurement import Measurement, Memory, Quality
 from tfcompress.measure.memory import measure_memory
-from tfcompress.measure.own_data import own_examples, vocabulary_beside
+from tfcompress.measure.own_data import own_examples, stored_vocabulary
 from tfcompress.measure.quality import measure_quality, why_no_quality
 from tfcompress.vocabulary import Vocabulary
 
@@ -75,8 +75,8 @@ def measure(
         remap: bool. Whether data other than those of the training are mapped through its
             vocabulary. Data given by name or path are then loaded with it and without options;
             of a Dataset, only the tokens of its own vocabulary can be mapped.
-        vocabulary: Vocabulary, path of one, or None. For `remap`; None looks for
-            vocabulary.parquet beside each file.
+        vocabulary: Vocabulary, path of one, or None. For `remap`; None takes the
+            one inside each file, or vocabulary.parquet beside it.
         k: int. Rankers: length of the list that counts in nDCG@k and hit rate@k.
         mask_history: bool. Rankers: whether seen items are left out of the list.
         progress: callable or None. Told in a few words what is measured next.
@@ -172,7 +172,7 @@ class _DataFinder:
         vocabulary = None
         if self._remap:
             # Read with it, an item keeps its id even where the training part of the data lacks it.
-            vocabulary = self._vocabulary or vocabulary_beside(file.path)
+            vocabulary = self._vocabulary or stored_vocabulary(file.path)
         known = inspect.signature(LOADERS[kind]).parameters.keys() - {"source", "vocabulary"}
         known &= _INPUT_OPTIONS if self._remap else known
         options = {name: value for name, value in options.items() if name in known}

@@ -81,8 +81,7 @@ class _Node:
     high: int
     middle: int = 0
     at: int = 0
-    left: _Node | None = None
-    right: _Node | None = None
+    parts: tuple[_Node, _Node] | None = None
 
 
 class Order:
@@ -115,12 +114,10 @@ class Order:
     def id_at(self, position: int) -> int:
         """The id, from 0, of the token at a position among the sorted ones."""
         node = self._root
-        while node.left is not None and node.right is not None:
+        while node.parts is not None:
             ones = self._rank(node.at + position) - self._rank(node.at)
-            if self._bit(node.at + position):
-                node, position = node.right, ones
-            else:
-                node, position = node.left, position - ones
+            side = self._bit(node.at + position)
+            node, position = node.parts[side], ones if side else position - ones
         return node.low + position
 
     def position_of(self, id_: int) -> int:
@@ -134,18 +131,19 @@ class Order:
         pending = [(self._root, np.arange(self._root.high))]
         while pending:
             node, inside = pending.pop()
-            if node.left is None or node.right is None:
+            if node.parts is None:
                 places[node.low : node.high] = inside
                 continue
-            right = bits[node.at : node.at + node.high - node.low]
-            pending += [(node.left, inside[~right]), (node.right, inside[right])]
+            from_right = bits[node.at : node.at + node.high - node.low]
+            left, right = node.parts
+            pending += [(left, inside[~from_right]), (right, inside[from_right])]
         return places
 
     def _position(self, node: _Node, id_: int) -> int:
-        if node.left is None or node.right is None:
+        if node.parts is None:
             return id_ - node.low
         from_right = id_ >= node.middle
-        wanted = self._position(node.right if from_right else node.left, id_) + 1
+        wanted = self._position(node.parts[from_right], id_) + 1
         before = self._rank(node.at)
         # The first position with `wanted` tokens of that side up to and including it.
         low, high = 0, node.high - node.low - 1
@@ -166,17 +164,17 @@ class Order:
         middle = split(self._starts, first, last)
         left, end = self._node(first, middle, at + high - low)
         right, end = self._node(middle, last, end)
-        return _Node(low, high, self._starts[middle], at, left, right), end
+        return _Node(low, high, self._starts[middle], at, (left, right)), end
 
     def _check(self, node: _Node) -> None:
         """A node has a one for each token of its right part: then every question has an answer."""
-        if node.left is None or node.right is None:
+        if node.parts is None:
             return
         ones = self._rank(node.at + node.high - node.low) - self._rank(node.at)
         if ones != node.high - node.middle:
             raise corrupt("the order of its tokens is none")
-        self._check(node.left)
-        self._check(node.right)
+        for part in node.parts:
+            self._check(part)
 
     def _rank(self, bits: int) -> int:
         """How many of the first `bits` bits are ones."""

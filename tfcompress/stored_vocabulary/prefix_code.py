@@ -64,9 +64,11 @@ class PrefixCode:
     @cached_property
     def words(self) -> dict[int, str]:
         """Code word by symbol: shorter ones first, equal lengths in the order of the symbols."""
-        codes = canonical_codes(self.lengths) if self.lengths else []
+        codes = canonical_codes(np.array(self.lengths, np.int64)).tolist()
         return {
-            self.first + place: fixed(int(code), length)
-            for place, (code, length) in enumerate(zip(codes, self.lengths, strict=True))
+            symbol: fixed(code, length)
+            for symbol, (code, length) in enumerate(
+                zip(codes, self.lengths, strict=True), start=self.first
+            )
             if length
         }

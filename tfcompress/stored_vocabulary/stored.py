@@ -100,7 +100,7 @@ class StoredVocabulary:
                 f"{len(body)} bytes are none"
             )
         self.kind = "integers" if kind == INTEGERS else "strings"
-        self.size = count + _FIRST_ID
+        self.size = int(count) + _FIRST_ID
         self.num_bytes = len(content)
         starts, end = _read_runs(body, count)
         self._order = Order(starts, body[end:])
