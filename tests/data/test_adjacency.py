@@ -1,9 +1,10 @@
 from tfcompress.data import adjacency
+from tfcompress.data.bad_rows import BadRows
 from tfcompress.data.interactions import rows_by_user
 
 
 def read(path):
-    (rows,), tokens = rows_by_user([adjacency.read(path)])
+    (rows,), tokens = rows_by_user([adjacency.read(path, BadRows())])
     return [[tokens[int(index)].as_py() for index in row] for row in rows]
 
 

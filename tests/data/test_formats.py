@@ -9,6 +9,8 @@ from tfcompress.errors import ConfigError, DataError
 
 USERS = "".join(f"{user} 5 7 {'8 ' * (user % 3)}\n" for user in range(9))
 
+CRITEO = "1\t" + "-1\t\t" * 6 + "7\t" + "\t".join(["68fd1e64", ""] * 13) + "\n"
+
 
 @pytest.mark.parametrize(
     ("name", "text", "format"),
@@ -16,12 +18,17 @@ USERS = "".join(f"{user} 5 7 {'8 ' * (user % 3)}\n" for user in range(9))
         ("a.csv", "anything", "csv"),
         ("a.CSV", "anything", "csv"),
         ("a.tsv", "anything", "tsv"),
-        ("a.inter", "anything", "tsv"),
+        ("a.inter", "anything", "recbole"),
         ("a.parquet", "anything", "parquet"),
         ("a.csv.gz", "anything", "csv"),
         ("a.txt", "user,item\n1,2\n", "csv"),
         ("a.dat", "UserID;ISBN;Rating\n1;2;3\n", "csv"),
-        ("a.txt", "user_id:token\titem_id:token\n1\t2\n", "tsv"),
+        ("a.txt", "user_id:token\titem_id:token\n1\t2\n", "recbole"),
+        ("a.txt", "user\titem\n1\t2\n", "tsv"),
+        ("a.dat", "1::1193::5::978300760\n", "movielens"),
+        ("u.data", "196\t242\t3\t881250949\n", "movielens"),
+        ("a.csv", CRITEO, "criteo"),
+        ("a.txt", CRITEO[2:], "criteo"),
         ("a.txt", "1 2\n1 3\n", "pairs"),
         ("a.txt", "1 2", "pairs"),
         ("a.txt", "u1\ti1\n\nu1\ti2\n", "pairs"),
@@ -59,7 +66,6 @@ def test_a_long_first_part_is_not_judged_by_its_cut_line(tmp_path):
         ("", "is empty"),
         ("\n \n", "is empty"),
         ("1,2\n3,4\n", "line 1: '1,2' has separators but names no user and item column"),
-        ("1::2::3\n", "line 1: '1::2::3' has separators"),
         ("1 2 3\n4 5 6\n", "every line has 3 tokens, .* --format adjacency or sequences"),
         ("1\n2\n", "every line has 1 tokens"),
         ("ann 5 6\nbob 7\n", "may be .* choose with --format adjacency or sequences"),
@@ -100,6 +106,24 @@ class TestDirectories:
         source = locate(make("Video.txt", "README.md", ".hidden.txt", "side.item"))
         assert self.files(source) == {"all": "Video.txt"}
         assert not source.is_split
+
+    @pytest.mark.parametrize(
+        ("names", "ratings"),
+        [
+            (("movies.dat", "ratings.dat", "users.dat", "README"), "ratings.dat"),
+            (("links.csv", "movies.csv", "ratings.csv", "README.txt"), "ratings.csv"),
+            (("u.data", "u.item", "u1.base", "u1.test"), "u.data"),
+        ],
+    )
+    def test_movielens(self, make, names, ratings):
+        source = locate(make(*names, text="1::2::3::4\n"))
+        assert self.files(source) == {"all": ratings}
+
+    def test_recbole_splits(self, make):
+        names = [f"beauty.{part}.inter" for part in ("train", "valid", "test")]
+        source = locate(make(*names, "beauty.item", "beauty.user"))
+        assert source.format == "recbole"
+        assert self.files(source) == dict(zip(("train", "valid", "test"), names, strict=True))
 
     @pytest.mark.parametrize("valid", ["valid", "val", "validation", "dev"])
     def test_splits(self, make, valid):

@@ -2,14 +2,15 @@ import gzip
 
 import pytest
 
+from tfcompress.data.bad_rows import BadRows
 from tfcompress.data.labelled_text import read
 from tfcompress.errors import DataError
 
 
-def rows(path):
+def rows(path, bad=None):
     return [
         pair
-        for batch in read(path)
+        for batch in read(path, bad)
         for pair in zip(batch.labels.to_pylist(), batch.texts.to_pylist(), strict=True)
     ]
 
@@ -42,6 +43,9 @@ def test_a_bad_line_is_named(tmp_path, monkeypatch, line, message, block):
     with pytest.raises(DataError, match=f"data.txt, line 3: .*{message}") as caught:
         rows(path)
     assert "\n" not in str(caught.value)
+    bad = BadRows("skip")
+    assert rows(path, bad) == [("good", "fine"), ("bad", "not")]
+    assert bad.total == 1
 
 
 @pytest.mark.parametrize("header", ["label\ttext", "Sentence\tLabel"])
@@ -50,6 +54,7 @@ def test_a_line_of_column_names_is_no_example(tmp_path, header):
     path.write_text(f"{header}\ngood\tfine\n")
     with pytest.raises(DataError, match="line 1: names columns"):
         rows(path)
+    assert rows(path, BadRows("skip")) == [("good", "fine")]
 
 
 def test_an_empty_file(tmp_path):

@@ -1,12 +1,13 @@
 import pytest
 
 from tfcompress.data import lines, pairs
+from tfcompress.data.bad_rows import BadRows
 from tfcompress.data.interactions import rows_by_user
 from tfcompress.errors import DataError
 
 
 def read(path):
-    (rows,), tokens = rows_by_user([pairs.read(path)])
+    (rows,), tokens = rows_by_user([pairs.read(path, BadRows())])
     return [[tokens[int(index)].as_py() for index in row] for row in rows]
 
 

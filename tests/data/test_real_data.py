@@ -95,7 +95,7 @@ def test_gowalla_adjacency():
 def test_ml100k_table_with_times():
     path = path_of("ml100k")
     data = load(path)
-    assert (data.format, data.split, data.ordered) == ("tsv", "leave-one-out", True)
+    assert (data.format, data.split, data.ordered) == ("recbole", "leave-one-out", True)
     assert len(data.train) == 943
     assert len(data.train.values) == 100_000 - 2 * 943
     rows = [line for line in lines_of(path / "ml-100k.inter")[1:] if line[0] == "196"]

@@ -1,6 +1,7 @@
 import pytest
 
 from tfcompress.data import sequences
+from tfcompress.data.bad_rows import BadRows
 from tfcompress.data.interactions import rows_by_user
 from tfcompress.errors import DataError
 
@@ -19,8 +20,8 @@ def write(folder, files):
     return paths
 
 
-def read(folder, files):
-    split, tokens = sequences.read_directory(write(folder, files))
+def read(folder, files, bad=None):
+    split, tokens = sequences.read_directory(write(folder, files), bad or BadRows())
 
     def decode(rows):
         return [[tokens[int(index)].as_py() for index in row] for row in rows]
@@ -31,7 +32,7 @@ def read(folder, files):
 def test_one_file_has_one_sequence_a_line(tmp_path):
     path = tmp_path / "data.txt"
     path.write_text("5 6\n\n7\n5 6\n")
-    (rows,), tokens = rows_by_user([sequences.read(path)])
+    (rows,), tokens = rows_by_user([sequences.read(path, BadRows())])
     assert [[tokens[int(i)].as_py() for i in row] for row in rows] == [[5, 6], [7], [5, 6]]
 
 

@@ -6,7 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tfcompress.data import tabular
+from tfcompress.data import delimited, parquet, tabular
+from tfcompress.data.bad_rows import BadRows
 from tfcompress.data.columns import choose_columns
 from tfcompress.data.interactions import rows_by_user
 from tfcompress.errors import DataError
@@ -14,7 +15,7 @@ from tfcompress.errors import DataError
 
 def read(path, format="csv", **options):
     columns = choose_columns(path, tabular.column_names(path, format), **options)
-    (rows,), tokens = rows_by_user([tabular.read(path, format, columns)])
+    (rows,), tokens = rows_by_user([tabular.read(path, format, columns, BadRows())])
     return [[tokens[int(index)].as_py() for index in row] for row in rows]
 
 
@@ -28,8 +29,8 @@ def refused(path, message, format="csv"):
 @pytest.fixture(params=[128, 1 << 20])
 def path(request, monkeypatch, tmp_path):
     """A file that is read in many blocks, or in one."""
-    monkeypatch.setattr(tabular, "_BLOCK_BYTES", request.param)
-    monkeypatch.setattr(tabular, "_PARQUET_ROWS", max(2, request.param // 32))
+    monkeypatch.setattr(delimited, "_BLOCK_BYTES", request.param)
+    monkeypatch.setattr(parquet, "_ROWS", max(2, request.param // 32))
     return tmp_path / "ratings.csv"
 
 
@@ -88,7 +89,7 @@ LONG = "1,2,3\n" * 40
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is empty; expected a header line"),
+        (b"", "is empty; expected a table"),
         (b"\n\n", "is empty"),
         (b"user,item\n", "has a header but no rows; expected"),
         (b"user,item", "has a header but no rows"),
@@ -96,7 +97,7 @@ LONG = "1,2,3\n" * 40
         (b"user,item\n1,2\n3\n", "line 3: expected 2 fields as in the header, found 1: '3'"),
         (b"user,item\n1,2\n\n3,4,5\n", "line 4: expected 2 fields as in the header, found 3"),
         (b'user,item\n"a\nb",2\n3\n', "line 4: expected 2 fields"),
-        (b"user,item\n1,2\n\xff,4\n", "line 3: is not UTF-8; convert"),
+        (b"user,item\n1,2\n\xff,4\n", "line 3: column 'user' is not UTF-8; convert"),
         (b"\xffuser,item\n1,2\n", "line 1: is not UTF-8"),
         (b"user,item\n1,2\n,4\n", "line 3: column 'user' is empty; fill"),
         (b"user,item\n1,2\n\n3,\n", "line 4: column 'item' is empty"),
@@ -108,7 +109,7 @@ LONG = "1,2,3\n" * 40
         ),
         (f"user,item,time\n{LONG}1,,3\n".encode(), "line 42: column 'item' is empty"),
         (f"user,item,time\n{LONG}1,2\n".encode(), "line 42: expected 3 fields"),
-        (f"user,item,time\n{LONG}".encode() + b"1,\xe9,3\n", "line 42: is not UTF-8"),
+        (f"user,item,time\n{LONG}".encode() + b"1,\xe9,3\n", "line 42: column 'item' is not UTF-8"),
         (b"user,item\n1,2\n" + b"x" * 100 + b"\n", r"line 3: .* found 1: 'x{57}\.\.\.'"),
     ],
 )
@@ -118,7 +119,7 @@ def test_bad_csv_is_refused_by_line_and_column(path, content, message):
 
 
 def test_a_quotation_mark_that_nobody_closes(path, monkeypatch):
-    monkeypatch.setattr(tabular, "_BLOCK_BYTES", 64)
+    monkeypatch.setattr(delimited, "_BLOCK_BYTES", 64)
     path.write_text('user,item\n1,"2\n' + "1,2\n" * 100)
     refused(path, "a row is longer than 64 bytes; close the quotation mark")
 

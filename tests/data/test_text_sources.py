@@ -68,6 +68,15 @@ def test_integer_labels_are_in_the_order_of_numbers(tmp_path):
     assert data.vocabulary.tokens.to_pylist()[:2] == ["5", "text"]
 
 
+def test_bad_lines_are_counted(file):
+    expected = load_texts(file)
+    file.write_bytes(b"no tab\n" + file.read_bytes() + b"bad\t\xff\n")
+    data = load_texts(file, bad_rows="skip")
+    assert data.skipped_rows == 2
+    assert data.notes[-1].startswith("reviews.tsv: 2 bad rows skipped, such as line ")
+    assert data.vocabulary == expected.vocabulary
+
+
 def test_options_of_the_input(file):
     data = load_texts(file, max_words=2, bigram_buckets=7, max_items=3)
     assert data.tokenizer.row_length == 3

@@ -3,10 +3,13 @@ import datetime
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tfcompress.data.times import NotATimeError, to_numbers
+from tfcompress.data.times import to_numbers, what_is_wrong
 
 DAY = 86_400 * 10**9
+OFFSET = "date with a UTC offset"
 
 
 @pytest.mark.parametrize(
@@ -17,7 +20,7 @@ DAY = 86_400 * 10**9
         (pa.array([7, 8], pa.uint8()), [7, 8], "number"),
         (pa.array(["1970-01-02", "1970-01-01"]), [DAY, 0], "date"),
         (pa.array(["1970-01-02 00:00:01"]), [DAY + 10**9], "date"),
-        (pa.array(["1970-01-02T01:00:00+01:00", "1970-01-01T00:00:00Z"]), [DAY, 0], "date"),
+        (pa.array(["1970-01-02T01:00:00+01:00", "1970-01-01T00:00:00Z"]), [DAY, 0], OFFSET),
         (pa.array([datetime.date(1970, 1, 2)]), [DAY], "date"),
         (pa.array([datetime.datetime(1970, 1, 2)]), [DAY], "date"),
         (pa.array(["5"], pa.large_string()), [5], "number"),
@@ -25,40 +28,54 @@ DAY = 86_400 * 10**9
     ],
 )
 def test_numbers_and_dates(column, numbers, kind):
-    found, found_kind = to_numbers(column)
-    assert found.tolist() == numbers
-    assert found_kind == kind
+    found = to_numbers(column)
+    assert found.numbers.tolist() == numbers
+    assert found.kind == kind
+    assert found.wrong is None
 
 
 def test_large_integers_stay_exact():
     values = [2**62, 2**62 + 1]
-    assert to_numbers(pa.array([str(value) for value in values]))[0].tolist() == values
+    assert to_numbers(pa.array([str(value) for value in values])).numbers.tolist() == values
 
 
 @pytest.mark.parametrize(
-    ("column", "kind", "row", "value", "reason"),
+    ("column", "kind", "wrong", "reason"),
     [
-        (["1", "2", "soon"], None, 2, "soon", "expected a number"),
-        (["1970-01-01", "5"], None, 1, "5", "expected a date"),
-        (["soon", "5"], None, 0, "soon", "expected a number or a date"),
-        (["1970-01-01"], "number", 0, "1970-01-01", "expected a number"),
-        (["5"], "date", 0, "5", "expected a date"),
-        (["1", "nan"], None, 1, "nan", "no time"),
-        (["1", ""], None, 1, "", "expected a number"),
-        (["1970-01-01", "1970-01-01T00:00:00Z"], None, 0, "1970-01-01", "written unlike"),
+        (["1", "2", "soon"], None, [2], "expected a number"),
+        (["1970-01-01", "5"], None, [1], "expected a date"),
+        (["soon", "5"], None, [0], "expected a number"),
+        (["soon", "later"], None, [0, 1], "expected a number or a date"),
+        (["1970-01-01"], "number", [0], "expected a number"),
+        (["5"], "date", [0], "expected a date"),
+        (["1", "nan", "-inf", "2"], None, [1, 2], "no time"),
+        (["1", ""], None, [1], "expected a number"),
+        (["1970-01-01", "1970-01-01T00:00:00Z"], None, [1], "expected a date"),
+        (["1", "9223372036854775808"], None, [1], "beyond 64 bits"),
+        (["0.5", "-99999999999999999999", "x"], None, [1, 2], "beyond 64 bits"),
+        ([0.5, float("nan")], None, [1], "no time"),
+        ([1, 2**63], None, [1], "beyond 64 bits"),
+        ([True, False], None, [0, 1], "expected"),
     ],
 )
-def test_the_first_value_that_is_no_time_is_named(column, kind, row, value, reason):
-    with pytest.raises(NotATimeError, match=reason) as caught:
-        to_numbers(pa.array(column), kind)
-    assert (caught.value.row, caught.value.value) == (row, value)
+def test_what_is_no_time_is_found(column, kind, wrong, reason):
+    is_large = any(type(value) is int for value in column)
+    found = to_numbers(pa.array(column, pa.uint64() if is_large else None), kind)
+    assert np.flatnonzero(found.wrong).tolist() == wrong
+    assert (found.numbers[found.wrong] == 0).all()
+    assert reason in what_is_wrong(column[wrong[0]], found.kind)
 
 
-def test_booleans_are_no_times():
-    with pytest.raises(NotATimeError):
-        to_numbers(pa.array([True]))
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.one_of(st.integers(-(2**63), 2**63 - 1), st.sampled_from(["x", "", "1:2"]))))
+def test_each_wrong_value_is_found_and_no_other(values):
+    found = to_numbers(pa.array([str(value) for value in values], pa.string()))
+    wrong = np.zeros(len(values), bool) if found.wrong is None else found.wrong
+    assert wrong.tolist() == [isinstance(value, str) for value in values]
+    assert found.numbers[~wrong].tolist() == [v for v in values if not isinstance(v, str)]
 
 
 def test_an_empty_column_is_no_error():
-    numbers, _ = to_numbers(pa.array([], pa.string()))
-    assert numbers.dtype == np.int64
+    found = to_numbers(pa.array([], pa.string()), "date")
+    assert found.numbers.dtype == np.int64
+    assert found.kind == "date"

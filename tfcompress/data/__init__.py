@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 
+from tfcompress.data.archives import ARCHIVES
+from tfcompress.data.bad_rows import BadRows
+from tfcompress.data.counting import count_items
 from tfcompress.data.dataset import Dataset, Examples
 from tfcompress.data.ragged import Ragged
-from tfcompress.data.sources import NAMED, count_items, load
+from tfcompress.data.sources import NAMED, load
 from tfcompress.data.text_dataset import LabelledTexts, TextDataset
 from tfcompress.data.text_sources import NAMED_TEXTS, load_texts
 
@@ -15,9 +18,11 @@ LOADERS: dict[str, Callable[..., Dataset | TextDataset]] = {
 }
 
 __all__ = [
+    "ARCHIVES",
     "LOADERS",
     "NAMED",
     "NAMED_TEXTS",
+    "BadRows",
     "Dataset",
     "Examples",
     "LabelledTexts",

@@ -41,6 +41,7 @@ class SplitData:
         split: str. "given", or how it was made: "leave-one-out", "hold-out".
         vocabulary: Vocabulary. Counted on the training part alone.
         notes: tuple of str. Decisions of the reader and the split that results should be read with.
+        skipped_rows: int. Rows of the files that could not be used and were passed over.
     """
 
     name: str
@@ -49,6 +50,7 @@ class SplitData:
     split: str
     vocabulary: Vocabulary
     notes: tuple[str, ...] = ()
+    skipped_rows: int = 0
 
     @property
     def input_dim(self) -> int:

@@ -9,17 +9,20 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from tfcompress.data import sequences
+from tfcompress.data import criteo, movielens, recbole, sequences, tabular
 from tfcompress.data.columns import looks_like_header
 from tfcompress.data.lines import quote
 from tfcompress.errors import ConfigError, DataError
 
-FORMATS = ("csv", "tsv", "parquet", "pairs", "adjacency", "sequences")
-TABULAR = ("csv", "tsv", "parquet")
+TABULAR = tabular.FORMATS
+FORMATS = (*TABULAR, "pairs", "adjacency", "sequences")
 LABELLED_TEXT = "labelled-text"
 
-_SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".inter": "tsv", ".parquet": "parquet", ".pq": "parquet"}
-_TEXT_SUFFIXES = (".txt", ".dat", "")
+_SUFFIXES = {
+    **{".csv": "csv", ".tsv": "tsv", ".inter": "recbole"},
+    **{".parquet": "parquet", ".pq": "parquet"},
+}
+_TEXT_SUFFIXES = (".txt", ".dat", ".data", "")
 _COMPRESSED = (".gz", ".bz2", ".zst")
 _SPLITS = {"train": ("train",), "valid": ("valid", "val", "validation", "dev"), "test": ("test",)}
 _SNIFF_BYTES = 1 << 16
@@ -50,7 +53,7 @@ def locate(path: Path, format: str | None = None, *, formats: tuple[str, ...] = 
     Args:
         path: Path. A file; a directory with one data file; or one whose files give the split:
             train, valid (val, validation, dev) and test of any one format, or those of
-            `sequences.read_directory`.
+            `sequences.read_directory`; or an archive of MovieLens, with its ratings.
         format: str or None. Overrides what would be detected.
         formats: tuple of str. What `format` may be.
 
@@ -81,8 +84,10 @@ def locate(path: Path, format: str | None = None, *, formats: tuple[str, ...] = 
                 "together; name them train_input and test_output"
             )
         return Source(format or detect(files["train"]), files)
-    if len(entries) == 1:
-        return Source(format or detect(entries[0]), {"all": entries[0]})
+    ratings = [entry for entry in entries if entry.name in movielens.RATINGS]
+    for alone in (ratings, entries):
+        if len(alone) == 1:
+            return Source(format or detect(alone[0]), {"all": alone[0]})
     listed = ", ".join(entry.name for entry in entries[:10]) or "no data files"
     raise DataError(
         f"{path}: holds {listed}; expected one file, or train and test files (or train_input and "
@@ -96,8 +101,9 @@ def detect(path: Path) -> str:
     Raises:
         DataError: the file is empty, or could be in several formats: the error names them.
     """
-    if suffix := _SUFFIXES.get(_suffix(path)):
-        return suffix
+    by_suffix = _SUFFIXES.get(_suffix(path))
+    if by_suffix in ("parquet", "recbole"):
+        return by_suffix
     with pa.input_stream(str(path)) as stream:
         start: bytes = stream.read(_SNIFF_BYTES)
     if start.startswith(b"PAR1"):
@@ -105,8 +111,16 @@ def detect(path: Path) -> str:
     lines = [line for line in start.decode("utf-8-sig", "replace").splitlines() if line.strip()]
     if len(start) == _SNIFF_BYTES:
         lines = lines[:-1]  # cut off in the middle
+    if lines and criteo.is_row(lines[0]):
+        return "criteo"  # often called .csv, without a comma in it
+    if by_suffix is not None:
+        return by_suffix
     if not lines:
         raise DataError(f"{path}: is empty (or its first line does not end); expected interactions")
+    if "::" in lines[0] or _stem(path) + _suffix(path) == "u.data":
+        return "movielens"
+    if recbole.is_header(lines[0]):
+        return "recbole"
     for format, delimiter in (("tsv", "\t"), ("csv", ","), ("csv", ";"), ("csv", "|")):
         if looks_like_header(lines[0].split(delimiter)):
             return format
@@ -116,10 +130,10 @@ def detect(path: Path) -> str:
 def _detect_tokens(path: Path, lines: list[str]) -> str:
     rows = [line.split() for line in lines]
     lengths = {len(row) for row in rows}
-    if any("," in line or ";" in line or "::" in line for line in lines[:10]):
+    if any("," in line or ";" in line for line in lines[:10]):
         raise DataError(
             f"{path}, line 1: {quote(lines[0])} has separators but names no user and item column; "
-            "add a header line, or choose with --format csv, tsv, pairs, adjacency or sequences"
+            f"add a header line, or choose with --format {', '.join(FORMATS)}"
         )
     if lengths == {2}:
         return "pairs"
@@ -155,6 +169,12 @@ def _stem(path: Path) -> str:
     return name.stem
 
 
+def _role(path: Path) -> str:
+    """The stem; of RecBole's NAME.train.inter what stands behind the name."""
+    stem = _stem(path)
+    return stem.rpartition(".")[2] if _suffix(path) == ".inter" else stem
+
+
 def _is_data(path: Path) -> bool:
     known = _suffix(path) in _SUFFIXES or _suffix(path) in _TEXT_SUFFIXES
     return path.is_file() and known and not path.name.startswith((".", "_", "README", "LICENSE"))
@@ -163,7 +183,7 @@ def _is_data(path: Path) -> bool:
 def _by_stem(entries: list[Path], roles: dict[str, tuple[str, ...]]) -> dict[str, Path]:
     files: dict[str, Path] = {}
     for role, stems in roles.items():
-        found = [entry for entry in entries if _stem(entry) in stems]
+        found = [entry for entry in entries if _role(entry) in stems]
         if len(found) > 1:
             names = " and ".join(entry.name for entry in found)
             raise DataError(f"{found[0].parent}: both {names} are there; keep one of them")

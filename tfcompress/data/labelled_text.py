@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from tfcompress.data.lines import quote, read_text_lines, row_error
+from tfcompress.data.bad_rows import BadRows, Defect
+from tfcompress.data.lines import TextLines, quote, read_text_lines
 
 _LABEL_NAMES = ("label", "class", "category", "target", "sentiment")
 _TEXT_NAMES = ("text", "sentence", "review", "title", "document", "content")
@@ -29,17 +31,21 @@ class Batch:
     texts: pa.Array
 
 
-def read(path: Path) -> Iterator[Batch]:
+def read(path: Path, bad: BadRows | None = None) -> Iterator[Batch]:
     """Reads one example per line: a label, a tab, the text (in which further tabs are white space).
 
     White space around a label or a text does not count. Blank lines are passed over.
 
+    Args:
+        path: Path.
+        bad: BadRows or None. Told of lines that are no text or have no tab, no label or no words,
+            and of a first line that names columns. None raises.
+
     Raises:
-        DataError: a line has no tab, no label or no text, or the first one names columns.
+        DataError: the file is empty.
     """
-    for block in read_text_lines(path):
-        if block.first_line == 1:
-            _refuse_header(path, block.lines[0].as_py())
+    bad = bad or BadRows()
+    for block in read_text_lines(path, bad):
         split = pc.split_pattern(block.lines, "\t", max_splits=1)
         offsets = split.offsets.to_numpy()
         fields = pc.ascii_trim_whitespace(split.flatten())
@@ -47,19 +53,29 @@ def read(path: Path) -> Iterator[Batch]:
         firsts, has_tab = offsets[:-1], np.diff(offsets) == 2
         blank = ~has_tab & empty[firsts]
         no_label, no_text = has_tab & empty[firsts], has_tab & empty[offsets[1:] - 1]
-        wrong = np.flatnonzero((~has_tab & ~blank) | no_label | no_text)
-        if len(wrong):
-            row = int(wrong[0])
-            found = "no tab" if not has_tab[row] else "no label" if no_label[row] else "no text"
-            shown = quote(block.lines[row].as_py())
-            found = f'expected "label<TAB>text", found {found}: {shown}'
-            raise row_error(path, block.first_line + row, found, "correct or remove the line")
-        firsts = firsts[has_tab]
+        defects = [
+            _is_header(block),
+            _not_as_expected(block, ~has_tab & ~blank, "no tab"),
+            _not_as_expected(block, no_label, "no label"),
+            _not_as_expected(block, no_text, "no text"),
+        ]
+        keep = bad.screen(path, defects, block.place)
+        firsts = firsts[has_tab if keep is None else has_tab & keep]
         yield Batch(labels=fields.take(pa.array(firsts)), texts=fields.take(pa.array(firsts + 1)))
 
 
-def _refuse_header(path: Path, line: str) -> None:
+def _not_as_expected(block: TextLines, rows: NDArray[np.bool_], what: str) -> Defect:
+    def describe(row: int) -> tuple[str, str]:
+        shown = quote(block.lines[row].as_py())
+        found = f'expected "label<TAB>text", found {what}: {shown}'
+        return found, "correct or remove the line"
+
+    return Defect(rows, describe)
+
+
+def _is_header(block: TextLines) -> Defect:
+    line = block.lines[0].as_py() if block.first_line == 1 else ""
     names = [name.strip().casefold() for name in line.split("\t")]
-    if any(name in _LABEL_NAMES for name in names) and any(name in _TEXT_NAMES for name in names):
-        found = f"names columns: {quote(line)}"
-        raise row_error(path, 1, found, "remove it; the lines below must be label<TAB>text")
+    found = any(name in _LABEL_NAMES for name in names) and any(n in _TEXT_NAMES for n in names)
+    text = (f"names columns: {quote(line)}", "remove it; the lines below must be label<TAB>text")
+    return Defect((np.arange(len(block.lines)) == 0) & found, lambda _: text)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from tfcompress.data.bad_rows import BadRows
 from tfcompress.errors import DataError
 
 BLOCK_BYTES = 8 << 20
@@ -24,10 +25,16 @@ class TextLines:
     Attributes:
         first_line: int. The number of the first line in the file, from 1.
         lines: pa.Array of string.
+        skipped: tuple of int. Rows of `lines` that were bad and stand here blank.
     """
 
     first_line: int
     lines: pa.Array
+    skipped: tuple[int, ...] = ()
+
+    def place(self, row: int) -> str:
+        """Where a row is in the file."""
+        return f"line {self.first_line + row}"
 
 
 @dataclass(frozen=True)
@@ -38,11 +45,17 @@ class TokenLines:
         first_line: int. The number of the first line in the file, from 1.
         tokens: pa.Array of string. The tokens of all the lines.
         lengths: int64 array. Tokens per line; 0 for a blank one.
+        skipped: tuple of int. Lines that were bad and count as blank.
     """
 
     first_line: int
     tokens: pa.Array
     lengths: NDArray[np.int64]
+    skipped: tuple[int, ...] = ()
+
+    def place(self, row: int) -> str:
+        """Where a row is in the file."""
+        return f"line {self.first_line + row}"
 
     def line(self, row: int) -> list[str]:
         """The tokens of one line."""
@@ -61,21 +74,26 @@ def quote(text: str) -> str:
     return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
-def read_lines(path: Path) -> Iterator[TokenLines]:
+def read_lines(path: Path, bad: BadRows | None = None) -> Iterator[TokenLines]:
     """Splits a UTF-8 file (gzip and the like by their suffix) into lines of tokens.
 
-    Raises:
-        DataError: as `read_text_lines`.
+    Arguments and errors are those of `read_text_lines`.
     """
-    return map(_split, read_text_lines(path))
+    return map(_split, read_text_lines(path, bad))
 
 
-def read_text_lines(path: Path) -> Iterator[TextLines]:
+def read_text_lines(path: Path, bad: BadRows | None = None) -> Iterator[TextLines]:
     """Reads the lines of a UTF-8 file (gzip and the like by their suffix), block by block.
 
+    Args:
+        path: Path.
+        bad: BadRows or None. Told of lines that are not UTF-8 or hold a zero byte or a lone
+            carriage return; where it skips them, they are blank. None raises.
+
     Raises:
-        DataError: the file is empty, is not UTF-8 text or ends its lines in a lone carriage return.
+        DataError: the file is empty.
     """
+    bad = bad or BadRows()
     first_line = 1
     with pa.input_stream(str(path)) as stream:
         rest = b""
@@ -89,32 +107,50 @@ def read_text_lines(path: Path) -> Iterator[TextLines]:
             if not end:
                 rest += block
                 continue
-            lines = _decode(path, first_line, rest + block[: end - 1])
+            lines = _decode(path, first_line, rest + block[: end - 1], bad)
             rest = block[end:]
-            yield TextLines(first_line, lines)
-            first_line += len(lines)
+            yield lines
+            first_line += len(lines.lines)
     if rest:
-        yield TextLines(first_line, _decode(path, first_line, rest))
+        yield _decode(path, first_line, rest, bad)
     elif first_line == 1:
         raise DataError(f"{path}: is empty; expected lines of text")
 
 
-def _decode(path: Path, first_line: int, block: bytes) -> pa.Array:
-    if b"\0" in block:
-        line = first_line + block.count(b"\n", 0, block.index(b"\0"))
-        raise row_error(path, line, "holds a zero byte, so it is not text", "convert it to UTF-8")
+def _decode(path: Path, first_line: int, block: bytes, bad: BadRows) -> TextLines:
+    skipped: list[int] = []
+    block = block.replace(b"\r\n", b"\n").removesuffix(b"\r")
+    if b"\0" in block or b"\r" in block or not _is_utf8(block):
+        rows = block.split(b"\n")
+        for number, row in enumerate(rows):
+            if wrong := _what_is_wrong(row):
+                bad.add(path, f"line {first_line + number}", *wrong)
+                skipped.append(number)
+                rows[number] = b""
+        block = b"\n".join(rows)
+    text = pa.array([block], pa.binary()).cast(pa.string())
+    return TextLines(first_line, pc.split_pattern(text, "\n").values, tuple(skipped))
+
+
+def _is_utf8(block: bytes) -> bool:
     try:
-        text = pa.array([block], pa.binary()).cast(pa.string())
+        pa.array([block], pa.binary()).cast(pa.string())
     except pa.ArrowInvalid:
-        raise _not_utf8(path, first_line, block) from None
-    lines = pc.split_pattern(text, "\n").values
-    if b"\r" in block:
-        lines = pc.ascii_rtrim(lines, "\r")  # those of "\r\n"
-        lone = pc.match_substring(lines, "\r").to_numpy(zero_copy_only=False)
-        if lone.any():
-            line = first_line + int(lone.argmax())
-            raise row_error(path, line, "holds a lone carriage return", "end lines in a line feed")
-    return lines
+        return False
+    return True
+
+
+def _what_is_wrong(line: bytes) -> tuple[str, str] | None:
+    if b"\0" in line:
+        return "holds a zero byte, so it is not text", "convert the file to UTF-8"
+    try:
+        line.decode()
+    except UnicodeDecodeError as error:
+        found = f"byte {error.start + 1} (0x{line[error.start]:02x}) is not UTF-8"
+        return found, "convert the file to UTF-8"
+    if b"\r" in line:
+        return "holds a lone carriage return", "end lines in a line feed"
+    return None
 
 
 def _split(block: TextLines) -> TokenLines:
@@ -126,14 +162,4 @@ def _split(block: TextLines) -> TokenLines:
     if blank.any():  # splitting "" gives one empty token
         lengths[blank] = 0
         tokens = tokens.filter(pc.not_equal(tokens, ""))
-    return TokenLines(block.first_line, tokens, lengths)
-
-
-def _not_utf8(path: Path, first_line: int, block: bytes) -> DataError:
-    for number, line in enumerate(block.split(b"\n"), first_line):
-        try:
-            line.decode()
-        except UnicodeDecodeError as error:
-            found = f"byte {error.start + 1} (0x{line[error.start]:02x}) is not UTF-8"
-            return row_error(path, number, found, "convert the file to UTF-8")
-    return DataError(f"{path}: is not UTF-8; convert it")
+    return TokenLines(block.first_line, tokens, lengths, block.skipped)

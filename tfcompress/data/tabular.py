@@ -1,220 +1,142 @@
-"""CSV, TSV and Parquet: one interaction per row, columns by name."""
+"""Tables of interactions: one per row, the user, the item and the time in columns."""
 
 from __future__ import annotations
 
 import csv
-import io
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv as arrow_csv
-import pyarrow.parquet as pq
 
+from tfcompress.data import criteo, delimited, movielens, parquet
+from tfcompress.data.bad_rows import BadRows, Defect, is_utf8, token_defects
 from tfcompress.data.columns import Columns
+from tfcompress.data.delimited import Layout, Piece
 from tfcompress.data.interactions import Batch
-from tfcompress.data.lines import quote, row_error
-from tfcompress.data.times import NotATimeError, to_numbers
+from tfcompress.data.lines import quote
+from tfcompress.data.times import Times, to_numbers, what_is_wrong
 from tfcompress.errors import DataError
 
-_BLOCK_BYTES = 8 << 20
-_PARQUET_ROWS = 1 << 18
-_HEADER_BYTES = 1 << 16
+FORMATS = ("csv", "tsv", "parquet", "recbole", "movielens", "criteo")
 
 
-def read(path: Path, format: str, columns: Columns) -> Iterator[Batch]:
+def read(path: Path, format: str, columns: Columns, bad: BadRows) -> Iterator[Batch]:
     """Reads a table in pieces, of which it needs one at a time in memory.
 
     Args:
-        path: Path. CSV and TSV may be compressed (.gz, .bz2, .zst).
-        format: str. "csv", "tsv" or "parquet".
+        path: Path. Text may be compressed (.gz, .bz2, .zst).
+        format: str. One of `FORMATS`.
         columns: Columns. What to read, from `choose_columns`.
+        bad: BadRows. Told of rows that have too many or too few fields; no user or no item, or one
+            that is not UTF-8 or holds a zero byte or a line break; or a time that is neither a
+            number nor a date, or beyond 64 bits.
 
     Raises:
-        DataError: a row has too many or too few fields, is not UTF-8, has no user or item, or a
-            time that is neither a number nor a date.
+        DataError: there are no rows, or the file is damaged or not of this format.
     """
-    return _read_parquet(path, columns) if format == "parquet" else _read_csv(path, format, columns)
+    used = (columns.user, columns.item, columns.time)
+    names = list(dict.fromkeys(name for name in used if name is not None))
+    kind: str | None = None
+    for piece in read_columns(path, format, names, bad):
+        defects = []
+        for name in dict.fromkeys((columns.user, columns.item)):
+            _check_type(path, name, piece.columns[name])
+            defects += token_defects(name, piece.columns[name])
+        times = None
+        if columns.time is not None:
+            times = to_numbers(_as_text(piece.columns[columns.time]), kind)
+            kind = times.kind
+            defects += _time_defects(columns.time, piece.columns[columns.time], times)
+        keep = bad.screen(path, defects, piece.place)
+        kept = None if keep is None else pa.array(keep)
+        numbers = None if times is None else times.numbers if keep is None else times.numbers[keep]
+        users, items = (
+            as_tokens(piece.columns[name], kept) for name in (columns.user, columns.item)
+        )
+        yield Batch(users, items, numbers)
+
+
+def read_columns(path: Path, format: str, names: Sequence[str], bad: BadRows) -> Iterator[Piece]:
+    """The columns as they stand in the file; arguments and errors as of `read`."""
+    if format == "parquet":
+        return parquet.read(path, names, bad)
+    return delimited.read(path, _layout(path, format), names, bad)
 
 
 def column_names(path: Path, format: str) -> list[str]:
-    """The names in the header line, or in the schema of a Parquet file.
+    """The names in the header line or the schema, or those that the format gives its columns.
 
     Raises:
-        DataError: the file is empty, not UTF-8 or not Parquet.
+        DataError: the file is empty, not UTF-8 or not of this format.
     """
     if format == "parquet":
-        try:
-            return list(pq.read_schema(path).names)
-        except pa.ArrowException as error:
-            reason = str(error).splitlines()[0]
-            raise DataError(
-                f"{path}: not a Parquet file ({reason}); see --format for others"
-            ) from None
-    header = _header_line(path)
-    return next(csv.reader([header], delimiter=_delimiter(format, header)))
+        return parquet.column_names(path)
+    layout = _layout(path, format)
+    if layout.names:
+        return list(layout.names)
+    return next(csv.reader([delimited.header_line(path)], delimiter=layout.delimiter))
 
 
-def _header_line(path: Path) -> str:
-    with pa.input_stream(str(path)) as stream:
-        start = stream.read(_HEADER_BYTES).removeprefix(b"\xef\xbb\xbf")
-    lines = [line for line in re.split(rb"[\r\n]+", start) if line]
-    if not lines:
-        raise DataError(f"{path}: is empty; expected a header line and rows")
-    try:
-        return lines[0].decode()
-    except UnicodeDecodeError:
-        raise row_error(path, 1, "is not UTF-8", "convert the file to UTF-8") from None
+def as_tokens(column: pa.Array, keep: pa.Array | None = None) -> pa.Array:
+    """A column that was screened as tokens: strings, dictionary-encoded or not, or integers."""
+    if keep is not None:
+        column = column.filter(keep)
+        if pa.types.is_dictionary(column.type):
+            # The dictionary still has the tokens of rows that are gone.
+            column = column.dictionary_decode().dictionary_encode()
+    if pa.types.is_dictionary(column.type):
+        values = column.dictionary
+        if not pa.types.is_integer(values.type):
+            values = values.cast(pa.string())
+        return pa.DictionaryArray.from_arrays(column.indices, values)
+    if pa.types.is_uint64(column.type):
+        return column.cast(pa.string())  # the same type in every piece, whatever its values
+    return column
 
 
-def _delimiter(format: str, header: str) -> str:
-    if format == "tsv":
-        return "\t"
-    return max(",;|\t", key=header.count)  # the comma where there is none of them
+def _layout(path: Path, format: str) -> Layout:
+    if format == "movielens":
+        return movielens.layout(path)
+    if format == "criteo":
+        return criteo.layout(path)
+    if format == "csv":
+        header = delimited.header_line(path)
+        # The comma where there is none of them.
+        return Layout(max(",;|\t", key=header.count), quoting=True)
+    # TSV as RecBole and others write it has no quoting: a quotation mark is a letter there.
+    return Layout("\t")
 
 
-def _read_csv(path: Path, format: str, columns: Columns) -> Iterator[Batch]:
-    delimiter = _delimiter(format, _header_line(path))
-    # TSV as RecBole and MovieLens write it has no quoting: a quotation mark is a letter there.
-    quoting = False if format == "tsv" else '"'
-    tokens = pa.dictionary(pa.int32(), pa.string())
-    types = {columns.user: tokens, columns.item: tokens}
-    if columns.time is not None:
-        types[columns.time] = pa.string()
-    record = 2  # the header is the first one
-    kind: str | None = None
-    try:
-        reader = arrow_csv.open_csv(
-            path,
-            # One thread: with more of them Arrow cannot tell which row is wrong.
-            read_options=arrow_csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),
-            parse_options=arrow_csv.ParseOptions(
-                delimiter=delimiter, quote_char=quoting, newlines_in_values=bool(quoting)
-            ),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types=types, include_columns=list(types), strings_can_be_null=False
-            ),
+def _check_type(path: Path, name: str, column: pa.Array) -> None:
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    is_text = is_text or pa.types.is_binary(kind) or kind == pa.string_view()
+    if not (is_text or pa.types.is_integer(kind)):
+        raise DataError(
+            f"{path}: column {name!r} holds {kind}; tokens are strings or integers, convert it "
+            "first"
         )
-        for table in reader:
-            for name in (columns.user, columns.item):
-                empty = _first_empty(table[name])
-                if empty is not None:
-                    line = _line_of(path, record + empty, delimiter, quoting)
-                    found = f"column {name!r} is empty"
-                    raise row_error(path, line, found, "fill it in or remove the row")
-            times = None
-            if columns.time is not None:
-                try:
-                    times, kind = to_numbers(table[columns.time], kind)
-                except NotATimeError as error:
-                    line = _line_of(path, record + error.row, delimiter, quoting)
-                    found = f"column {columns.time!r} holds {quote(error.value)}, {error}"
-                    raise row_error(path, line, found, "correct it or the row's format") from None
-            yield Batch(table[columns.user], table[columns.item], times)
-            record += table.num_rows
-    except pa.ArrowInvalid as error:
-        raise _csv_error(path, str(error), delimiter, quoting) from None
-    if record == 2:
-        raise _no_rows(path)
 
 
-def _first_empty(array: pa.DictionaryArray) -> int | None:
-    code = pc.index(array.dictionary, "").as_py()
-    return None if code < 0 else int(pc.index(array.indices, code).as_py())
+def _as_text(column: pa.Array) -> pa.Array:
+    """A column of times, bytes as strings; what is not UTF-8 is no time afterwards either."""
+    if not pa.types.is_dictionary(column.type) or not pa.types.is_binary(column.type.value_type):
+        return column
+    values = column.dictionary
+    if is_utf8(values):
+        values = values.cast(pa.string())
+    else:
+        values = pa.array([value.decode(errors="replace") for value in values.to_pylist()])
+    return pa.DictionaryArray.from_arrays(column.indices, values)
 
 
-def _csv_error(path: Path, message: str, delimiter: str, quoting: str | bool) -> DataError:
-    match = re.search(r"Row #(\d+): (.*)", message, re.DOTALL)
-    if match is None:
-        if "Empty CSV" in message:
-            return _no_rows(path)
-        if "straddling" in message:
-            return DataError(
-                f"{path}: a row is longer than {_BLOCK_BYTES} bytes; close the quotation mark that "
-                "some row opens"
-            )
-        return DataError(f"{path}: cannot be read as a table ({quote(message)}); check --format")
-    line = _line_of(path, int(match[1]), delimiter, quoting)
-    fields = re.match(r"Expected (\d+) columns, got (\d+): (.*)", match[2], re.DOTALL)
-    if fields is not None:
-        found = f"expected {fields[1]} fields as in the header, found {fields[2]}"
-        return row_error(path, line, f"{found}: {quote(fields[3])}", "correct or remove the row")
-    if "invalid UTF8" in match[2]:
-        return row_error(path, line, "is not UTF-8", "convert the file to UTF-8")
-    return row_error(path, line, quote(match[2]), "correct or remove the row")
+def _time_defects(name: str, column: pa.Array, times: Times) -> list[Defect]:
+    if times.wrong is None:
+        return []
 
+    def describe(row: int) -> tuple[str, str]:
+        value = _as_text(column.slice(row, 1))[0].as_py()
+        found = f"column {name!r} holds {quote(str(value))}, {what_is_wrong(value, times.kind)}"
+        return found, "correct it"
 
-def _no_rows(path: Path) -> DataError:
-    return DataError(f"{path}: has a header but no rows; expected interactions below it")
-
-
-def _line_of(path: Path, record: int, delimiter: str, quoting: str | bool) -> int:
-    """The line a record (from 1, blank lines not counted) starts on; reads the file again."""
-    with pa.input_stream(str(path)) as stream, _long_fields():
-        text = io.TextIOWrapper(stream, "utf-8", errors="replace", newline="")
-        if quoting:
-            reader = csv.reader(text, delimiter=delimiter)
-        else:
-            reader = csv.reader(text, delimiter=delimiter, quoting=csv.QUOTE_NONE)
-        last_line, seen = 0, 0
-        for fields in reader:
-            seen += bool(fields)
-            if seen == record:
-                return last_line + 1
-            last_line = reader.line_num
-    return record
-
-
-@contextmanager
-def _long_fields() -> Iterator[None]:
-    """Lets the csv module read what Arrow reads: its own limit is 128 KiB a field."""
-    before = csv.field_size_limit(_BLOCK_BYTES)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(before)
-
-
-def _read_parquet(path: Path, columns: Columns) -> Iterator[Batch]:
-    used = (columns.user, columns.item, columns.time)
-    names = list(dict.fromkeys(name for name in used if name is not None))
-    row = 1
-    kind: str | None = None
-    with pq.ParquetFile(path) as file:
-        for table in file.iter_batches(batch_size=_PARQUET_ROWS, columns=names):
-            for name in names:
-                if table[name].null_count:
-                    missing = row + int(pc.index(table[name].is_null(), True).as_py())
-                    raise DataError(
-                        f"{path}, row {missing}: column {name!r} is missing (null); fill it in or "
-                        "remove the row"
-                    )
-            users, items = (_parquet_tokens(path, name, table[name]) for name in used[:2] if name)
-            times = None
-            if columns.time is not None:
-                try:
-                    times, kind = to_numbers(table[columns.time], kind)
-                except NotATimeError as error:
-                    raise DataError(
-                        f"{path}, row {row + error.row}: column {columns.time!r} holds "
-                        f"{quote(error.value)}, {error}; correct it"
-                    ) from None
-            yield Batch(users, items, times)
-            row += table.num_rows
-    if row == 1:
-        raise _no_rows(path)
-
-
-def _parquet_tokens(path: Path, name: str, array: pa.Array) -> pa.Array:
-    kind = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
-    if pa.types.is_uint64(kind):
-        return array.cast(pa.string())  # the same type in every piece, whatever its values
-    text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or kind == pa.string_view()
-    if text or pa.types.is_integer(kind):
-        return array
-    raise DataError(
-        f"{path}: column {name!r} holds {kind}; tokens are strings or integers, convert it first"
-    )
+    return [Defect(times.wrong, describe)]

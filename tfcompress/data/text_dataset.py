@@ -176,7 +176,9 @@ def encode_texts(
         notes=tuple(notes),
         tokenizer=tokenizer,
         classes=classes,
-        **encoded,
+        train=encoded["train"],
+        valid=encoded["valid"],
+        test=encoded["test"],
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from tfcompress.data import labelled_text, synthetic_text
+from tfcompress.data.bad_rows import BadRows
 from tfcompress.data.formats import LABELLED_TEXT, locate
 from tfcompress.data.interactions import index_tokens
 from tfcompress.data.paths import existing, readable
@@ -32,6 +34,7 @@ def load_texts(
     max_items: int | None = None,
     max_words: int = 64,
     bigram_buckets: int = 1 << 14,
+    bad_rows: str = "error",
     vocabulary: Vocabulary | None = None,
 ) -> TextDataset:
     """Reads labelled texts, splits them and ranks the words by frequency.
@@ -48,6 +51,7 @@ def load_texts(
         max_items: int or None. At most so many words have an id of their own, the most frequent.
         max_words: int. Words of a text that count, from its start.
         bigram_buckets: int. Buckets of hashed bigrams; 0 leaves bigrams out.
+        bad_rows: str. "error" or "skip", as of `tfcompress.data.load`.
         vocabulary: Vocabulary or None. Gives the ids of words, whatever it was counted on; None
             counts the training part. `min_count` and `max_items` mean nothing with it.
 
@@ -65,6 +69,7 @@ def load_texts(
     for argument, value in given.items():
         if value is not None and value < least[argument]:
             raise ConfigError(f"{argument}: must be at least {least[argument]}, got {value}")
+    bad = BadRows(bad_rows)
     tokenizer = Tokenizer(max_words=max_words, num_buckets=bigram_buckets)
     ranking: dict[str, Any] = {
         "min_count": min_count,
@@ -78,10 +83,10 @@ def load_texts(
     path = existing(source, NAMED_TEXTS)
     with readable(path):
         located = locate(path, format or LABELLED_TEXT, formats=(LABELLED_TEXT,))
-        parts, words, labels = _read(located.files, max_words)
+        parts, words, labels = _read(located.files, max_words, bad)
         sha256 = sha256_of_files(list(located.files.values()))
     parts, notes = split_texts(parts)
-    return encode_texts(
+    dataset = encode_texts(
         parts,
         words,
         labels,
@@ -90,13 +95,14 @@ def load_texts(
         sha256=sha256,
         format=located.format,
         split="given" if located.is_split else "hold-out",
-        notes=notes,
+        notes=[*notes, *bad.notes],
         **ranking,
     )
+    return replace(dataset, skipped_rows=bad.total)
 
 
 def _read(
-    files: dict[str, Path], max_words: int
+    files: dict[str, Path], max_words: int, bad: BadRows
 ) -> tuple[dict[str, LabelledTexts], pa.Array, pa.Array]:
     """The texts of each file, as indices into the words and the labels that are returned too."""
     labels: list[list[pa.Array]] = []
@@ -104,7 +110,7 @@ def _read(
     lengths = []
     for file in files.values():
         with readable(file):
-            batches = list(labelled_text.read(file))
+            batches = list(labelled_text.read(file, bad))
         split = [split_words(batch.texts) for batch in batches]
         labels.append([batch.labels for batch in batches])
         words.append([found.dictionary_encode() for found, _ in split])

@@ -2,81 +2,125 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+# Dates with and without an offset from UTC do not compare, so they are two kinds.
 _TARGETS: dict[str, tuple[pa.DataType, ...]] = {
     "number": (pa.int64(), pa.float64()),
-    "date": (pa.timestamp("ns"), pa.timestamp("ns", "UTC")),
+    "date": (pa.timestamp("ns"),),
+    "date with a UTC offset": (pa.timestamp("ns", "UTC"),),
 }
+_LONG_INTEGER = r"^\s*[+-]?\d{19,}\s*$"
 
 
-class NotATimeError(ValueError):
-    """One value is no time.
+@dataclass(frozen=True)
+class Times:
+    """A column of times.
 
     Attributes:
-        row: int. Where it is in the column, from 0.
-        value: str. What stands there.
+        numbers: int64 or float64 array. As they stand; nanoseconds since 1970 for dates; 0 where
+            the value is wrong.
+        kind: str or None. "number", "date" or "date with a UTC offset"; None where none is right.
+        wrong: bool array of the same length, or None where all are right.
     """
 
-    def __init__(self, row: int, value: Any, reason: str) -> None:
-        super().__init__(reason)
-        self.row = row
-        self.value = str(value)
+    numbers: NDArray[Any]
+    kind: str | None
+    wrong: NDArray[np.bool_] | None = None
 
 
-def to_numbers(column: pa.Array, kind: str | None = None) -> tuple[NDArray[Any], str]:
+def to_numbers(column: pa.Array, kind: str | None = None) -> Times:
     """Turns times into int64 or float64 numbers.
 
     Args:
         column: pa.Array without nulls. Numbers; dates; or strings that spell numbers or ISO 8601
             dates ("2024-05-01", "2024-05-01 10:30:00", with "Z" or an offset too).
-        kind: str or None. What the column held before: numbers and dates do not compare.
+        kind: str or None. What the column held before. None: the first value that is any decides.
 
     Returns:
-        The numbers (as they stand; nanoseconds since 1970 for dates), and "number" or "date".
-
-    Raises:
-        NotATimeError: names the first value that is neither, of the other kind, or NaN.
+        `Times`. Wrong are values of another kind, NaN and infinity, and integers beyond 64 bits.
     """
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
         column = column.cast(pa.string())
+    if not len(column):
+        return Times(np.empty(0, np.int64), kind)
     kinds = [kind] if kind else list(_TARGETS)
     for candidate in kinds:
         numbers = _cast(column, candidate)
         if numbers is not None:
-            if numbers.dtype.kind == "f" and np.isnan(numbers).any():
-                raise NotATimeError(int(np.isnan(numbers).argmax()), "nan", "which is no time")
-            return numbers, candidate
-    raise _first_failure(column, kinds)
+            return Times(numbers, candidate)
+    for start in range(len(column)):  # seldom far: all before the first right one are wrong
+        first = column[start : start + 1]
+        chosen = next((name for name in kinds if _cast(first, name) is not None), None)
+        if chosen is not None:
+            wrong = _wrong(column, chosen)
+            numbers = _cast(pc.if_else(pa.array(wrong), first[0], column), chosen)
+            assert numbers is not None
+            return Times(np.where(wrong, 0, numbers), chosen, wrong)
+    return Times(np.zeros(len(column), np.int64), kind, np.ones(len(column), np.bool_))
+
+
+def what_is_wrong(value: Any, kind: str | None) -> str:
+    """Why a value is no time of this kind, in a few words."""
+    if re.match(_LONG_INTEGER, str(value)):
+        return "an integer beyond 64 bits"
+    try:
+        if not np.isfinite(float(value)):
+            return "which is no time"
+    except ValueError:
+        pass
+    return f"expected a {kind}" if kind else "expected a number or a date"
+
+
+def _wrong(column: pa.Array, kind: str) -> NDArray[np.bool_]:
+    """Which values are not of the kind: halves are tried until the wrong ones stand alone."""
+    wrong = np.zeros(len(column), np.bool_)
+    pieces = [(0, len(column))]
+    while pieces:
+        start, end = pieces.pop()
+        if _cast(column[start:end], kind) is not None:
+            continue
+        if end - start == 1:
+            wrong[start] = True
+            continue
+        middle = (start + end) // 2
+        pieces += [(start, middle), (middle, end)]
+    return wrong
 
 
 def _cast(column: pa.Array, kind: str) -> NDArray[Any] | None:
+    """The numbers of a column, or None where one of its values is wrong."""
+    is_text = pa.types.is_string(column.type)
     is_date = pa.types.is_temporal(column.type)
-    if pa.types.is_boolean(column.type):
-        return None
-    if not pa.types.is_string(column.type) and is_date != (kind == "date"):
+    if pa.types.is_boolean(column.type) or not (is_text or is_date == (kind != "number")):
         return None
     for target in _TARGETS[kind]:
         try:
             numbers = column.cast(target)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             continue
-        result: NDArray[Any] = (numbers.cast(pa.int64()) if kind == "date" else numbers).to_numpy()
-        return result
+        if kind != "number":
+            numbers = numbers.cast(pa.int64())
+        elif pa.types.is_floating(target) and is_text and not _fit_integers(column):
+            return None
+        result: NDArray[Any] = numbers.to_numpy()
+        return result if np.isfinite(result).all() else None
     return None
 
 
-def _first_failure(column: pa.Array, kinds: list[str]) -> NotATimeError:
-    # The first value decides what the ones below it should be.
-    kinds = [kind for kind in kinds if _cast(column[:1], kind) is not None] or kinds
-    for row in range(len(column)):
-        if all(_cast(column[row : row + 1], kind) is None for kind in kinds):
-            expected = " or ".join(f"a {kind}" for kind in kinds)
-            return NotATimeError(row, column[row].as_py(), f"expected {expected}")
-    return NotATimeError(0, column[0].as_py(), "written unlike values below it")
+def _fit_integers(column: pa.Array) -> bool:
+    """Whether what spells a long integer fits 64 bits: a float would lose its last digits."""
+    try:
+        column.filter(pc.match_substring_regex(column, _LONG_INTEGER)).cast(pa.int64())
+    except pa.ArrowInvalid:
+        return False
+    return True

@@ -1,0 +1,272 @@
+"""CSV and its kin: text whose rows are fields between delimiters, read column by column."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as arrow_csv
+
+from tfcompress.data.bad_rows import BadRows
+from tfcompress.data.lines import quote, row_error
+from tfcompress.errors import DataError
+
+_BLOCK_BYTES = 8 << 20
+_START_BYTES = 1 << 16
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_UNIT_SEPARATOR = "\x1f"  # stands for a delimiter of two characters, which Arrow does not take
+_RAGGED = "correct or remove the row"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the rows are written.
+
+    Attributes:
+        delimiter: str. One character, or "::".
+        quoting: bool. Whether fields may stand in quotation marks, with line breaks inside.
+        names: tuple of str. The columns of a file without a header; empty where it has one.
+    """
+
+    delimiter: str
+    quoting: bool = False
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some consecutive rows of a table.
+
+    Attributes:
+        columns: dict. Arrays by the names of the columns.
+        place: callable. From a row of the piece to where it is in the file ("line 3").
+    """
+
+    columns: dict[str, pa.Array]
+    place: Callable[[int], str]
+
+
+def first_lines(path: Path) -> list[str]:
+    """The lines at the start of a file, without blank ones, as Latin-1, in which all is text.
+
+    Raises:
+        DataError: there are none.
+    """
+    with pa.input_stream(str(path)) as stream:
+        start: bytes = stream.read(_START_BYTES).removeprefix(_BYTE_ORDER_MARK)
+    lines = [line for line in re.split(rb"[\r\n]+", start) if line]
+    if not lines:
+        raise DataError(f"{path}: is empty; expected a table")
+    return [line.decode("latin-1") for line in lines]
+
+
+def header_line(path: Path) -> str:
+    """The first line that is not blank, without a byte order mark.
+
+    Raises:
+        DataError: there is none, or it is no UTF-8 text.
+    """
+    line = first_lines(path)[0]
+    if "\0" in line:
+        found = "holds a zero byte, so it is not text"
+        raise row_error(path, 1, found, "convert the file to UTF-8")
+    try:
+        return line.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        raise row_error(path, 1, "is not UTF-8", "convert the file to UTF-8") from None
+
+
+def read(path: Path, layout: Layout, names: Sequence[str], bad: BadRows) -> Iterator[Piece]:
+    """Reads some columns of a table in pieces, of which it needs one at a time in memory.
+
+    Args:
+        path: Path. May be compressed (.gz, .bz2, .zst).
+        layout: Layout.
+        names: sequence of str. The columns to read; what stands in others is not looked at.
+        bad: BadRows. Told of rows with too many or too few fields.
+
+    Yields:
+        Pieces whose columns are dictionary-encoded binary arrays (UTF-8 is not checked).
+
+    Raises:
+        DataError: there are no rows, or the file is no table.
+    """
+    table = _Table(path, layout, bad)
+    record = 1 if layout.names else 2  # the header is the first one
+    found = False
+    try:
+        for batch in table.open(names):
+            columns = {name: table.restored(batch[name]) for name in names}
+            yield Piece(columns, _place(table, record))
+            record += batch.num_rows
+            found = True
+    except pa.ArrowInvalid as error:
+        raise table.error(str(error)) from None
+    if not (found or bad.count(path)):
+        raise _no_rows(path)
+
+
+def _place(table: _Table, record: int) -> Callable[[int], str]:
+    # Only asked for as long as no row is bad, so that no skipped rows stand before the piece.
+    return lambda row: f"line {table.line_of(record + row)}"
+
+
+class _Table:
+    """A file under Arrow's CSV reader."""
+
+    def __init__(self, path: Path, layout: Layout, bad: BadRows) -> None:
+        self._path = path
+        self._layout = layout
+        self._bad = bad
+        # Arrow hands a bad row over as text and fails where it is not UTF-8. Read as Latin-1 every
+        # byte is text; `restored` turns the tokens back.
+        self._as_latin1 = bad.skip
+
+    def open(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        layout = self._layout
+        double = len(layout.delimiter) > 1
+        source: Any = pa.input_stream(str(self._path))
+        if double or self._as_latin1:
+            separator = layout.delimiter.encode() if double else None
+            source = _Rewritten(source, separator, self._as_latin1)
+        tokens = pa.dictionary(pa.int32(), pa.binary())
+        reader: Iterator[pa.RecordBatch] = arrow_csv.open_csv(
+            source,
+            # One thread: with more of them Arrow cannot tell which row is wrong.
+            read_options=arrow_csv.ReadOptions(
+                block_size=_BLOCK_BYTES, use_threads=False, column_names=layout.names or None
+            ),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=_UNIT_SEPARATOR if double else layout.delimiter,
+                quote_char='"' if layout.quoting else False,
+                newlines_in_values=layout.quoting,
+                invalid_row_handler=self._skip_ragged if self._bad.skip else None,
+            ),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, tokens),
+                include_columns=list(dict.fromkeys(names)),
+                strings_can_be_null=False,
+            ),
+        )
+        return reader
+
+    def restored(self, column: pa.DictionaryArray) -> pa.DictionaryArray:
+        values = column.dictionary
+        if not self._as_latin1 or pc.all(pc.string_is_ascii(values.cast(pa.string()))).as_py():
+            return column
+        values = [value.decode().encode("latin-1") for value in values.to_pylist()]
+        return pa.DictionaryArray.from_arrays(column.indices, pa.array(values, pa.binary()))
+
+    def _skip_ragged(self, row: arrow_csv.InvalidRow) -> str:
+        place = f"line {row.number}"
+        if not self._bad.count(self._path):
+            place = f"line {self.line_of(row.number)}"
+        self._add_ragged(place, row.expected_columns, row.actual_columns, row.text)
+        return "skip"
+
+    def _add_ragged(self, place: str, expected: int, actual: int, text: str) -> None:
+        layout = self._layout
+        wanted = f"{expected} fields as in the header"
+        if layout.names:
+            shown = layout.names if len(layout.names) < 8 else (*layout.names[:3], "...")
+            wanted = f"{expected} fields ({', '.join(shown)})"
+        text = text.replace(_UNIT_SEPARATOR, layout.delimiter)
+        found = f"expected {wanted}, found {actual}: {quote(text)}"
+        self._bad.add(self._path, place, found, _RAGGED)
+
+    def error(self, message: str) -> DataError:
+        """What to say instead of Arrow's message."""
+        match = re.search(
+            r"Row #(\d+): Expected (\d+) columns, got (\d+): (.*)", message, re.DOTALL
+        )
+        if match is not None:
+            place = f"line {self.line_of(int(match[1]))}"
+            try:
+                self._add_ragged(place, int(match[2]), int(match[3]), match[4])
+            except DataError as error:
+                return error
+        if "Empty CSV" in message:
+            return _no_rows(self._path)
+        if "straddling" in message:
+            return DataError(
+                f"{self._path}: a row is longer than {_BLOCK_BYTES} bytes; close the quotation "
+                "mark that some row opens"
+            )
+        return DataError(
+            f"{self._path}: cannot be read as a table ({quote(message)}); check --format"
+        )
+
+    def line_of(self, record: int) -> int:
+        """The line a record (from 1, blank lines not counted) starts on; reads the file again."""
+        with pa.input_stream(str(self._path)) as stream, _long_fields():
+            text = io.TextIOWrapper(stream, "utf-8", errors="replace", newline="")
+            if self._layout.quoting:
+                rows = csv.reader(text, delimiter=self._layout.delimiter)
+            else:
+                rows = csv.reader(text, quoting=csv.QUOTE_NONE)
+            last_line, seen = 0, 0
+            for fields in rows:
+                seen += bool(fields)
+                if seen == record:
+                    return last_line + 1
+                last_line = rows.line_num
+        return record
+
+
+class _Rewritten(io.RawIOBase):
+    """A stream of bytes with a separator of two replaced by one, or Latin-1 turned into UTF-8."""
+
+    def __init__(self, stream: Any, separator: bytes | None, from_latin1: bool) -> None:
+        super().__init__()
+        self._stream = stream
+        self._separator = separator
+        self._from_latin1 = from_latin1
+        self._held = b""  # a byte that may be the first half of a separator
+        self._ready = b""
+        self._at_start = True
+        self._ended = False
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        # Never less than asked for before the end: Arrow takes what it gets for a whole block.
+        while not self._ended and (size < 0 or len(self._ready) < size):
+            self._ready += self._next(_BLOCK_BYTES if size < 0 else size)
+        size = len(self._ready) if size < 0 else size
+        result, self._ready = self._ready[:size], self._ready[size:]
+        return result
+
+    def _next(self, size: int) -> bytes:
+        read: bytes = self._stream.read(size)
+        self._ended = not read
+        block, self._held = self._held + read, b""
+        if self._at_start:
+            block, self._at_start = block.removeprefix(_BYTE_ORDER_MARK), False
+        if self._separator:
+            block = block.replace(self._separator, _UNIT_SEPARATOR.encode())
+            if read and block.endswith(self._separator[:1]):
+                block, self._held = block[:-1], block[-1:]
+        return block.decode("latin-1").encode() if self._from_latin1 else block
+
+
+def _no_rows(path: Path) -> DataError:
+    return DataError(f"{path}: has a header but no rows; expected interactions below it")
+
+
+@contextmanager
+def _long_fields() -> Iterator[None]:
+    """Lets the csv module read what Arrow reads: its own limit is 128 KiB a field."""
+    before = csv.field_size_limit(_BLOCK_BYTES)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
