@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tfcompress.data import load_texts, synthetic_text
+from tfcompress.data import load, load_texts, synthetic_text
 from tfcompress.data.tokenizer import split_words
 from tfcompress.errors import ConfigError
 
@@ -39,6 +39,11 @@ def test_by_name():
     assert data.tokenizer.row_length == 15
     with pytest.raises(ConfigError, match="means nothing for synthetic-text"):
         load_texts("synthetic-text", format="labelled-text")
+
+
+def test_it_is_no_data_for_a_ranker():
+    with pytest.raises(ConfigError, match="add --model text-classifier"):
+        load("synthetic-text")
 
 
 def test_options_that_are_too_small_are_named():

@@ -87,3 +87,7 @@ def test_the_hashes_in_the_docs(bigram, expected):
     first, second = bigram.split(" ")
     found = hash_bigrams(pa.array([first, second]), np.array([0]), np.array([1]))
     assert found.tolist() == [int(expected)] == [fnv1a(bigram)]
+
+
+def test_nothing_to_hash():
+    assert len(hash_bigrams(pa.array([], pa.string()), np.array([]), np.array([]))) == 0

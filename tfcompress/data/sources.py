@@ -13,6 +13,7 @@ from tfcompress.data.encoding import encode
 from tfcompress.data.formats import locate
 from tfcompress.data.paths import existing, readable
 from tfcompress.data.reading import read_split, refuse
+from tfcompress.data.text_sources import NAMED_TEXTS
 from tfcompress.errors import ConfigError
 from tfcompress.files import sha256_of_files
 from tfcompress.vocabulary import Vocabulary
@@ -69,6 +70,8 @@ def load(
     if isinstance(source, str) and source in archives.ARCHIVES:
         refuse(source, {"format": format} | names)
         name, path = source, archives.fetch(source)
+    elif source in NAMED_TEXTS:
+        raise ConfigError(f"{source}: holds labelled texts; add --model text-classifier")
     else:
         path = existing(source, (*NAMED, *archives.ARCHIVES))
         name = path.resolve().name

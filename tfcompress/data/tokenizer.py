@@ -108,6 +108,8 @@ def hash_bigrams(
     Returns:
         int64 array, shape `(num_bigrams,)`, values in 0..2^31 - 1.
     """
+    if not len(first):
+        return np.empty(0, np.int64)
     _, offsets, text = tokens.buffers()
     ends = np.frombuffer(offsets, np.int32)[tokens.offset :][: len(tokens) + 1].astype(np.int64)
     data = np.frombuffer(text or b"", np.uint8).astype(np.uint32)

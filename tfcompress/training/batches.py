@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from tfcompress.data import LabelledTexts
 from tfcompress.data.windows import EpochBatches
 from tfcompress.training.negatives import NegativeSampler
 
@@ -35,3 +36,32 @@ class FitBatches(keras.utils.PyDataset):
             inputs["negatives"] = self._sampler.draw(self._epoch, index)
             inputs["log_q"] = self._sampler.log_q
         return inputs, targets
+
+
+class TextBatches(keras.utils.PyDataset):
+    """Batches of texts and class numbers as `keras.Model.fit` reads them.
+
+    Args:
+        texts: LabelledTexts.
+        order: int array, shape `(len(texts),)`. The rows, in the order of the epoch.
+        length: int. L.
+        batch_size: int. The last, shorter batch is left out when there is a full one, so that
+            compiled steps meet one shape.
+    """
+
+    def __init__(
+        self, texts: LabelledTexts, order: NDArray[np.int64], length: int, batch_size: int
+    ) -> None:
+        super().__init__()
+        self._texts = texts
+        self._order = order
+        self._length = length
+        self._batch_size = min(batch_size, len(order))
+
+    def __len__(self) -> int:
+        return len(self._order) // self._batch_size
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        batch = self._texts.take(rows)
+        return batch.inputs(self._length), batch.labels

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfcompress.classification import evaluate
-from tfcompress.data import LabelledTexts, TextDataset
+from tfcompress.data import TextDataset
 from tfcompress.models import build_text_classifier
 from tfcompress.models.text_classifier import TOKENS
+from tfcompress.training.batches import TextBatches
 from tfcompress.training.config import TrainConfig
 from tfcompress.training.task import Task
 
@@ -45,7 +46,7 @@ class ClassificationTask(Task):
         """The same graph again: a model that is compiled would be saved with its optimiser."""
         return keras.Model(model.inputs[0], model.output["scores"])
 
-    def batches(self, epoch: int) -> "TextBatches":
+    def batches(self, epoch: int) -> TextBatches:
         """Every text once, in an order of the epoch's own."""
         order = np.random.default_rng([self.config.seed, epoch]).permutation(len(self.data.train))
         return TextBatches(self.data.train, order, self._length, self.config.batch_size)
@@ -70,32 +71,3 @@ class ClassificationTask(Task):
             "train_ids": len(self.data.train.ids.values),
             "test_texts": len(self.data.test),
         }
-
-
-class TextBatches(keras.utils.PyDataset):
-    """Batches of texts and class numbers as `keras.Model.fit` reads them.
-
-    Args:
-        texts: LabelledTexts.
-        order: int array, shape `(len(texts),)`. The rows, in the order of the epoch.
-        length: int. L.
-        batch_size: int. The last, shorter batch is left out when there is a full one, so that
-            compiled steps meet one shape.
-    """
-
-    def __init__(
-        self, texts: LabelledTexts, order: NDArray[np.int64], length: int, batch_size: int
-    ) -> None:
-        super().__init__()
-        self._texts = texts
-        self._order = order
-        self._length = length
-        self._batch_size = min(batch_size, len(order))
-
-    def __len__(self) -> int:
-        return len(self._order) // self._batch_size
-
-    def __getitem__(self, index: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
-        batch = self._texts.take(rows)
-        return batch.inputs(self._length), batch.labels
