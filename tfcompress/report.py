@@ -121,7 +121,7 @@ def to_csv(measurements: Sequence[Measurement]) -> str:
 def notes(measurements: Sequence[Measurement]) -> list[str]:
     """What a reader must know beside the numbers, one line each."""
     lines = []
-    for kind in ("quality", "latency", "memory"):
+    for kind in ("data", "quality", "latency", "memory"):
         by_reason: dict[str, list[str]] = {}
         for measurement in measurements:
             if kind in measurement.notes:

@@ -5,7 +5,15 @@ import sys
 from typing import Literal
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 # No markup: brackets in a path are not styles.
 out = Console(markup=False)
@@ -25,6 +33,25 @@ def progress() -> Progress:
         transient=True,
         disable=not err.is_terminal,
     )
+
+
+def download(source: str) -> None:
+    """Downloads a data set known by name, with a progress bar, unless it is in the cache."""
+    from tfcompress.data import archives
+
+    if not archives.needs_download(source):
+        return
+    columns = (
+        TextColumn("{task.description}", style="bold", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(f"downloading {source}", total=None)
+        archives.fetch(source, lambda done, total: bar.update(task, completed=done, total=total))
+    err.print(f"{source}: downloaded to {archives.cache_folder()}", highlight=False)
 
 
 def use_backend(name: Backend) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tfcompress.errors import ConfigError, ModelError, TfcompressError
+from tfcompress.errors import ConfigError, DataError, ModelError, TfcompressError
 from tfcompress_cli import console
 from tfcompress_cli.inspect import show_model
 
@@ -164,11 +164,13 @@ def _vocabulary(run: Run | None, source: Path) -> Vocabulary:
 
 def _real_inputs(run: Run, model: keras.Model) -> tuple[NDArray[np.int32], str]:
     """Inputs of the test split where the data are still there, else ids drawn evenly."""
-    from tfcompress.data import LOADERS
+    from tfcompress.data import LOADERS, archives
 
     config, metrics = run.config(), run.metrics()
     length = model.inputs[0].shape[1]
     try:
+        if archives.needs_download(config.data.source):
+            raise DataError(f"{config.data.source}: is not here any more")
         dataset = LOADERS[config.model](config.data.source, **config.data.options)
         if dataset.sha256 == metrics["data"]["identity"]["sha256"]:
             ids = dataset.test.inputs(length)[:_COMPARED]

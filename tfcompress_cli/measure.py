@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -32,6 +32,10 @@ def measure(
     vocabulary: Annotated[
         Path | None,
         Option(help="For --remap: vocabulary.parquet. [default: inside the model or beside it]"),
+    ] = None,
+    bad_rows: Annotated[
+        Literal["error", "skip"] | None,
+        Option(help="Rows that cannot be used. [default: as in the training]"),
     ] = None,
     keep_seen: Annotated[
         bool, Option("--keep-seen", help="Rank items of the history too.")
@@ -63,6 +67,7 @@ def measure(
         runs=runs,
         remap=remap,
         vocabulary=vocabulary,
+        bad_rows=bad_rows,
         mask_history=not keep_seen,
         **{part: part not in (skip or ()) for part in PARTS},
     )
@@ -81,6 +86,8 @@ def measure(
 
 def measure_side_by_side(models: list[Path], data: str | None, **options: Any) -> list[Measurement]:
     """Measures with a line of progress and prints the table; options as `tfcompress.measure`."""
+    if data is not None:
+        console.download(data)
     with console.err.status("Loading") as status:
         from tfcompress import report
         from tfcompress.measure import measure as measure_files

@@ -15,6 +15,7 @@ from tfcompress_cli import console
 from tfcompress_cli.console import Backend
 
 if TYPE_CHECKING:
+    from tfcompress.data import Dataset, TextDataset
     from tfcompress.training import TrainConfig
 
 Option = typer.Option
@@ -33,7 +34,9 @@ QUALITY_NAMES = {
 def train(
     data: Annotated[
         str,
-        typer.Argument(help="A name (synthetic, synthetic-text), a file or a directory."),
+        typer.Argument(
+            help="A name (synthetic, synthetic-text, movielens-1m, ...), a file or a directory."
+        ),
     ],
     out: Annotated[Path, Option(help="Run directory to make.")],
     model: Annotated[
@@ -77,7 +80,8 @@ def train(
     format: Annotated[
         str | None,
         Option(
-            help="csv, tsv, parquet, pairs, adjacency or sequences; found out where left out.",
+            help="csv, tsv, parquet, recbole, movielens, criteo, pairs, adjacency or sequences; "
+            "found out where left out.",
             rich_help_panel=DataPanel,
         ),
     ] = None,
@@ -90,6 +94,10 @@ def train(
     max_items: Annotated[
         int | None, Option(help="Keep the most frequent ones.", rich_help_panel=DataPanel)
     ] = None,
+    bad_rows: Annotated[
+        Literal["error", "skip"],
+        Option(help="Rows that cannot be used: stop, or count them.", rich_help_panel=DataPanel),
+    ] = "error",
     max_words: Annotated[
         int | None,
         Option(help="Texts: words that count. [default: 64]", rich_help_panel=DataPanel),
@@ -114,6 +122,7 @@ def train(
             "time_column": time_column,
             "min_count": min_count,
             "max_items": max_items,
+            "bad_rows": bad_rows,
             "max_words": max_words,
             "bigram_buckets": bigram_buckets,
         },
@@ -147,8 +156,13 @@ def run_training(
         from tfcompress.training import Run
         from tfcompress.training import train as train_run
 
+    console.download(config.data.source)
     with console.progress() as progress:
         bar = progress.add_task("training", total=None)
+
+        def on_data(dataset: Dataset | TextDataset) -> None:
+            for note in dataset.notes:
+                console.err.print(f"{dataset.name}: {note}", highlight=False, soft_wrap=True)
 
         def on_batch(epoch: int, done: int, total: int) -> None:
             progress.update(bar, description=f"epoch {epoch + 1}", completed=done, total=total)
@@ -163,7 +177,14 @@ def run_training(
                 highlight=False,
             )
 
-        metrics = train_run(config, Run(out), resume=resume, on_batch=on_batch, on_epoch=on_epoch)
+        metrics = train_run(
+            config,
+            Run(out),
+            resume=resume,
+            on_data=on_data,
+            on_batch=on_batch,
+            on_epoch=on_epoch,
+        )
     sizes, watched = metrics["parameters"], metrics["watched"]
     console.out.print(
         f"{out}: {config.embedding}, table {sizes['table']:,} parameters "

@@ -10,7 +10,7 @@ import zipfile
 import pytest
 
 from tfcompress.data import archives, download, load
-from tfcompress.data.archives import Archive, cache_folder, fetch, is_here
+from tfcompress.data.archives import Archive, cache_folder, fetch, needs_download
 from tfcompress.errors import DataError
 
 CONTENT = bytes(range(256)) * 4000
@@ -187,13 +187,14 @@ class TestArchives:
         return archive
 
     def test_a_name_is_downloaded_once_and_loaded(self, server, archive, tmp_path):
-        assert not is_here("movielens-test")
+        assert needs_download("movielens-test")
+        assert not needs_download("synthetic")
         data = load("movielens-test", max_items=5)
         assert (data.name, data.format, data.split) == (
             "movielens-test", "movielens", "leave-one-out"
         )  # fmt: skip
         assert len(data.train) == 9
-        assert is_here("movielens-test")
+        assert not needs_download("movielens-test")
         server.files.clear()
         assert load("movielens-test", max_items=5).sha256 == data.sha256
         assert sorted(path.name for path in (tmp_path / "cache").rglob("*")) == [

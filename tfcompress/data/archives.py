@@ -67,9 +67,9 @@ def cache_folder() -> Path:
     return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "tfcompress"
 
 
-def is_here(name: str) -> bool:
-    """Whether an archive of `ARCHIVES` needs no download."""
-    return _interactions(name).is_file()
+def needs_download(source: str) -> bool:
+    """Whether a source is the name of an archive that is not in the cache folder yet."""
+    return source in ARCHIVES and not _interactions(source).is_file()
 
 
 def fetch(name: str, progress: Progress | None = None) -> Path:

@@ -11,7 +11,8 @@ The JSON object of a file:
     latency_us     {"1": {p50, p95}, "32": {p50, p95}}, by batch size
     memory_bytes   {after_load, peak_anonymous, peak_file}, each a number or null
     environment    {cpu, cores, os, python, versions}
-    notes          {quality | latency | memory: why something is missing}; left out when empty
+    notes          {quality | latency | memory: why something is missing; data: rows of them that
+                   were skipped}; left out when empty
 """
 
 from __future__ import annotations
@@ -100,7 +101,8 @@ class Measurement:
         quality: Quality or None.
         latency: mapping of batch size to Latency.
         memory: Memory.
-        notes: mapping of "quality", "latency" or "memory" to why something is missing.
+        notes: mapping of "quality", "latency" or "memory" to why something is missing, and of
+            "data" to how many rows of them were skipped.
     """
 
     file: str

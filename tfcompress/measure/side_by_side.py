@@ -54,6 +54,7 @@ def measure(
     memory: bool = True,
     remap: bool = False,
     vocabulary: Vocabulary | str | Path | None = None,
+    bad_rows: str | None = None,
     k: int = 10,
     mask_history: bool = True,
     progress: Callable[[str], None] | None = None,
@@ -77,6 +78,8 @@ def measure(
             of a Dataset, only the tokens of its own vocabulary can be mapped.
         vocabulary: Vocabulary, path of one, or None. For `remap`; None takes the
             one inside each file, or vocabulary.parquet beside it.
+        bad_rows: str or None. "error" or "skip", as of `tfcompress.data.load`; None as in the
+            training. Skipped rows are counted in the notes.
         k: int. Rankers: length of the list that counts in nDCG@k and hit rate@k.
         mask_history: bool. Rankers: whether seen items are left out of the list.
         progress: callable or None. Told in a few words what is measured next.
@@ -103,7 +106,7 @@ def measure(
     if quality:
         if isinstance(vocabulary, str | Path):
             vocabulary = Vocabulary.load(Path(vocabulary))
-        find_data = _DataFinder(data, remap, vocabulary)
+        find_data = _DataFinder(data, remap, vocabulary, bad_rows)
         how: dict[str, Any] = {"remap": remap, "vocabulary": vocabulary}
         answering = []
         for file in files:
@@ -111,7 +114,9 @@ def measure(
             if reason is not None:
                 file.notes["quality"] = reason
                 continue
-            own_examples(file.path, file.info, find_data(file), **how)
+            own_examples(file.path, file.info, found := find_data(file), **how)
+            if found.skipped_rows:
+                file.notes["data"] = f"{found.skipped_rows:,} bad rows of {found.name} skipped"
             answering.append(file)
         for file in answering:
             tell(f"quality of {file.label}")
@@ -154,10 +159,12 @@ class _DataFinder:
         data: Dataset | TextDataset | str | Path | None,
         remap: bool,
         vocabulary: Vocabulary | None,
+        bad_rows: str | None,
     ) -> None:
         self._data = data
         self._remap = remap
         self._vocabulary = vocabulary
+        self._bad_rows = bad_rows
         self._loaded: dict[str, Dataset | TextDataset] = {}
 
     def __call__(self, file: _File) -> Dataset | TextDataset:
@@ -176,6 +183,8 @@ class _DataFinder:
         known = inspect.signature(LOADERS[kind]).parameters.keys() - {"source", "vocabulary"}
         known &= _INPUT_OPTIONS if self._remap else known
         options = {name: value for name, value in options.items() if name in known}
+        if self._bad_rows is not None:
+            options["bad_rows"] = self._bad_rows
         identity = [kind, options, vocabulary and vocabulary.sha256]
         key = json.dumps(identity, sort_keys=True, default=str)
         if key not in self._loaded:

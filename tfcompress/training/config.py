@@ -35,6 +35,7 @@ class DataConfig(BaseModel):
     time_column: str | None = None
     min_count: Positive = 1
     max_items: Positive | None = None
+    bad_rows: Literal["error", "skip"] = "error"
     max_words: Positive | None = None
     bigram_buckets: Annotated[int, Field(ge=0)] | None = None
 

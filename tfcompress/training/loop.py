@@ -28,6 +28,7 @@ TASKS: dict[str, Callable[[TrainConfig, Any], Task]] = {
 
 BatchDone = Callable[[int, int, int], None]
 EpochDone = Callable[[dict[str, float]], None]
+DataLoaded = Callable[[Dataset | TextDataset], None]
 
 
 def train(
@@ -35,6 +36,7 @@ def train(
     run: Run,
     *,
     resume: bool = False,
+    on_data: DataLoaded | None = None,
     on_batch: BatchDone | None = None,
     on_epoch: EpochDone | None = None,
     dataset: Dataset | TextDataset | None = None,
@@ -45,6 +47,7 @@ def train(
         config: TrainConfig.
         run: Run. A new directory, or with `resume` one that an earlier `train` began.
         resume: bool. Goes on where the last finished epoch ended; starts where there is none.
+        on_data: callable or None. Called with the data set before the training starts.
         on_batch: callable or None. Called with (epoch, batches done, batches in all).
         on_epoch: callable or None. Called with the epoch's entry of the history.
         dataset: Dataset, TextDataset or None. What `config.data` loads, if the caller has it
@@ -60,6 +63,8 @@ def train(
     run.check_start(config, resume=resume)
     if dataset is None:
         dataset = LOADERS[config.model](config.data.source, **config.data.options)
+    if on_data:
+        on_data(dataset)
     task = TASKS[config.model](config, dataset)
     stored = load_checkpoint(run.checkpoints)
     if stored is not None and stored[0].data_sha256 != dataset.sha256:
@@ -152,6 +157,8 @@ def _metrics(task: Task, model: keras.Model, progress: Progress) -> dict[str, An
         "data": {
             "identity": data.identity(config.data.options),
             "input_dim": data.input_dim,
+            "notes": list(data.notes),
+            "skipped_rows": data.skipped_rows,
             **task.describe_data(),
         },
         "backend": keras.backend.backend(),
