@@ -1,8 +1,13 @@
+import json
+import shutil
+
 import keras
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from tfcompress.tflite import inspect_model
+from tfcompress.vocabulary import Vocabulary
 
 
 @pytest.mark.parametrize("table_dtype", ["float32", "float16", "int8", "int4"])
@@ -81,3 +86,62 @@ def test_what_is_no_model_is_named(tfcompress, tmp_path, name):
     assert done.code == 2
     assert name in done.err
     assert done.err.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def with_vocabulary(runs, tmp_path_factory):
+    """A model whose file holds its vocabulary, in a folder of its own."""
+    from tfcompress_cli.main import run
+
+    out = tmp_path_factory.mktemp("vocabulary") / "model.tflite"
+    assert run(["convert", str(runs / "full"), "--out", str(out), "--vocabulary"]) == 0
+    return out
+
+
+def test_the_vocabulary_is_inside_and_counted(tfcompress, runs, with_vocabulary, tmp_path):
+    from tfcompress.tflite import open_model, read_vocabulary
+    from tfcompress.training import Run
+
+    expected = Run(runs / "full").vocabulary()
+    found = read_vocabulary(with_vocabulary)
+    assert found.tokens() == expected.tokens.to_pylist()
+    assert found.encode(["app-7", "absent"]) == expected.encode(["app-7", "absent"]).tolist()
+    open_model(with_vocabulary).allocate_tensors()
+    out = tmp_path / "inspect.json"
+    shown = tfcompress("inspect", with_vocabulary, "--json", out)
+    (info,) = json.loads(out.read_text())
+    assert sum(info["bytes"].values()) == info["file_bytes"] == with_vocabulary.stat().st_size
+    assert found.num_bytes < info["bytes"]["vocabulary"] < found.num_bytes + 200
+    assert info["vocabulary"] == {
+        "size": expected.size,
+        "kind": "strings",
+        "bytes": found.num_bytes,
+    }
+    assert f"Vocabulary: {len(expected.tokens)} strings" in shown.out
+    dry = tfcompress(
+        "convert", runs / "full", "--out", tmp_path / "dry.tflite", "--vocabulary", "--dry-run"
+    )
+    assert shown.out.split(" bytes = ")[1].splitlines()[0] in dry.out
+
+
+def test_remap_reads_the_vocabulary_inside(tfcompress, with_vocabulary, interactions, tmp_path):
+    other = tmp_path / "other.csv"
+    other.write_text(interactions.read_text() + "u0,app-new,99\n")
+    skipped = ["--skip", "latency", "--skip", "memory"]
+    done = tfcompress("measure", with_vocabulary, "--data", other, "--remap", *skipped)
+    assert done.code == 0, done.err
+
+
+def test_a_model_without_a_vocabulary_is_named(tfcompress, runs, tmp_path):
+    source, out = tmp_path / "model.keras", tmp_path / "model.tflite"
+    shutil.copy(runs / "full" / "model.keras", source)
+    words = ["convert", source, "--out", out, "--vocabulary"]
+    done = tfcompress(*words)
+    assert done.code == 2
+    assert f"{tmp_path / 'vocabulary.parquet'} is not there" in done.err
+    Vocabulary(pa.array(["x"]), np.array([1])).save(tmp_path / "vocabulary.parquet")
+    done = tfcompress(*words)
+    assert done.code == 2
+    assert "vocabulary: it has 3 ids, the model's embeddings" in done.err
+    shutil.copy(runs / "full" / "vocabulary.parquet", tmp_path)
+    assert tfcompress(*words).code == 0
