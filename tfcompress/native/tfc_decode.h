@@ -19,7 +19,11 @@
 #include "tfc_prefix.h"
 #include "tfc_rans.h"
 
-enum { TFC_MAX_ROW_CLASSES = 64, TFC_MAX_CONTEXTS = 128 };
+enum {
+  TFC_MAX_ROW_CLASSES = 64,
+  TFC_MAX_CONTEXTS = 128,
+  TFC_AHEAD = 16 /* rows found, and fetched from memory, before they are decoded */
+};
 
 static inline const char *tfc_message(tfc_status status) {
   switch (status) {
@@ -108,9 +112,9 @@ static inline tfc_status tfc_open_context(tfc_table *table, uint8_t *room, size_
 
   /* The tail's words are read from the low end of a number: first bit least significant. */
   uint16_t *const straight = (uint16_t *)(void *)spare;
-  tail_codes[0] = tail.lone ^ flip;
+  tail_codes[0] = (uint16_t)((tail.lone ^ flip) << 8);
   if (tail.longest) {
-    tfc_fill_codes(&tail, flip, straight);
+    tfc_fill_codes(&tail, flip, 1, tail.longest, straight);
     for (uint32_t k = 0; k < 1u << tail.longest; k++)
       tail_codes[tfc_reverse_bits(k, tail.longest)] = straight[k];
   }
@@ -213,8 +217,8 @@ static inline void tfc_join_row(const tfc_table *table, const uint8_t *rest,
   }
 }
 
-/* Decodes up to TFC_LANES rows side by side. */
-static inline tfc_status tfc_decode_lanes(const tfc_table *table, const int64_t *ids,
+/* Decodes up to TFC_LANES rows, found already, side by side. */
+static inline tfc_status tfc_decode_lanes(const tfc_table *table, const tfc_span *found,
                                           uint32_t lanes, uint8_t *out, void *scratch) {
   const uint32_t columns = table->columns;
   const int joined = table->dtype >= TFC_INT4;
@@ -224,13 +228,11 @@ static inline tfc_status tfc_decode_lanes(const tfc_table *table, const int64_t 
   uint8_t *coded[TFC_LANES], *rows[TFC_LANES];
   const uint8_t *rest[TFC_LANES];
   for (uint32_t k = 0; k < lanes; k++) {
-    if (ids[k] < 0) return TFC_NO_SUCH_ROW;
-    const tfc_status status = tfc_find_row(table, (uint64_t)ids[k], &spans[k]);
-    if (status != TFC_OK) return status;
     rows[k] = out + (size_t)k * table->row_bytes;
     coded[k] = joined || table->mode == TFC_PREDICTIVE ? symbols + (size_t)k * columns : rows[k];
-    rest[k] = table->payload + spans[k].start / 8;
-    spans[k].start += 8 * (uint64_t)table->rest_bytes;
+    rest[k] = table->payload + found[k].start / 8;
+    spans[k].start = found[k].start + 8 * (uint64_t)table->rest_bytes;
+    spans[k].end = found[k].end;
     if (table->mode == TFC_RAW) memcpy(rows[k], rest[k], table->row_bytes);
   }
   if (table->mode == TFC_RAW) return TFC_OK;
@@ -250,21 +252,47 @@ static inline tfc_status tfc_decode_lanes(const tfc_table *table, const int64_t 
   return TFC_OK;
 }
 
+/* Finds rows and asks the memory for them; returns how many are found before the first that is not,
+ * and why that one is not. */
+static inline uint32_t tfc_find_rows(const tfc_table *table, const int64_t *ids, uint32_t count,
+                                     tfc_span *spans, tfc_status *status) {
+  *status = TFC_OK;
+  for (uint32_t k = 0; k < count; k++) {
+    *status = ids[k] < 0 ? TFC_NO_SUCH_ROW : tfc_find_row(table, (uint64_t)ids[k], &spans[k]);
+    if (*status != TFC_OK) return k;
+#if defined(__GNUC__)
+    __builtin_prefetch(table->payload + spans[k].start / 8);
+    __builtin_prefetch(table->payload + spans[k].end / 8);
+#endif
+  }
+  return count;
+}
+
 /* Decodes `count` rows into `out`, row_bytes each, in the order of `ids`.
  *
  * On failure `*failed` (where not NULL) is the position in `ids` of the first row that could not be
  * decoded; the rows before it are complete. */
 static inline tfc_status tfc_rows(const tfc_table *table, const int64_t *ids, size_t count,
                                   uint8_t *out, void *scratch, size_t *failed) {
-  for (size_t at = 0; at < count; at += TFC_LANES) {
-    const uint32_t lanes = count - at < TFC_LANES ? (uint32_t)(count - at) : (uint32_t)TFC_LANES;
-    uint8_t *const rows = out + at * table->row_bytes;
-    if (tfc_decode_lanes(table, ids + at, lanes, rows, scratch) == TFC_OK) continue;
-    for (uint32_t k = 0; k < lanes; k++) {
-      const tfc_status status = tfc_decode_lanes(table, ids + at + k, 1,
-                                                 rows + (size_t)k * table->row_bytes, scratch);
-      if (status == TFC_OK) continue;
-      if (failed) *failed = at + k;
+  for (size_t at = 0; at < count; at += TFC_AHEAD) {
+    const uint32_t ahead = count - at < TFC_AHEAD ? (uint32_t)(count - at) : (uint32_t)TFC_AHEAD;
+    tfc_span spans[TFC_AHEAD];
+    tfc_status status;
+    const uint32_t found = tfc_find_rows(table, ids + at, ahead, spans, &status);
+    for (uint32_t k = 0; k < found; k += TFC_LANES) {
+      const uint32_t lanes = found - k < TFC_LANES ? found - k : (uint32_t)TFC_LANES;
+      uint8_t *const rows = out + (at + k) * table->row_bytes;
+      if (tfc_decode_lanes(table, spans + k, lanes, rows, scratch) == TFC_OK) continue;
+      for (uint32_t lane = 0; lane < lanes; lane++) {
+        const tfc_status own = tfc_decode_lanes(
+            table, spans + k + lane, 1, rows + (size_t)lane * table->row_bytes, scratch);
+        if (own == TFC_OK) continue;
+        if (failed) *failed = at + k + lane;
+        return own;
+      }
+    }
+    if (status != TFC_OK) {
+      if (failed) *failed = at + found;
       return status;
     }
   }

@@ -20,6 +20,7 @@ enum {
   TFC_VERSION = 1,
   TFC_GROUP_ROWS = 64,      /* rows that share one entry of the index */
   TFC_CHECK_BYTES = 65536,  /* payload bytes that share one checksum */
+  TFC_LANES = 4,            /* rows decoded side by side */
   TFC_MAX_COLUMNS = 65536
 };
 
@@ -50,16 +51,17 @@ typedef struct {
   uint8_t flip; /* a symbol XOR flip is the byte of the table (uint8 tables are centred) */
 
   /* fixed, indexed */
-  const uint32_t *forward, *backward; /* two-symbol tables, 1 << code_bits entries each */
-  const uint32_t *long_forward, *long_backward; /* for words of code_bits + extra_bits */
+  const uint16_t *forward, *backward; /* words by look-ups, 1 << code_bits entries each */
+  const uint16_t *long_codes; /* words of more bits, by long_bits bits */
   uint32_t code_bits; /* bits of a look-up; 0 when there is at most one symbol */
-  uint32_t extra_bits;
+  uint32_t long_bits; /* of the longest word */
+  uint32_t first_long; /* look-ups from here on begin a longer word */
   uint8_t lone_symbol;
 
   /* context, predictive */
   const uint8_t *slots;        /* a table per context; the last one is for the row class */
   const uint8_t *column_class; /* per column, in stream order */
-  const uint16_t *tail_codes;  /* 1 << tail_bits entries: symbol | length << 8 */
+  const uint16_t *tail_codes;  /* 1 << tail_bits entries: length | symbol << 8 */
   uint32_t probability_bits, row_classes, contexts, tail_columns, tail_bits;
 
   /* predictive */

@@ -1,16 +1,25 @@
 /* Rows in one prefix code, read from both ends (modes `fixed` and `indexed`).
  *
  * The first half of a row is coded from the row's first bit upwards, the second half from its last
- * bit downwards: two chains of table look-ups that do not wait for each other, and two rows at a
- * time make four. A look-up takes up to 12 bits and gives one or two symbols; the few words of 13
- * or 14 bits take a second look-up.
+ * bit downwards: two chains of look-ups that do not wait for each other, and four rows at a time
+ * make eight. One look-up gives one symbol: so the k-th symbol always goes to the k-th place, and
+ * nothing in the loop depends on the data but the rare words of 13 or 14 bits, which a look-up of 12
+ * does not tell apart.
  */
 #ifndef TFC_PREFIX_H
 #define TFC_PREFIX_H
 
 #include "tfc_format.h"
 
-enum { TFC_MAX_CODE_BITS = 14, TFC_LOOKUP_BITS = 12 };
+enum {
+  TFC_MAX_CODE_BITS = 14,
+  TFC_LOOKUP_BITS = 12,
+  TFC_STEP = 4, /* symbols from one load of 64 bits: 4 x 14 bits and the 7 that a load may lose */
+  /* Entry of a window that a longer word begins. As a length it is more than four words of 12 bits
+   * together, and bit 6 or 7 of a sum of four lengths tells whether it is in there. */
+  TFC_LONG_WORD = 63,
+  TFC_LONG_SUM = 0xc0
+};
 
 /* A code as it is stored: two bytes for the range of symbols, then a nibble per length. */
 typedef struct {
@@ -65,25 +74,7 @@ static inline uint32_t tfc_lookup_bits(const tfc_code *code) {
   return code->longest < TFC_LOOKUP_BITS ? code->longest : (uint32_t)TFC_LOOKUP_BITS;
 }
 
-/* Fills a table of symbol | length << 8 by the first bits of a window, first bit most significant;
- * 0 where the word is longer than the look-up.
- *
- * Canonical words in order of length, then symbol, fill such a table from its start to its end. */
-static inline void tfc_fill_codes(const tfc_code *code, uint8_t flip, uint16_t *entries) {
-  const uint32_t bits = tfc_lookup_bits(code);
-  uint32_t next = 0;
-  for (uint32_t length = 1; length <= bits; length++)
-    for (uint32_t symbol = 0; symbol < 256; symbol++)
-      if (code->lengths[symbol] == length) {
-        const uint32_t span = 1u << (bits - length);
-        const uint16_t entry = (uint16_t)((symbol ^ 0x80 ^ flip) | length << 8);
-        for (uint32_t k = 0; k < span; k++) entries[next + k] = entry;
-        next += span;
-      }
-  for (; next < 1u << bits; next++) entries[next] = 0;
-}
-
-/* Look-ups that begin a longer word: the last windows, as the words are canonical. */
+/* Windows of a look-up that no word fits into: the last ones, as the words are canonical. */
 static inline uint32_t tfc_long_windows(const tfc_code *code) {
   uint32_t windows = 1u << tfc_lookup_bits(code);
   for (uint32_t length = 1; length <= tfc_lookup_bits(code); length++)
@@ -91,47 +82,26 @@ static inline uint32_t tfc_long_windows(const tfc_code *code) {
   return windows;
 }
 
-/* Entries of one or two symbols: first | second << 8 | bits << 16 | bits of the first << 20 |
- * number of symbols << 24. A number of 0 means: the entry is the place of the second look-up. */
-static inline void tfc_pair_codes(const uint16_t *single, uint32_t bits, uint32_t long_windows,
-                                  uint32_t extra_bits, uint32_t *forward, uint32_t *backward) {
-  const uint32_t first_long = (1u << bits) - long_windows;
-  for (uint32_t window = 0; window < 1u << bits; window++) {
-    const uint32_t first = single[window], used = first >> 8;
-    const uint32_t second = single[window << used & ((1u << bits) - 1)];
-    const uint32_t both = used + (second >> 8);
-    uint32_t entry = (first & 255) | used << 20;
-    if (!used)
-      entry = (window - first_long) << extra_bits;
-    else if (second >> 8 && both <= bits)
-      entry |= (second & 255) << 8 | both << 16 | 2u << 24;
-    else
-      entry |= used << 16 | 1u << 24;
-    backward[window] = entry;
-    forward[tfc_reverse_bits(window, bits)] = entry;
-  }
-}
-
-/* Second look-ups: the words longer than TFC_LOOKUP_BITS by their last `extra_bits` bits. */
-static inline void tfc_long_codes(const tfc_code *code, uint8_t flip, uint32_t extra_bits,
-                                  uint32_t *forward, uint32_t *backward) {
+/* Entries length | symbol << 8 for words of `shortest` to `longest` bits, by the first `longest`
+ * bits of a window, first bit most significant. Canonical words in order of length, then symbol,
+ * fill them from the start; returns how many. */
+static inline uint32_t tfc_fill_codes(const tfc_code *code, uint8_t flip, uint32_t shortest,
+                                      uint32_t longest, uint16_t *entries) {
   uint32_t next = 0;
-  for (uint32_t length = TFC_LOOKUP_BITS + 1; length <= code->longest; length++)
+  for (uint32_t length = shortest; length <= longest; length++)
     for (uint32_t symbol = 0; symbol < 256; symbol++)
       if (code->lengths[symbol] == length) {
-        const uint32_t entry = (symbol ^ 0x80 ^ flip) | length << 16 | length << 20 | 1u << 24;
-        for (uint32_t k = 0; k < 1u << (code->longest - length); k++, next++) {
-          const uint32_t window = next >> extra_bits << extra_bits;
-          backward[next] = entry;
-          forward[window + tfc_reverse_bits(next - window, extra_bits)] = entry;
-        }
+        const uint16_t entry = (uint16_t)(length | (symbol ^ 0x80 ^ flip) << 8);
+        for (uint32_t k = 0; k < 1u << (longest - length); k++) entries[next++] = entry;
       }
+  return next;
 }
 
+/* Two tables of look-ups, and the words that are longer. */
 static inline size_t tfc_prefix_workspace(const tfc_code *code) {
-  const uint32_t bits = tfc_lookup_bits(code), extra = code->longest - bits;
-  return ((2 * sizeof(uint32_t) + sizeof(uint16_t)) << bits) +
-         (2 * sizeof(uint32_t) * tfc_long_windows(code) << extra);
+  const uint32_t bits = tfc_lookup_bits(code);
+  const size_t longer = (size_t)tfc_long_windows(code) << (code->longest - bits);
+  return sizeof(uint16_t) * (((size_t)2 << bits) + longer);
 }
 
 /* Reads the model of `fixed` and `indexed` and fills the workspace with its tables. */
@@ -142,24 +112,20 @@ static inline tfc_status tfc_open_prefix(tfc_table *table, void *workspace, size
   if (code.bytes != table->model_bytes) return TFC_BAD_TABLES;
   if (code.symbols == 0 && table->rows && table->columns) return TFC_BAD_TABLES;
   table->code_bits = tfc_lookup_bits(&code);
-  table->extra_bits = code.longest - table->code_bits;
+  table->long_bits = code.longest;
   table->lone_symbol = code.lone ^ table->flip;
   if (code.longest == 0) return TFC_OK;
   if (size < tfc_prefix_workspace(&code)) return TFC_NO_WORKSPACE;
-  const size_t entries = (size_t)1 << table->code_bits;
-  const uint32_t long_windows = tfc_long_windows(&code);
-  uint32_t *const forward = (uint32_t *)workspace, *const backward = forward + entries;
-  uint32_t *const long_forward = backward + entries;
-  uint32_t *const long_backward = long_forward + ((size_t)long_windows << table->extra_bits);
-  uint16_t *const single =
-      (uint16_t *)(long_backward + ((size_t)long_windows << table->extra_bits));
-  tfc_fill_codes(&code, table->flip, single);
-  tfc_pair_codes(single, table->code_bits, long_windows, table->extra_bits, forward, backward);
-  tfc_long_codes(&code, table->flip, table->extra_bits, long_forward, long_backward);
+  const uint32_t bits = table->code_bits, windows = 1u << bits;
+  uint16_t *const forward = (uint16_t *)workspace, *const backward = forward + windows;
+  uint16_t *const longer = backward + windows;
+  table->first_long = tfc_fill_codes(&code, table->flip, 1, bits, backward);
+  for (uint32_t k = table->first_long; k < windows; k++) backward[k] = TFC_LONG_WORD;
+  for (uint32_t k = 0; k < windows; k++) forward[tfc_reverse_bits(k, bits)] = backward[k];
+  tfc_fill_codes(&code, table->flip, bits + 1, code.longest, longer);
   table->forward = forward;
   table->backward = backward;
-  table->long_forward = long_forward;
-  table->long_backward = long_backward;
+  table->long_codes = longer;
   return TFC_OK;
 }
 
@@ -173,132 +139,155 @@ static inline uint64_t tfc_window_down(const uint8_t *payload, int64_t at) {
   return tfc_load64(payload + (((at + 7) >> 3) - 8)) << (-at & 7);
 }
 
-static inline uint32_t tfc_look_up(const tfc_table *table, uint64_t window) {
-  const uint32_t bits = table->code_bits;
-  const uint32_t entry = table->forward[window & ((1u << bits) - 1)];
-  if (entry >> 24) return entry;
-  return table->long_forward[entry + (window >> bits & ((1u << table->extra_bits) - 1))];
+/* A word of more bits than a look-up has; `window` is the first long_bits bits, first bit most
+ * significant. */
+static inline uint32_t tfc_long_word(const tfc_table *table, uint32_t window) {
+  return table->long_codes[window - (table->first_long << (table->long_bits - table->code_bits))];
 }
 
-static inline uint32_t tfc_look_down(const tfc_table *table, uint64_t window) {
-  const uint32_t bits = table->code_bits;
-  const uint32_t entry = table->backward[window >> (64 - bits)];
-  if (entry >> 24) return entry;
-  return table->long_backward[entry + (window << bits >> (64 - table->extra_bits))];
-}
-
-/* A row in the course of decoding: bits low..high and symbols up..middle, down..end are left.
+/* A row in the course of decoding: bits low..high are left.
  *
- * Between loads a position moves by at most 4 x 14 bits and is compared with the other before the
- * next load, so that no load starts outside the payload by more than the 8 bytes on either side. */
+ * Between loads a position moves by at most 4 x 14 bits, and low is compared with high before the
+ * next loads, so that no load starts outside the payload by more than the 8 bytes on either side. */
 typedef struct {
   int64_t low, high; /* signed: in a damaged row the upper end may pass the payload's start */
-  uint8_t *up, *middle, *down, *end;
+  uint8_t *up, *down; /* where the halves go */
 } tfc_halves;
 
-#define TFC_STEP_UP(h, window)                        \
-  do {                                                \
-    const uint32_t e = tfc_look_up(table, window);    \
-    h.up[0] = (uint8_t)e;                             \
-    h.up[1] = (uint8_t)(e >> 8);                      \
-    h.up += e >> 24;                                  \
-    window >>= e >> 16 & 15;                          \
-    h.low += e >> 16 & 15;                            \
-  } while (0)
-#define TFC_STEP_DOWN(h, window)                      \
-  do {                                                \
-    const uint32_t e = tfc_look_down(table, window);  \
-    h.down[0] = (uint8_t)e;                           \
-    h.down[1] = (uint8_t)(e >> 8);                    \
-    h.down += e >> 24;                                \
-    window <<= e >> 16 & 15;                          \
-    h.high -= e >> 16 & 15;                           \
-  } while (0)
-
-/* Whether either half can take four look-ups of two symbols. */
-static inline int tfc_has_eight(const tfc_halves *row) {
-  return (row->middle - row->up >= 8) & (row->end - row->down >= 8);
+/* Decodes `count` (at most TFC_STEP) symbols of the first half into up[at].. */
+static inline void tfc_step_up(const tfc_table *table, tfc_halves *row, uint32_t at,
+                               uint32_t count) {
+  const uint32_t bits = table->code_bits, most = table->long_bits;
+  uint64_t window = tfc_window_up(table->payload, row->low);
+  for (uint32_t k = at; k < at + count; k++) {
+    uint32_t entry = table->forward[window & ((1u << bits) - 1)];
+    if (entry == TFC_LONG_WORD)
+      entry = tfc_long_word(table, tfc_reverse_bits((uint32_t)window & ((1u << most) - 1), most));
+    row->up[k] = (uint8_t)(entry >> 8);
+    window >>= entry & 63;
+    row->low += entry & 63;
+  }
 }
 
-static inline tfc_halves tfc_start_halves(const tfc_table *table, tfc_span span, uint8_t *out) {
-  uint8_t *const middle = out + table->columns / 2;
-  const tfc_halves row = {(int64_t)span.start, (int64_t)span.end, out, middle, middle,
-                          out + table->columns};
-  return row;
+/* The same for the second half, from the upper end downwards. */
+static inline void tfc_step_down(const tfc_table *table, tfc_halves *row, uint32_t at,
+                                 uint32_t count) {
+  const uint32_t bits = table->code_bits, most = table->long_bits;
+  uint64_t window = tfc_window_down(table->payload, row->high);
+  for (uint32_t k = at; k < at + count; k++) {
+    uint32_t entry = table->backward[window >> (64 - bits)];
+    if (entry == TFC_LONG_WORD) entry = tfc_long_word(table, (uint32_t)(window >> (64 - most)));
+    row->down[k] = (uint8_t)(entry >> 8);
+    window <<= entry & 63;
+    row->high -= entry & 63;
+  }
 }
 
-/* Decodes what is left of a row. */
-static inline tfc_status tfc_finish_halves(const tfc_table *table, tfc_halves row) {
+/* One symbol of each of four rows: a look-up by its window, the symbol, the bits it leaves. */
+#define TFC_EACH(take, shift, k)                                \
+  do {                                                          \
+    const uint32_t e0 = take(w0), e1 = take(w1), e2 = take(w2), e3 = take(w3); \
+    to0[k] = (uint8_t)(e0 >> 8), to1[k] = (uint8_t)(e1 >> 8);   \
+    to2[k] = (uint8_t)(e2 >> 8), to3[k] = (uint8_t)(e3 >> 8);   \
+    w0 shift (e0 & 63), w1 shift (e1 & 63);                     \
+    w2 shift (e2 & 63), w3 shift (e3 & 63);                     \
+    sum0 += e0, sum1 += e1, sum2 += e2, sum3 += e3;             \
+  } while (0)
+
+/* TFC_STEP symbols of the first half of four rows, taking turns. Variables of their own stay in
+ * registers, which arrays would not. */
+static inline void tfc_four_up(const tfc_table *table, tfc_halves *rows, uint32_t at) {
+#define TFC_TAKE(window) codes[(window) & mask]
   const uint8_t *const payload = table->payload;
-  while (tfc_has_eight(&row)) {
-    if (row.low > row.high) return TFC_BAD_ROW;
-    uint64_t a = tfc_window_up(payload, row.low), b = tfc_window_down(payload, row.high);
-    for (int k = 0; k < 4; k++) {
-      TFC_STEP_UP(row, a);
-      TFC_STEP_DOWN(row, b);
-    }
+  const uint16_t *const codes = table->forward;
+  const uint64_t mask = ((uint64_t)1 << table->code_bits) - 1;
+  uint64_t w0 = tfc_window_up(payload, rows[0].low), w1 = tfc_window_up(payload, rows[1].low);
+  uint64_t w2 = tfc_window_up(payload, rows[2].low), w3 = tfc_window_up(payload, rows[3].low);
+  uint8_t *const to0 = rows[0].up + at, *const to1 = rows[1].up + at;
+  uint8_t *const to2 = rows[2].up + at, *const to3 = rows[3].up + at;
+  uint32_t sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
+  TFC_EACH(TFC_TAKE, >>=, 0);
+  TFC_EACH(TFC_TAKE, >>=, 1);
+  TFC_EACH(TFC_TAKE, >>=, 2);
+  TFC_EACH(TFC_TAKE, >>=, 3);
+  if ((sum0 | sum1 | sum2 | sum3) & TFC_LONG_SUM) {
+    for (uint32_t k = 0; k < TFC_LANES; k++) tfc_step_up(table, &rows[k], at, TFC_STEP);
+    return;
   }
-  while (row.middle - row.up >= 2) {
-    if (row.low > row.high) return TFC_BAD_ROW;
-    uint64_t a = tfc_window_up(payload, row.low);
-    TFC_STEP_UP(row, a);
+  rows[0].low += sum0 & 63, rows[1].low += sum1 & 63;
+  rows[2].low += sum2 & 63, rows[3].low += sum3 & 63;
+#undef TFC_TAKE
+}
+
+/* The same for the second half. */
+static inline void tfc_four_down(const tfc_table *table, tfc_halves *rows, uint32_t at) {
+#define TFC_TAKE(window) codes[(window) >> unused]
+  const uint8_t *const payload = table->payload;
+  const uint16_t *const codes = table->backward;
+  const uint32_t unused = 64 - table->code_bits;
+  uint64_t w0 = tfc_window_down(payload, rows[0].high), w1 = tfc_window_down(payload, rows[1].high);
+  uint64_t w2 = tfc_window_down(payload, rows[2].high), w3 = tfc_window_down(payload, rows[3].high);
+  uint8_t *const to0 = rows[0].down + at, *const to1 = rows[1].down + at;
+  uint8_t *const to2 = rows[2].down + at, *const to3 = rows[3].down + at;
+  uint32_t sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
+  TFC_EACH(TFC_TAKE, <<=, 0);
+  TFC_EACH(TFC_TAKE, <<=, 1);
+  TFC_EACH(TFC_TAKE, <<=, 2);
+  TFC_EACH(TFC_TAKE, <<=, 3);
+  if ((sum0 | sum1 | sum2 | sum3) & TFC_LONG_SUM) {
+    for (uint32_t k = 0; k < TFC_LANES; k++) tfc_step_down(table, &rows[k], at, TFC_STEP);
+    return;
   }
-  while (row.end - row.down >= 2) {
+  rows[0].high -= sum0 & 63, rows[1].high -= sum1 & 63;
+  rows[2].high -= sum2 & 63, rows[3].high -= sum3 & 63;
+#undef TFC_TAKE
+}
+
+#undef TFC_EACH
+
+/* Decodes a row from its symbols `at` of both halves on. */
+static inline tfc_status tfc_finish_row(const tfc_table *table, tfc_halves row, uint32_t at) {
+  const uint32_t up = table->columns / 2, down = table->columns - up;
+  for (; at < down; at += TFC_STEP) {
     if (row.low > row.high) return TFC_BAD_ROW;
-    uint64_t b = tfc_window_down(payload, row.high);
-    TFC_STEP_DOWN(row, b);
-  }
-  /* An entry may hold a second symbol that is not part of the half: take only the first. */
-  if (row.up < row.middle) {
-    if (row.low > row.high) return TFC_BAD_ROW;
-    const uint32_t e = tfc_look_up(table, tfc_window_up(payload, row.low));
-    *row.up = (uint8_t)e;
-    row.low += e >> 20 & 15;
-  }
-  if (row.down < row.end) {
-    if (row.low > row.high) return TFC_BAD_ROW;
-    const uint32_t e = tfc_look_down(table, tfc_window_down(payload, row.high));
-    *row.down = (uint8_t)e;
-    row.high -= e >> 20 & 15;
+    if (at < up) tfc_step_up(table, &row, at, up - at < TFC_STEP ? up - at : (uint32_t)TFC_STEP);
+    tfc_step_down(table, &row, at, down - at < TFC_STEP ? down - at : (uint32_t)TFC_STEP);
   }
   /* Only `indexed` rows are as long as their bits; `fixed` rows may leave some between. */
   const int short_row = table->mode == TFC_INDEXED && row.high - row.low > 7;
   return row.low > row.high || short_row ? TFC_BAD_ROW : TFC_OK;
 }
 
-/* Decodes the coded bits of `count` rows into `columns` bytes each. */
+/* Decodes the coded bits of up to TFC_LANES rows into `columns` bytes each. */
 static inline tfc_status tfc_prefix_rows(const tfc_table *table, const tfc_span *spans,
                                          uint8_t *const *out, uint32_t count) {
-  const uint8_t *const payload = table->payload;
+  const uint32_t half = table->columns / 2;
   if (table->code_bits == 0) {
     for (uint32_t k = 0; k < count; k++) memset(out[k], table->lone_symbol, table->columns);
     return TFC_OK;
   }
-  for (uint32_t k = 0; k < count; k += 2) {
-    tfc_halves one = tfc_start_halves(table, spans[k], out[k]);
-    if (k + 1 < count) {
-      tfc_halves two = tfc_start_halves(table, spans[k + 1], out[k + 1]);
-      while (tfc_has_eight(&one) & tfc_has_eight(&two)) {
-        if (one.low > one.high || two.low > two.high) return TFC_BAD_ROW;
-        uint64_t a = tfc_window_up(payload, one.low), b = tfc_window_down(payload, one.high);
-        uint64_t c = tfc_window_up(payload, two.low), d = tfc_window_down(payload, two.high);
-        for (int step = 0; step < 4; step++) {
-          TFC_STEP_UP(one, a);
-          TFC_STEP_DOWN(one, b);
-          TFC_STEP_UP(two, c);
-          TFC_STEP_DOWN(two, d);
-        }
-      }
-      const tfc_status status = tfc_finish_halves(table, two);
-      if (status != TFC_OK) return status;
-    }
-    const tfc_status status = tfc_finish_halves(table, one);
+  tfc_halves rows[TFC_LANES];
+  for (uint32_t k = 0; k < TFC_LANES; k++) {
+    /* Where there are fewer rows, the first one fills up. */
+    const uint32_t row = k < count ? k : 0;
+    rows[k].low = (int64_t)spans[row].start;
+    rows[k].high = (int64_t)spans[row].end;
+    rows[k].up = out[row];
+    rows[k].down = out[row] + half;
+  }
+  uint32_t at = 0;
+  for (; count > 1 && at + TFC_STEP <= half; at += TFC_STEP) {
+    if (((rows[0].high - rows[0].low) | (rows[1].high - rows[1].low) |
+         (rows[2].high - rows[2].low) | (rows[3].high - rows[3].low)) < 0)
+      return TFC_BAD_ROW;
+    tfc_four_up(table, rows, at);
+    tfc_four_down(table, rows, at);
+  }
+  for (uint32_t k = 0; k < count; k++) {
+    const tfc_status status = tfc_finish_row(table, rows[k], at);
     if (status != TFC_OK) return status;
   }
   return TFC_OK;
 }
-
-#undef TFC_STEP_UP
-#undef TFC_STEP_DOWN
 
 #endif

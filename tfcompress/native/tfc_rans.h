@@ -11,7 +11,7 @@
 #include "tfc_format.h"
 #include "tfc_prefix.h"
 
-enum { TFC_MIN_PROBABILITY_BITS = 10, TFC_MAX_PROBABILITY_BITS = 14, TFC_LANES = 4 };
+enum { TFC_MIN_PROBABILITY_BITS = 10, TFC_MAX_PROBABILITY_BITS = 14 };
 
 /* A table of slots: 1 << probability_bits symbols, then 256 words of frequency | start << 16. */
 static inline size_t tfc_slots_bytes(uint32_t probability_bits) {
@@ -214,8 +214,8 @@ static inline tfc_status tfc_context_rows(const tfc_table *table, const tfc_span
     const uint64_t mask = ((uint64_t)1 << table->tail_bits) - 1;
     for (j = coded; j < columns; j++) {
       const uint16_t entry = table->tail_codes[lane.state & mask];
-      out[k][j] = (uint8_t)entry;
-      lane.state >>= entry >> 8;
+      out[k][j] = (uint8_t)(entry >> 8);
+      lane.state >>= entry & 255;
     }
     if (lane.state || lane.next != lane.end) status = TFC_BAD_ROW;
   }

@@ -1,0 +1,314 @@
+/* A TensorFlow Lite delegate that serves the operator `tfcompress.lookup`: rows of a packed table.
+ *
+ * What the operator is stands in tfcompress/tflite/PACKED_OP.md, the packed table in
+ * tfcompress/codec/FORMAT.md. Plain C99 on the runtime's C structs (tflite_abi.h), linked with
+ * nothing: as a library it is loaded by `load_delegate`, on a phone it is built into the app.
+ *
+ * A kernel takes the place of one or more lookups. It opens their tables when it is made (header
+ * and tables are checked against their checksums; the rows' bytes are not read), and from then on
+ * allocates nothing. Every id and every row is checked as it is read.
+ */
+#include "tfc_delegate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../tfc_decode.h"
+#include "tflite_abi.h"
+
+#define TFC_OPERATOR "tfcompress.lookup"
+
+enum {
+  TFC_OPERATOR_VERSION = 1,
+  TFC_MAX_ROW_RANK = 6,
+  TFC_IDS_AT_ONCE = 64 /* ids widened to 64 bits on the stack */
+};
+
+/* A constant of the model, open for reading. */
+typedef struct {
+  int tensor;
+  const char *name;
+  tfc_table table;
+  void *workspace;
+} tfc_packed;
+
+/* An operator: tensors by number, its table, and the shape of a row. */
+typedef struct {
+  int ids, rows;
+  const tfc_packed *packed;
+  int row_rank, row_shape[TFC_MAX_ROW_RANK];
+} tfc_lookup;
+
+typedef struct {
+  int lookups, tables;
+  tfc_lookup *lookup;
+  tfc_packed *packed;
+  void *scratch;
+} tfc_kernel;
+
+typedef struct {
+  TfLiteDelegate delegate; /* first: the runtime knows this struct by it */
+  int verify;              /* check the rows' bytes against their checksums when opening */
+} tfc_delegate;
+
+/* Reports an error about a table and returns kTfLiteError. */
+#define TFC_FAIL(context, name, format, ...) \
+  ((context)->ReportError((context), "tfcompress: table '%s': " format, (name), __VA_ARGS__), \
+   kTfLiteError)
+
+static const char *name_of(const TfLiteTensor *tensor) {
+  return tensor->name && tensor->name[0] ? tensor->name : "(no name)";
+}
+
+static TfLiteStatus open_table(TfLiteContext *context, tfc_packed *packed, int index, int verify) {
+  const TfLiteTensor *tensor = &context->tensors[index];
+  packed->tensor = index;
+  packed->name = name_of(tensor);
+  /* A runtime with another layout of its structs would hardly pass this. */
+  if (tensor->type != kTfLiteUInt8 || tensor->allocation_type != kTfLiteMmapRo || !tensor->dims ||
+      tensor->dims->size != 1 || (size_t)tensor->dims->data[0] != tensor->bytes || !tensor->data)
+    return TFC_FAIL(context, packed->name,
+                    "tensor %d is no constant vector of uint8, or this runtime is none that the "
+                    "delegate knows",
+                    index);
+  const uint8_t *data = (const uint8_t *)tensor->data;
+  const size_t need = tfc_workspace_bytes(data, tensor->bytes);
+  tfc_status status = TFC_BAD_HEADER;
+  if (need) {
+    packed->workspace = malloc(need);
+    if (!packed->workspace)
+      return TFC_FAIL(context, packed->name, "no memory for %lu bytes of decoding tables",
+                      (unsigned long)need);
+    status = tfc_open(&packed->table, data, tensor->bytes, packed->workspace, need);
+  } else { /* only to say what is wrong */
+    status = tfc_parse(&packed->table, data, tensor->bytes);
+    if (status == TFC_OK) status = TFC_BAD_TABLES;
+  }
+  if (status == TFC_OK && verify) status = tfc_verify(&packed->table);
+  if (status == TFC_OK) return kTfLiteOk;
+  return TFC_FAIL(context, packed->name, "damaged, %s; take the file anew", tfc_message(status));
+}
+
+/* Whether a tensor of this type can hold rows of the table as they come out. */
+static int holds_rows(const tfc_table *table, int32_t type) {
+  switch (table->dtype) {
+    case TFC_INT8: return type == kTfLiteInt8;
+    case TFC_UINT8: return type == kTfLiteUInt8;
+    case TFC_INT4: return type == kTfLiteInt4 && table->columns % 2 == 0;
+    case TFC_FLOAT32: return type == kTfLiteFloat32;
+    case TFC_FLOAT16: return type == kTfLiteFloat16 || type == kTfLiteInt16;
+  }
+  return 0;
+}
+
+/* Takes the shape of a row from the tensor of rows: what it has behind the dimensions of the ids. */
+static TfLiteStatus shape_row(TfLiteContext *context, tfc_lookup *lookup) {
+  const TfLiteTensor *ids = &context->tensors[lookup->ids];
+  const TfLiteTensor *rows = &context->tensors[lookup->rows];
+  const tfc_table *table = &lookup->packed->table;
+  lookup->row_rank = rows->dims->size - ids->dims->size;
+  uint64_t columns = 1;
+  if (lookup->row_rank >= 0 && lookup->row_rank <= TFC_MAX_ROW_RANK)
+    for (int k = 0; k < lookup->row_rank && columns <= TFC_MAX_COLUMNS; k++) {
+      lookup->row_shape[k] = rows->dims->data[ids->dims->size + k];
+      columns *= (uint64_t)(lookup->row_shape[k] < 0 ? TFC_MAX_COLUMNS + 1 : lookup->row_shape[k]);
+    }
+  if (lookup->row_rank < 0 || lookup->row_rank > TFC_MAX_ROW_RANK || columns != table->columns)
+    return TFC_FAIL(context, lookup->packed->name,
+                    "rows have %u values, which the shape of tensor '%s' does not fit",
+                    (unsigned)table->columns, name_of(rows));
+  if (ids->type != kTfLiteInt32 && ids->type != kTfLiteInt64)
+    return TFC_FAIL(context, lookup->packed->name,
+                    "ids '%s' have type %d, expected int32 or int64", name_of(ids), (int)ids->type);
+  if (!holds_rows(table, rows->type))
+    return TFC_FAIL(context, lookup->packed->name,
+                    "tensor '%s' has type %d, which rows of this table do not have", name_of(rows),
+                    (int)rows->type);
+  return kTfLiteOk;
+}
+
+static TfLiteStatus read_node(TfLiteContext *context, tfc_kernel *kernel, int index, int verify) {
+  TfLiteNode *node;
+  TfLiteRegistration *registration;
+  if (context->GetNodeAndRegistration(context, index, &node, &registration) != kTfLiteOk)
+    return kTfLiteError;
+  const uint8_t *options = (const uint8_t *)node->custom_initial_data;
+  const int version = options && node->custom_initial_data_size > 0 ? options[0] : 0;
+  if (version != TFC_OPERATOR_VERSION || registration->version != TFC_OPERATOR_VERSION) {
+    context->ReportError(context,
+                         "tfcompress: " TFC_OPERATOR " of version %d (options %d), this delegate "
+                         "knows version %d: update tfcompress",
+                         registration->version, version, (int)TFC_OPERATOR_VERSION);
+    return kTfLiteError;
+  }
+  int sound = node->inputs->size == 2 && node->outputs->size == 1;
+  for (int k = 0; sound && k < 3; k++) {
+    const int tensor = k < 2 ? node->inputs->data[k] : node->outputs->data[0];
+    sound = tensor >= 0 && (size_t)tensor < context->tensors_size && context->tensors[tensor].dims;
+  }
+  if (!sound) {
+    context->ReportError(context, "tfcompress: node %d: " TFC_OPERATOR
+                         " takes ids and a table and gives rows; this one does not", index);
+    return kTfLiteError;
+  }
+  const int tensor = node->inputs->data[1];
+  tfc_packed *packed = kernel->packed; /* lookups may share a table */
+  while (packed < kernel->packed + kernel->tables && packed->tensor != tensor) packed++;
+  if (packed == kernel->packed + kernel->tables) {
+    kernel->tables++;
+    if (open_table(context, packed, tensor, verify) != kTfLiteOk) return kTfLiteError;
+  }
+  tfc_lookup *lookup = &kernel->lookup[kernel->lookups++];
+  lookup->ids = node->inputs->data[0];
+  lookup->rows = node->outputs->data[0];
+  lookup->packed = packed;
+  return shape_row(context, lookup);
+}
+
+static void free_kernel(TfLiteContext *context, void *buffer) {
+  tfc_kernel *kernel = (tfc_kernel *)buffer;
+  (void)context;
+  if (!kernel) return;
+  for (int k = 0; k < kernel->tables; k++) free(kernel->packed[k].workspace);
+  free(kernel->packed);
+  free(kernel->lookup);
+  free(kernel->scratch);
+  free(kernel);
+}
+
+static void *init_kernel(TfLiteContext *context, const char *buffer, size_t length) {
+  const TfLiteDelegateParams *params = (const TfLiteDelegateParams *)(const void *)buffer;
+  const TfLiteIntArray *nodes = params->nodes_to_replace;
+  tfc_kernel *kernel = (tfc_kernel *)calloc(1, sizeof *kernel);
+  void *const failed = (void *)(intptr_t)-1; /* TfLiteKernelInitFailed() */
+  (void)length;
+  if (!kernel) return failed;
+  kernel->lookup = (tfc_lookup *)calloc((size_t)nodes->size + 1, sizeof *kernel->lookup);
+  kernel->packed = (tfc_packed *)calloc((size_t)nodes->size + 1, sizeof *kernel->packed);
+  TfLiteStatus status = kernel->lookup && kernel->packed ? kTfLiteOk : kTfLiteError;
+  for (int k = 0; status == kTfLiteOk && k < nodes->size; k++)
+    status = read_node(context, kernel, nodes->data[k],
+                       ((const tfc_delegate *)(const void *)params->delegate)->verify);
+  size_t scratch = 8;
+  for (int k = 0; status == kTfLiteOk && k < kernel->tables; k++)
+    if (tfc_scratch_bytes(&kernel->packed[k].table) > scratch)
+      scratch = tfc_scratch_bytes(&kernel->packed[k].table);
+  if (status == kTfLiteOk) kernel->scratch = malloc(scratch);
+  if (kernel->scratch) return kernel;
+  free_kernel(context, kernel);
+  return failed;
+}
+
+static TfLiteStatus prepare_kernel(TfLiteContext *context, TfLiteNode *node) {
+  const tfc_kernel *kernel = (const tfc_kernel *)node->user_data;
+  for (int k = 0; k < kernel->lookups; k++) {
+    const tfc_lookup *lookup = &kernel->lookup[k];
+    const TfLiteIntArray *ids = context->tensors[lookup->ids].dims;
+    const int rank = ids->size + lookup->row_rank;
+    TfLiteIntArray *shape = (TfLiteIntArray *)malloc(sizeof *shape + sizeof(int) * (size_t)rank);
+    if (!shape) return kTfLiteError;
+    shape->size = rank;
+    memcpy(shape->data, ids->data, sizeof(int) * (size_t)ids->size);
+    memcpy(shape->data + ids->size, lookup->row_shape, sizeof(int) * (size_t)lookup->row_rank);
+    if (context->ResizeTensor(context, &context->tensors[lookup->rows], shape) != kTfLiteOk)
+      return kTfLiteError;
+  }
+  return kTfLiteOk;
+}
+
+static TfLiteStatus look_up(TfLiteContext *context, const tfc_lookup *lookup, void *scratch) {
+  const TfLiteTensor *ids = &context->tensors[lookup->ids];
+  const TfLiteTensor *rows = &context->tensors[lookup->rows];
+  const tfc_table *table = &lookup->packed->table;
+  const size_t width = ids->type == kTfLiteInt64 ? sizeof(int64_t) : sizeof(int32_t);
+  const size_t count = ids->bytes / width;
+  uint8_t *out = (uint8_t *)rows->data;
+  if (!out || !count) return kTfLiteOk; /* rows that nothing reads have no memory */
+  if (rows->bytes != count * table->row_bytes)
+    return TFC_FAIL(context, lookup->packed->name, "tensor '%s' has the wrong size", name_of(rows));
+  for (size_t at = 0; at < count; at += TFC_IDS_AT_ONCE) {
+    const size_t some = count - at < TFC_IDS_AT_ONCE ? count - at : (size_t)TFC_IDS_AT_ONCE;
+    int64_t wanted[TFC_IDS_AT_ONCE];
+    if (width == sizeof(int64_t))
+      memcpy(wanted, (const int64_t *)ids->data + at, some * width);
+    else
+      for (size_t k = 0; k < some; k++) wanted[k] = ((const int32_t *)ids->data)[at + k];
+    size_t bad = 0;
+    const tfc_status status =
+        tfc_rows(table, wanted, some, out + at * table->row_bytes, scratch, &bad);
+    if (status == TFC_NO_SUCH_ROW)
+      return TFC_FAIL(context, lookup->packed->name, "id %lld is out of range, ids are 0 to %lld",
+                      (long long)wanted[bad], (long long)table->rows - 1);
+    if (status != TFC_OK)
+      return TFC_FAIL(context, lookup->packed->name, "row %lld is damaged, %s; take the file anew",
+                      (long long)wanted[bad], tfc_message(status));
+  }
+  return kTfLiteOk;
+}
+
+static TfLiteStatus invoke_kernel(TfLiteContext *context, TfLiteNode *node) {
+  const tfc_kernel *kernel = (const tfc_kernel *)node->user_data;
+  for (int k = 0; k < kernel->lookups; k++)
+    if (look_up(context, &kernel->lookup[k], kernel->scratch) != kTfLiteOk) return kTfLiteError;
+  return kTfLiteOk;
+}
+
+/* Claims every lookup of a graph. */
+static TfLiteStatus prepare_delegate(TfLiteContext *context, TfLiteDelegate *delegate) {
+  TfLiteIntArray *plan;
+  if (context->GetExecutionPlan(context, &plan) != kTfLiteOk) return kTfLiteError;
+  TfLiteIntArray *own = (TfLiteIntArray *)malloc(sizeof *own + sizeof(int) * (size_t)plan->size);
+  if (!own) return kTfLiteError;
+  own->size = 0;
+  TfLiteStatus status = kTfLiteOk;
+  for (int k = 0; status == kTfLiteOk && k < plan->size; k++) {
+    TfLiteNode *node;
+    TfLiteRegistration *registration;
+    status = context->GetNodeAndRegistration(context, plan->data[k], &node, &registration);
+    if (status == kTfLiteOk && registration->builtin_code == kTfLiteBuiltinCustom &&
+        registration->custom_name && strcmp(registration->custom_name, TFC_OPERATOR) == 0)
+      own->data[own->size++] = plan->data[k];
+  }
+  TfLiteRegistration kernel;
+  memset(&kernel, 0, sizeof kernel);
+  kernel.init = init_kernel;
+  kernel.free = free_kernel;
+  kernel.prepare = prepare_kernel;
+  kernel.invoke = invoke_kernel;
+  kernel.custom_name = TFC_OPERATOR;
+  kernel.version = TFC_OPERATOR_VERSION;
+  if (status == kTfLiteOk)
+    status = context->ReplaceNodeSubsetsWithDelegateKernels(context, kernel, own, delegate);
+  free(own);
+  return status;
+}
+
+TfLiteDelegate *TfcDelegateCreate(void) {
+  tfc_delegate *made = (tfc_delegate *)calloc(1, sizeof *made);
+  if (!made) return NULL;
+  made->delegate.Prepare = prepare_delegate;
+  made->delegate.flags = kTfLiteDelegateFlagsAllowDynamicTensors;
+  return &made->delegate;
+}
+
+void TfcDelegateDelete(TfLiteDelegate *delegate) { free(delegate); }
+
+/* What `load_delegate` looks for in a library. The only option is "verify": "1". */
+TFC_EXPORT TfLiteDelegate *tflite_plugin_create_delegate(char **keys, char **values, size_t count,
+                                                         void (*report_error)(const char *)) {
+  int verify = 0;
+  for (size_t k = 0; k < count; k++) {
+    if (strcmp(keys[k], "verify") != 0 || strlen(values[k]) != 1 || !strchr("01", values[k][0])) {
+      if (report_error) report_error("tfcompress: the only option is verify, 0 or 1");
+      return NULL;
+    }
+    verify = values[k][0] == '1';
+  }
+  TfLiteDelegate *delegate = TfcDelegateCreate();
+  if (delegate) ((tfc_delegate *)(void *)delegate)->verify = verify;
+  return delegate;
+}
+
+TFC_EXPORT void tflite_plugin_destroy_delegate(TfLiteDelegate *delegate) {
+  TfcDelegateDelete(delegate);
+}

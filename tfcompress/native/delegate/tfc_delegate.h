@@ -1,0 +1,32 @@
+/* The delegate that looks up rows of packed tables, for programs that link it (see docs/android.md,
+ * docs/ios.md). It goes with TensorFlow Lite's own headers or without them.
+ *
+ *   struct TfLiteDelegate *delegate = TfcDelegateCreate();
+ *   TfLiteInterpreterOptionsAddDelegate(options, delegate);
+ *   ...
+ *   TfcDelegateDelete(delegate);  // after the interpreter
+ */
+#ifndef TFC_DELEGATE_H
+#define TFC_DELEGATE_H
+
+#if defined(__GNUC__)
+#define TFC_EXPORT __attribute__((visibility("default")))
+#else
+#define TFC_EXPORT
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct TfLiteDelegate;
+
+/* NULL when there is no memory. */
+TFC_EXPORT struct TfLiteDelegate *TfcDelegateCreate(void);
+TFC_EXPORT void TfcDelegateDelete(struct TfLiteDelegate *delegate);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
