@@ -223,9 +223,7 @@ def _obstacle(uses: list[_Use]) -> str | None:
 
 def _lookup_obstacle(lookup: Lookup) -> str | None:
     tensors = lookup.subgraph.tensors
-    table, rows, ids = tensors[lookup.table], tensors[lookup.rows], tensors[lookup.ids]
-    if ids.type != _Type.INT32:
-        return f"its ids are {TYPE_NAMES[ids.type].lower()}, and packed rows are found by int32"
+    table, rows = tensors[lookup.table], tensors[lookup.rows]
     if not lookup.is_scaled:
         return None
     if rows.type != _Type.FLOAT32 or table.type not in (_Type.INT8, _Type.INT4):

@@ -18,7 +18,7 @@ _Type = schema.TensorType
 
 
 class ChainConstants:
-    """The constants of chains in one file: equal ones share a buffer.
+    """The small constants of all chains in one file: equal ones share a buffer and a tensor.
 
     Args:
         file: TfliteFile.
@@ -30,14 +30,19 @@ class ChainConstants:
     def __init__(self, file: TfliteFile) -> None:
         self.file = file
         self._buffers: dict[bytes, int] = {}
+        self._tensors: dict[tuple[int, bytes, int, tuple[int, ...]], int] = {}
 
-    def tensor(self, subgraph: Any, value: NDArray[Any], name: str = "") -> int:
+    def tensor(self, subgraph: Any, value: NDArray[Any]) -> int:
         """The tensor that holds `value` in a subgraph."""
-        content = value.tobytes()
+        content, kind = value.tobytes(), KIND_OF_DTYPE[value.dtype.name]
         if content not in self._buffers:
             self._buffers[content] = self.file.add_buffer(value)
-        kind, buffer = KIND_OF_DTYPE[value.dtype.name], self._buffers[content]
-        return self.file.add_constant_view(subgraph, name, value.shape, kind, buffer)
+        key = id(subgraph), content, kind, value.shape
+        if key not in self._tensors:
+            self._tensors[key] = self.file.add_tensor(
+                subgraph, "", value.shape, kind, buffer=self._buffers[content]
+            )
+        return self._tensors[key]
 
 
 class OperatorChain:
@@ -57,12 +62,12 @@ class OperatorChain:
         self._file = constants.file
         self._subgraph = subgraph
 
-    def constant(self, value: Any, name: str = "") -> int:
+    def constant(self, value: Any) -> int:
         """A constant; Python integers and lists become int32."""
         array = np.asarray(value)
         if array.dtype == np.int64:
             array = array.astype(np.int32)
-        return self._constants.tensor(self._subgraph, array, name)
+        return self._constants.tensor(self._subgraph, array)
 
     def gather(self, params: int, ids: int, *, batch_dims: int = 0) -> int:
         """params[ids], along axis 0 or, for each of the batch, axis 1."""

@@ -19,7 +19,7 @@ from tfcompress.tflite.delegate_rows import DelegateRows
 from tfcompress.tflite.flatbuffer import TYPE_NAMES, TfliteFile, read
 from tfcompress.tflite.lookups import LeftConstant, LookupTable, find_tables, left_constant
 from tfcompress.tflite.operator_chain import ChainConstants
-from tfcompress.tflite.packed_lookups import RowsWriter, obstacle_to_int8, replace_lookups
+from tfcompress.tflite.packed_lookups import RowsWriter, obstacle_to_builtin, replace_lookups
 from tfcompress.tflite.packed_metadata import Entry, add_packed_entries
 from tfcompress.tflite.prune import prune
 from tfcompress.tflite.row_coding import plan_rows
@@ -186,7 +186,7 @@ class _Packer:
         return DelegateRows(self.file, table.name, packed)
 
     def _builtin(self, table: LookupTable) -> RowsWriter | str:
-        if reason := obstacle_to_int8(self.file, table):
+        if reason := obstacle_to_builtin(self.file, table):
             return reason
         matrix = table.matrix(self.file)
         dtype, columns = ("int4", table.columns) if table.dtype == "int4" else (None, None)

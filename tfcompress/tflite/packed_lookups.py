@@ -83,16 +83,19 @@ def replace_lookups(file: TfliteFile, table: LookupTable, writer: RowsWriter) ->
     return scales.names
 
 
-def obstacle_to_int8(file: TfliteFile, table: LookupTable) -> str | None:
-    """Why rows of an int4 table cannot be given as int8; None when they can, or are not int4."""
-    if table.tensor.type != _Type.INT4:
-        return None
+def obstacle_to_builtin(file: TfliteFile, table: LookupTable) -> str | None:
+    """Why the decoder of builtin operators cannot serve the lookups of a table; None if it can."""
     for lookup in table.lookups:
+        tensors = lookup.subgraph.tensors
+        if tensors[lookup.ids].type != _Type.INT32:
+            return "its ids are not int32, and builtin operators decode by int32"
+        if table.tensor.type != _Type.INT4 or lookup.is_scaled:
+            continue
         uses = [name for name, _, _ in readers(file, lookup.subgraph, lookup.rows)]
         others = [name for name in uses if name != "CAST"]
         if lookup.rows in lookup.subgraph.outputs:
             others.append("the model's output")
-        if others and not lookup.is_scaled:
+        if others:
             return f"{others[0]} reads its int4 rows, which builtin operators give as int8"
     return None
 
