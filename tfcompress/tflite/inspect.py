@@ -113,7 +113,9 @@ def _inspect(content: bytes) -> ModelInfo:
 
 def _vocabulary(file: TfliteFile) -> VocabularyInfo | None:
     stored = find_vocabulary(file.associated)
-    return stored and VocabularyInfo(stored.size, stored.kind, stored.num_bytes)
+    if stored is None:
+        return None
+    return VocabularyInfo(stored.size, stored.kind, stored.num_bytes)
 
 
 class _Counter:
