@@ -1,13 +1,15 @@
 """Opening a .tflite file with the runtime that phones use."""
 
+import mmap
 from pathlib import Path
 from typing import Any
 
 from tfcompress.errors import ModelError
+from tfcompress.tflite.delegate import delegates_for
 
 
 def open_model(path: str | Path, num_threads: int = 1) -> Any:
-    """Opens a file with LiteRT's interpreter.
+    """Opens a file with LiteRT's interpreter, and the delegate where its tables need it.
 
     Args:
         path: path. The file is mapped into memory, not read: its tables are paged in as rows are
@@ -19,14 +21,23 @@ def open_model(path: str | Path, num_threads: int = 1) -> Any:
         any batch size.
 
     Raises:
-        ModelError: there is no such file, or it is no .tflite file.
+        ModelError: there is no such file, it is no .tflite file, or a packed table is damaged.
     """
     from ai_edge_litert.interpreter import Interpreter
 
     if not Path(path).is_file():
         raise ModelError(f"{path}: no such file")
+    delegates = []
+    if Path(path).stat().st_size:
+        with (
+            Path(path).open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as model,
+        ):
+            delegates = delegates_for(model)
     try:
-        return Interpreter(model_path=str(path), num_threads=num_threads)
+        return Interpreter(
+            model_path=str(path), num_threads=num_threads, experimental_delegates=delegates
+        )
     except (RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = " ".join(str(error).split())[:300]
         raise ModelError(f"{path}: cannot be opened as a .tflite file ({reason})") from error

@@ -237,7 +237,7 @@ static TfLiteStatus look_up(TfLiteContext *context, const tfc_lookup *lookup, vo
     const tfc_status status =
         tfc_rows(table, wanted, some, out + at * table->row_bytes, scratch, &bad);
     if (status == TFC_NO_SUCH_ROW)
-      return TFC_FAIL(context, lookup->packed->name, "id %lld is out of range, ids are 0 to %lld",
+      return TFC_FAIL(context, lookup->packed->name, "id %lld is out of range, ids are 0 to %lld. ",
                       (long long)wanted[bad], (long long)table->rows - 1);
     if (status != TFC_OK)
       return TFC_FAIL(context, lookup->packed->name, "row %lld is damaged, %s; take the file anew",

@@ -1,0 +1,240 @@
+/* Runs the delegate on a runtime made of nothing but the interface it is written for:
+ *
+ *   delegate_driver MUTANTS SEED (TABLE ROWS)...
+ *
+ * TABLE is a packed table, ROWS what its rows are. Each table must come out as its rows, ids out of
+ * range must be refused by name, and mutants of the table must be refused or decode to something.
+ * Built with sanitizers, and for other processors, by tests/native/test_delegate_driver.py. Every
+ * buffer has exactly the size that the delegate is told.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "codec_mutate.h"
+#include "delegate/tfc_delegate.h"
+#include "delegate/tflite_abi.h"
+
+#define NAME "item_embedding"
+
+enum { IDS, TABLE, ROWS, TENSORS };
+
+#define REQUIRE(condition)                                                    \
+  do {                                                                        \
+    if (!(condition)) {                                                       \
+      fprintf(stderr, "line %d: not " #condition " (%s)\n", __LINE__, said);  \
+      exit(1);                                                                \
+    }                                                                         \
+  } while (0)
+
+static char said[1024]; /* the last error reported */
+
+/* A graph of one lookup, and what a runtime keeps about it. */
+static TfLiteTensor tensors[TENSORS];
+static TfLiteNode node, kernel_node;
+static TfLiteRegistration registration, kernel;
+static TfLiteIntArray *inputs, *outputs, *plan;
+static uint8_t options[1];
+
+static TfLiteIntArray *array(int size, const int *values) {
+  TfLiteIntArray *made = malloc(sizeof *made + (size_t)size * sizeof(int));
+  made->size = size;
+  for (int k = 0; k < size; k++) made->data[k] = values[k];
+  return made;
+}
+
+static void report(TfLiteContext *context, const char *format, ...) {
+  va_list values;
+  va_start(values, format);
+  vsnprintf(said, sizeof said, format, values);
+  va_end(values);
+  (void)context;
+}
+
+static TfLiteStatus get_plan(TfLiteContext *context, TfLiteIntArray **result) {
+  (void)context;
+  *result = plan;
+  return kTfLiteOk;
+}
+
+static TfLiteStatus get_node(TfLiteContext *context, int index, TfLiteNode **node_at,
+                             TfLiteRegistration **registration_at) {
+  (void)context;
+  if (index != 0) return kTfLiteError;
+  *node_at = &node;
+  *registration_at = &registration;
+  return kTfLiteOk;
+}
+
+static TfLiteStatus resize(TfLiteContext *context, TfLiteTensor *tensor, TfLiteIntArray *size) {
+  size_t values = 1;
+  (void)context;
+  for (int k = 0; k < size->size; k++) values *= (size_t)size->data[k];
+  switch (tensor->type) {
+    case kTfLiteInt4: tensor->bytes = (values + 1) / 2; break;
+    case kTfLiteInt16:
+    case kTfLiteFloat16: tensor->bytes = 2 * values; break;
+    case kTfLiteFloat32: tensor->bytes = 4 * values; break;
+    default: tensor->bytes = values;
+  }
+  free(tensor->dims);
+  free(tensor->data);
+  tensor->dims = size;
+  tensor->data = malloc(tensor->bytes ? tensor->bytes : 1);
+  return kTfLiteOk;
+}
+
+static TfLiteStatus replace(TfLiteContext *context, TfLiteRegistration made,
+                            const TfLiteIntArray *nodes, TfLiteDelegate *delegate) {
+  TfLiteDelegateParams params = {delegate, (TfLiteIntArray *)(uintptr_t)nodes, inputs, outputs};
+  kernel = made;
+  if (!nodes->size) return kTfLiteOk;
+  kernel_node.user_data = made.init(context, (const char *)&params, 0);
+  const int failed = (intptr_t)kernel_node.user_data == -1;
+  if (failed) kernel_node.user_data = NULL;
+  return failed ? kTfLiteError : kTfLiteOk;
+}
+
+static TfLiteContext context = {TENSORS, get_plan, tensors, NULL,    resize,
+                                report,  NULL,     get_node, replace};
+
+static void set_ids(const int *ids, int count) {
+  free(tensors[IDS].dims);
+  free(tensors[IDS].data);
+  tensors[IDS].dims = array(1, &count);
+  tensors[IDS].bytes = (size_t)count * sizeof(int);
+  tensors[IDS].data = malloc(tensors[IDS].bytes ? tensors[IDS].bytes : 1);
+  memcpy(tensors[IDS].data, ids, tensors[IDS].bytes);
+}
+
+/* Builds the graph around a table; the kernel then stands in kernel_node. */
+static TfLiteStatus open_graph(TfLiteDelegate *delegate, const blob *packed, int columns,
+                               int dtype) {
+  static const int types[] = {kTfLiteInt8, kTfLiteUInt8, kTfLiteInt4, kTfLiteFloat32,
+                              kTfLiteFloat16};
+  const int size = (int)packed->size, shape[] = {1, columns};
+  tensors[IDS].type = kTfLiteInt32;
+  tensors[TABLE].type = kTfLiteUInt8;
+  tensors[TABLE].allocation_type = kTfLiteMmapRo;
+  tensors[TABLE].data = packed->bytes;
+  tensors[TABLE].bytes = packed->size;
+  tensors[TABLE].name = NAME;
+  free(tensors[TABLE].dims);
+  tensors[TABLE].dims = array(1, &size);
+  tensors[ROWS].type = types[dtype];
+  tensors[ROWS].name = "rows";
+  free(tensors[ROWS].dims);
+  tensors[ROWS].dims = array(2, shape);
+  set_ids(shape, 1);
+  said[0] = 0;
+  return delegate->Prepare(&context, delegate);
+}
+
+static void close_graph(void) {
+  if (kernel_node.user_data) kernel.free(&context, kernel_node.user_data);
+  kernel_node.user_data = NULL;
+}
+
+static TfLiteStatus run(void) {
+  const TfLiteStatus status = kernel.prepare(&context, &kernel_node);
+  return status == kTfLiteOk ? kernel.invoke(&context, &kernel_node) : status;
+}
+
+/* All rows in turn, then ids that do not exist. */
+static void check_table(TfLiteDelegate *delegate, const blob *packed, const blob *rows) {
+  tfc_table table;
+  REQUIRE(tfc_parse(&table, packed->bytes, packed->size) == TFC_OK);
+  const int count = (int)table.rows, columns = (int)table.columns;
+  const TfLiteStatus opened = open_graph(delegate, packed, columns, table.dtype);
+  if (table.dtype == TFC_INT4 && columns % 2) { /* such rows are no tensor */
+    REQUIRE(opened == kTfLiteError && strstr(said, NAME));
+    return;
+  }
+  REQUIRE(opened == kTfLiteOk);
+  int *ids = malloc((size_t)count * sizeof *ids);
+  for (int k = 0; k < count; k++) ids[k] = count - 1 - k;
+  set_ids(ids, count);
+  REQUIRE(run() == kTfLiteOk);
+  REQUIRE(tensors[ROWS].bytes == rows->size);
+  for (int k = 0; k < count; k++)
+    REQUIRE(memcmp((uint8_t *)tensors[ROWS].data + (size_t)k * table.row_bytes,
+                   rows->bytes + (size_t)ids[k] * table.row_bytes, table.row_bytes) == 0);
+  const int wrong[] = {-1, count, INT32_MAX, INT32_MIN};
+  for (int k = 0; k < 4; k++) {
+    char id[16];
+    ids[count / 2] = wrong[k];
+    snprintf(id, sizeof id, "id %d ", wrong[k]);
+    set_ids(ids, count);
+    REQUIRE(run() == kTfLiteError && strstr(said, NAME) && strstr(said, id));
+  }
+  set_ids(ids, 0);
+  REQUIRE(run() == kTfLiteOk);
+  free(ids);
+  close_graph();
+}
+
+static int try_mutant(TfLiteDelegate *delegate, const blob *mutant) {
+  const uint8_t *head = mutant->bytes;
+  const int columns = mutant->size < 48 ? 1 : (int)(tfc_load32(head + 16) % 65537);
+  const uint64_t rows = mutant->size < 48 ? 1 : tfc_load64(head + 8);
+  int ids[20];
+  for (int k = 0; k < 20; k++) ids[k] = (int)below(below(16) ? rows : rows + 2);
+  if (open_graph(delegate, mutant, columns, mutant->size < 48 ? 0 : head[6] % TFC_DTYPES) !=
+      kTfLiteOk) {
+    REQUIRE(strstr(said, NAME));
+    return 0;
+  }
+  set_ids(ids, 1 + (int)below(20));
+  if (run() != kTfLiteOk) REQUIRE(strstr(said, NAME));
+  close_graph();
+  return 1;
+}
+
+int main(int count, char **arguments) {
+  if (count < 5 || count % 2 == 0) return 2;
+  const int inputs_of_node[] = {IDS, TABLE}, output_of_node = ROWS, zero = 0;
+  inputs = array(2, inputs_of_node);
+  outputs = array(1, &output_of_node);
+  plan = array(1, &zero);
+  node.inputs = inputs;
+  node.outputs = outputs;
+  options[0] = 1;
+  node.custom_initial_data = options;
+  node.custom_initial_data_size = 1;
+  registration.builtin_code = kTfLiteBuiltinCustom;
+  registration.custom_name = "tfcompress.lookup";
+  registration.version = 1;
+  TfLiteDelegate *delegate = TfcDelegateCreate();
+  REQUIRE(delegate);
+
+  const int mutants = atoi(arguments[1]), tables = (count - 3) / 2;
+  int opened = 0;
+  random_state = strtoull(arguments[2], NULL, 10) * 2 + 1;
+  for (int t = 0; t < tables; t++) {
+    blob packed = read_file(arguments[3 + 2 * t]), rows = read_file(arguments[4 + 2 * t]);
+    check_table(delegate, &packed, &rows);
+    for (int k = 0; k < mutants; k++) {
+      blob mutant = mutant_of(&packed);
+      opened += try_mutant(delegate, &mutant);
+      free(mutant.bytes);
+    }
+    if (t == 0) { /* files of a later version, and graphs without a lookup */
+      options[0] = 2;
+      REQUIRE(open_graph(delegate, &packed, 1, 0) == kTfLiteError && strstr(said, "version"));
+      options[0] = 1;
+      registration.custom_name = "other";
+      REQUIRE(open_graph(delegate, &packed, 1, 0) == kTfLiteOk);
+      registration.custom_name = "tfcompress.lookup";
+    }
+    free(packed.bytes);
+    free(rows.bytes);
+  }
+  printf("%d tables, %d mutants, %d opened, 0 reports\n", tables, tables * mutants, opened);
+  for (int k = 0; k < TENSORS; k++) free(tensors[k].dims);
+  free(tensors[IDS].data);
+  free(tensors[ROWS].data);
+  free(inputs);
+  free(outputs);
+  free(plan);
+  TfcDelegateDelete(delegate);
+  return 0;
+}

@@ -1,0 +1,47 @@
+"""The delegate that serves packed lookups (`PACKED_OP.md`), for the interpreter in Python."""
+
+from typing import Any
+
+from ai_edge_litert import schema_py_generated as schema
+
+from tfcompress.errors import ModelError
+from tfcompress.native import DELEGATE_LIBRARY
+from tfcompress.tflite.delegate_rows import CUSTOM_CODE
+
+
+def needs_delegate(model: Any) -> bool:
+    """Whether a .tflite file has lookups that only the delegate can do.
+
+    Args:
+        model: bytes or mmap. The file; only its operator codes are read. A damaged one needs no
+            delegate: the interpreter says what is wrong with it.
+    """
+    try:
+        root = schema.Model.GetRootAs(model, 0)
+        codes = [root.OperatorCodes(k).CustomCode() for k in range(root.OperatorCodesLength())]
+    except Exception:  # flatbuffers raises what Python's struct, slices and attributes raise
+        return False
+    return CUSTOM_CODE.encode() in codes
+
+
+def delegates_for(model: Any, *, verify: bool = False) -> list[Any]:
+    """What an interpreter of this file takes as `experimental_delegates`.
+
+    Args:
+        model: bytes or mmap. The file.
+        verify: bool. Check every packed table's rows against their checksums when the interpreter
+            is made. This reads all of them.
+
+    Raises:
+        ModelError: the delegate is needed and is not there.
+    """
+    if not needs_delegate(model):
+        return []
+    from ai_edge_litert.interpreter import load_delegate
+
+    if not DELEGATE_LIBRARY.is_file():
+        raise ModelError(
+            f"{DELEGATE_LIBRARY.name}, which serves packed lookups, is missing: install tfcompress "
+            "anew"
+        )
+    return [load_delegate(str(DELEGATE_LIBRARY), {"verify": int(verify)})]
