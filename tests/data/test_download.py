@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from tfcompress.data import archives, download, load
+from tfcompress.data import archives, count_items, download, load
 from tfcompress.data.archives import Archive, cache_folder, fetch, needs_download
 from tfcompress.errors import DataError
 
@@ -197,6 +197,7 @@ class TestArchives:
         assert not needs_download("movielens-test")
         server.files.clear()
         assert load("movielens-test", max_items=5).sha256 == data.sha256
+        assert count_items("movielens-test")[1].sum() == 45
         assert sorted(path.name for path in (tmp_path / "cache").rglob("*")) == [
             "README", "movielens-test", "ratings.dat"
         ]  # fmt: skip

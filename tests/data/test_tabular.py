@@ -6,16 +6,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tfcompress.data import delimited, parquet, tabular
+from tfcompress.data import delimited, load, parquet, tabular
 from tfcompress.data.bad_rows import BadRows
 from tfcompress.data.columns import choose_columns
 from tfcompress.data.interactions import rows_by_user
 from tfcompress.errors import DataError
 
 
-def read(path, format="csv", **options):
+def read(path, format="csv", bad_rows="error", **options):
     columns = choose_columns(path, tabular.column_names(path, format), **options)
-    (rows,), tokens = rows_by_user([tabular.read(path, format, columns, BadRows())])
+    (rows,), tokens = rows_by_user([tabular.read(path, format, columns, BadRows(bad_rows))])
     return [[tokens[int(index)].as_py() for index in row] for row in rows]
 
 
@@ -121,7 +121,36 @@ def test_bad_csv_is_refused_by_line_and_column(path, content, message):
 def test_a_quotation_mark_that_nobody_closes(path, monkeypatch):
     monkeypatch.setattr(delimited, "_BLOCK_BYTES", 64)
     path.write_text('user,item\n1,"2\n' + "1,2\n" * 100)
-    refused(path, "a row is longer than 64 bytes; close the quotation mark")
+    refused(path, "line 2: a quotation mark opens in this row and is not closed")
+
+
+@pytest.mark.parametrize(
+    ("rows", "line"),
+    [
+        ('1,2,"abc\n3,4,x\n', 2),
+        ('1,2,x\n3,4,"abc\n5,6,"x"\n7,8,y\n', 3),
+        ('"1",2,"a\nb"\n\n3,4,"abc\n5,6,y', 5),
+    ],
+)
+@pytest.mark.parametrize("policy", ["error", "skip"])
+def test_a_quotation_mark_that_takes_in_rows_below(tmp_path, rows, line, policy):
+    path = tmp_path / "a.csv"
+    path.write_text("user,item,title\n" + rows)
+    with pytest.raises(DataError, match=f"a.csv, line {line}: a quotation mark opens in this row"):
+        read(path, bad_rows=policy)
+
+
+def test_marks_inside_fields_are_letters(path):
+    path.write_text('user,item,title\n1,2,5" disc\n1,3,"say ""hi"""\n')
+    assert read(path) == [[2, 3]]
+
+
+def test_cut_off_compression(tmp_path):
+    path = tmp_path / "a.csv.gz"
+    content = gzip.compress(b"user,item\n" + b"".join(b"%d,%d\n" % (k, k) for k in range(9999)))
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match=r"a\.csv\.gz: cannot be read"):
+        load(path)
 
 
 class TestParquet:

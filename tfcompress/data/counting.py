@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tfcompress.data import criteo, recbole, tabular
+from tfcompress.data import archives, criteo, recbole, tabular
 from tfcompress.data.bad_rows import BadRows, token_defects
 from tfcompress.data.columns import Columns, find_column
 from tfcompress.data.formats import TABULAR, locate
@@ -34,7 +34,8 @@ def count_items(
     come after them are counted, one per row.
 
     Args:
-        source: str or Path. One file, or a directory of one. A table needs no column of users.
+        source: str or Path. A name of `archives.ARCHIVES`, one file, or a directory of one. A
+            table needs no column of users.
         format: str or None. One of `formats.FORMATS`; found out when not given.
         item_column: str or None. Tables only: the column of items.
         bad_rows: str or BadRows. "error" or "skip", as of `load`; or a `BadRows`, whose `total`
@@ -47,7 +48,10 @@ def count_items(
         DataError: names the file, the line and the column that cannot be used.
     """
     bad = bad_rows if isinstance(bad_rows, BadRows) else BadRows(bad_rows)
-    path = existing(source, ())
+    if isinstance(source, str) and source in archives.ARCHIVES:
+        path = archives.fetch(source)
+    else:
+        path = existing(source, archives.ARCHIVES)
     with readable(path):
         located = locate(path, format)
         if located.is_split:

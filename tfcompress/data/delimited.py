@@ -16,13 +16,12 @@ import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
 from tfcompress.data.bad_rows import BadRows
+from tfcompress.data.byte_stream import BYTE_ORDER_MARK, UNIT_SEPARATOR, RewrittenStream
 from tfcompress.data.lines import quote, row_error
 from tfcompress.errors import DataError
 
 _BLOCK_BYTES = 8 << 20
 _START_BYTES = 1 << 16
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_UNIT_SEPARATOR = "\x1f"  # stands for a delimiter of two characters, which Arrow does not take
 _RAGGED = "correct or remove the row"
 
 
@@ -61,7 +60,7 @@ def first_lines(path: Path) -> list[str]:
         DataError: there are none.
     """
     with pa.input_stream(str(path)) as stream:
-        start: bytes = stream.read(_START_BYTES).removeprefix(_BYTE_ORDER_MARK)
+        start: bytes = stream.read(_START_BYTES).removeprefix(BYTE_ORDER_MARK)
     lines = [line for line in re.split(rb"[\r\n]+", start) if line]
     if not lines:
         raise DataError(f"{path}: is empty; expected a table")
@@ -110,6 +109,7 @@ def read(path: Path, layout: Layout, names: Sequence[str], bad: BadRows) -> Iter
             found = True
     except pa.ArrowInvalid as error:
         raise table.error(str(error)) from None
+    table.check_quotes()
     if not (found or bad.count(path)):
         raise _no_rows(path)
 
@@ -129,14 +129,15 @@ class _Table:
         # Arrow hands a bad row over as text and fails where it is not UTF-8. Read as Latin-1 every
         # byte is text; `restored` turns the tokens back.
         self._as_latin1 = bad.skip
+        self._stream: RewrittenStream | None = None
 
     def open(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         layout = self._layout
         double = len(layout.delimiter) > 1
         source: Any = pa.input_stream(str(self._path))
-        if double or self._as_latin1:
+        if double or layout.quoting or self._as_latin1:
             separator = layout.delimiter.encode() if double else None
-            source = _Rewritten(source, separator, self._as_latin1)
+            source = self._stream = RewrittenStream(source, separator, self._as_latin1)
         tokens = pa.dictionary(pa.int32(), pa.binary())
         reader: Iterator[pa.RecordBatch] = arrow_csv.open_csv(
             source,
@@ -145,7 +146,7 @@ class _Table:
                 block_size=_BLOCK_BYTES, use_threads=False, column_names=layout.names or None
             ),
             parse_options=arrow_csv.ParseOptions(
-                delimiter=_UNIT_SEPARATOR if double else layout.delimiter,
+                delimiter=UNIT_SEPARATOR.decode() if double else layout.delimiter,
                 quote_char='"' if layout.quoting else False,
                 newlines_in_values=layout.quoting,
                 invalid_row_handler=self._skip_ragged if self._bad.skip else None,
@@ -157,6 +158,32 @@ class _Table:
             ),
         )
         return reader
+
+    def check_quotes(self) -> None:
+        """Raises `DataError` where a field opens a quotation mark that is not closed.
+
+        Such a field takes in the rows below it, and Arrow says nothing. It leaves an odd number of
+        marks; so do harmless ones inside unquoted fields, which the csv module tells apart.
+        """
+        is_odd = self._stream is not None and self._stream.num_quotes % 2
+        if is_odd and (error := self._open_quote()):
+            raise error
+
+    def _open_quote(self) -> DataError | None:
+        if not self._layout.quoting:
+            return None
+        with pa.input_stream(str(self._path)) as stream, _long_fields():
+            text = io.TextIOWrapper(stream, "utf-8", errors="replace", newline="")
+            rows = csv.reader(text, delimiter=self._layout.delimiter, strict=True)
+            last_line = 0
+            try:
+                for _ in rows:
+                    last_line = rows.line_num
+            except csv.Error:
+                found = "a quotation mark opens in this row and is not closed before a delimiter"
+                advice = "close it, or double those that belong to the text"
+                return row_error(self._path, last_line + 1, found, advice)
+        return None
 
     def restored(self, column: pa.DictionaryArray) -> pa.DictionaryArray:
         values = column.dictionary
@@ -178,7 +205,7 @@ class _Table:
         if layout.names:
             shown = layout.names if len(layout.names) < 8 else (*layout.names[:3], "...")
             wanted = f"{expected} fields ({', '.join(shown)})"
-        text = text.replace(_UNIT_SEPARATOR, layout.delimiter)
+        text = text.replace(UNIT_SEPARATOR.decode(), layout.delimiter)
         found = f"expected {wanted}, found {actual}: {quote(text)}"
         self._bad.add(self._path, place, found, _RAGGED)
 
@@ -196,9 +223,8 @@ class _Table:
         if "Empty CSV" in message:
             return _no_rows(self._path)
         if "straddling" in message:
-            return DataError(
-                f"{self._path}: a row is longer than {_BLOCK_BYTES} bytes; close the quotation "
-                "mark that some row opens"
+            return self._open_quote() or DataError(
+                f"{self._path}: a row is longer than {_BLOCK_BYTES} bytes; check --format"
             )
         return DataError(
             f"{self._path}: cannot be read as a table ({quote(message)}); check --format"
@@ -219,43 +245,6 @@ class _Table:
                     return last_line + 1
                 last_line = rows.line_num
         return record
-
-
-class _Rewritten(io.RawIOBase):
-    """A stream of bytes with a separator of two replaced by one, or Latin-1 turned into UTF-8."""
-
-    def __init__(self, stream: Any, separator: bytes | None, from_latin1: bool) -> None:
-        super().__init__()
-        self._stream = stream
-        self._separator = separator
-        self._from_latin1 = from_latin1
-        self._held = b""  # a byte that may be the first half of a separator
-        self._ready = b""
-        self._at_start = True
-        self._ended = False
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        # Never less than asked for before the end: Arrow takes what it gets for a whole block.
-        while not self._ended and (size < 0 or len(self._ready) < size):
-            self._ready += self._next(_BLOCK_BYTES if size < 0 else size)
-        size = len(self._ready) if size < 0 else size
-        result, self._ready = self._ready[:size], self._ready[size:]
-        return result
-
-    def _next(self, size: int) -> bytes:
-        read: bytes = self._stream.read(size)
-        self._ended = not read
-        block, self._held = self._held + read, b""
-        if self._at_start:
-            block, self._at_start = block.removeprefix(_BYTE_ORDER_MARK), False
-        if self._separator:
-            block = block.replace(self._separator, _UNIT_SEPARATOR.encode())
-            if read and block.endswith(self._separator[:1]):
-                block, self._held = block[:-1], block[-1:]
-        return block.decode("latin-1").encode() if self._from_latin1 else block
 
 
 def _no_rows(path: Path) -> DataError:

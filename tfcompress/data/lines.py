@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tfcompress.data.bad_rows import BadRows
+from tfcompress.data.byte_stream import BYTE_ORDER_MARK
 from tfcompress.errors import DataError
 
 BLOCK_BYTES = 8 << 20
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def read_text_lines(path: Path, bad: BadRows | None = None) -> Iterator[TextLine
         while True:
             block = stream.read(BLOCK_BYTES)
             if first_line == 1:
-                block = block.removeprefix(_BYTE_ORDER_MARK) if not rest else block
+                block = block.removeprefix(BYTE_ORDER_MARK) if not rest else block
             if not block:
                 break
             end = block.rfind(b"\n") + 1
