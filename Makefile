@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 STAMP  := $(VENV)/.installed
-NATIVE := CMakeLists.txt $(wildcard tfcompress/native/*)
+NATIVE := CMakeLists.txt $(wildcard tfcompress/native/* tfcompress/native/delegate/*)
 
 .PHONY: install demo test lint pytest bench clean
 

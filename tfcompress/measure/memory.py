@@ -41,8 +41,11 @@ def measure_memory(
     Raises:
         ModelError: The probe failed on the file.
     """
+    from tfcompress.tflite.delegate import DELEGATE_LIBRARY, needs_delegate
+
     plan = {
         "path": str(Path(path).resolve()),
+        "delegate": str(DELEGATE_LIBRARY) if needs_delegate(Path(path)) else None,
         "inputs": [{**current.to_json(), "shape": current.batch_shape(1)} for current in inputs],
         "read_seconds": read_seconds,
     }

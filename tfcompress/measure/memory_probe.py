@@ -2,7 +2,7 @@
 
 Reads a plan from standard input and prints one line of JSON:
 
-    plan    {"path", "inputs": [{"index", "shape", "dtype", "limit"}], "read_seconds"}
+    plan    {"path", "delegate", "inputs": [{"index", "shape", "dtype", "limit"}], "read_seconds"}
     answer  {"after_load", "peak_anonymous", "peak_file", "ids", "ids_read"}, bytes and numbers of
             ids, or {"reason"} on a system that does not tell
 
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, load_delegate
 
 _PROC = Path("/proc/self")
 _KIB = 1024
@@ -70,6 +70,7 @@ def measure(plan: dict[str, Any]) -> dict[str, Any]:
     sizes = [v.size for v, current in zip(values, inputs, strict=True) if current["limit"]]
     step = max(1, min(sizes, default=1))
 
+    delegates = [load_delegate(plan["delegate"])] if plan["delegate"] else []
     page_in_libraries()
     resident(), peak_resident()  # the second time they allocate nothing new
     try:
@@ -79,7 +80,9 @@ def measure(plan: dict[str, Any]) -> dict[str, Any]:
         peak_is_ours = False
     anonymous_before, file_before = resident()
 
-    interpreter = Interpreter(model_path=plan["path"], num_threads=1)
+    interpreter = Interpreter(
+        model_path=plan["path"], num_threads=1, experimental_delegates=delegates
+    )
     for current in inputs:
         interpreter.resize_tensor_input(current["index"], current["shape"])
     interpreter.allocate_tensors()

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tfcompress.errors import ConfigError
 from tfcompress.tflite import top_k
+from tfcompress.tflite.delegate import delegates_for
 from tfcompress.vocabulary import FIRST_ID
 
 Inputs = NDArray[Any] | Sequence[NDArray[Any]] | Mapping[str, NDArray[Any]]
@@ -86,7 +87,10 @@ def run(content: bytes, feed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[A
     """
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(model_content=content, num_threads=1)
+    delegates = delegates_for(content)
+    interpreter = Interpreter(
+        model_content=content, num_threads=1, experimental_delegates=delegates
+    )
     runner = interpreter.get_signature_runner()
     details = runner.get_input_details()
     arrays = {

@@ -1,5 +1,7 @@
 """The delegate that serves packed lookups (`PACKED_OP.md`), for the interpreter in Python."""
 
+import mmap
+from pathlib import Path
 from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
@@ -9,26 +11,26 @@ from tfcompress.native import DELEGATE_LIBRARY
 from tfcompress.tflite.delegate_rows import CUSTOM_CODE
 
 
-def needs_delegate(model: Any) -> bool:
+def needs_delegate(model: bytes | Path) -> bool:
     """Whether a .tflite file has lookups that only the delegate can do.
 
     Args:
-        model: bytes or mmap. The file; only its operator codes are read. A damaged one needs no
+        model: bytes or Path. The file; only its operator codes are read. A damaged one needs no
             delegate: the interpreter says what is wrong with it.
     """
-    try:
-        root = schema.Model.GetRootAs(model, 0)
-        codes = [root.OperatorCodes(k).CustomCode() for k in range(root.OperatorCodesLength())]
-    except Exception:  # flatbuffers raises what Python's struct, slices and attributes raise
+    if isinstance(model, bytes):
+        return CUSTOM_CODE.encode() in _custom_codes(model)
+    if not model.stat().st_size:  # which cannot be mapped
         return False
-    return CUSTOM_CODE.encode() in codes
+    with model.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        return CUSTOM_CODE.encode() in _custom_codes(mapped)
 
 
-def delegates_for(model: Any, *, verify: bool = False) -> list[Any]:
+def delegates_for(model: bytes | Path, *, verify: bool = False) -> list[Any]:
     """What an interpreter of this file takes as `experimental_delegates`.
 
     Args:
-        model: bytes or mmap. The file.
+        model: bytes or Path. The file.
         verify: bool. Check every packed table's rows against their checksums when the interpreter
             is made. This reads all of them.
 
@@ -45,3 +47,11 @@ def delegates_for(model: Any, *, verify: bool = False) -> list[Any]:
             "anew"
         )
     return [load_delegate(str(DELEGATE_LIBRARY), {"verify": int(verify)})]
+
+
+def _custom_codes(model: Any) -> list[bytes | None]:
+    try:
+        root = schema.Model.GetRootAs(model, 0)
+        return [root.OperatorCodes(k).CustomCode() for k in range(root.OperatorCodesLength())]
+    except Exception:  # flatbuffers raises what Python's struct, slices and attributes raise
+        return []

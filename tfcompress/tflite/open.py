@@ -1,6 +1,5 @@
 """Opening a .tflite file with the runtime that phones use."""
 
-import mmap
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +26,7 @@ def open_model(path: str | Path, num_threads: int = 1) -> Any:
 
     if not Path(path).is_file():
         raise ModelError(f"{path}: no such file")
-    delegates = []
-    if Path(path).stat().st_size:
-        with (
-            Path(path).open("rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as model,
-        ):
-            delegates = delegates_for(model)
+    delegates = delegates_for(Path(path))
     try:
         return Interpreter(
             model_path=str(path), num_threads=num_threads, experimental_delegates=delegates
