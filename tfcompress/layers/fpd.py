@@ -1,6 +1,7 @@
 """FPD: sums of products of two tables, projected."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -17,6 +18,10 @@ from tfcompress.layers.tensor_train import DEFAULT_STDDEV
 # Alternating least squares of `fit_table`: rounds at most, and the relative change that ends it.
 _ROUNDS = 40
 _TOLERANCE = 1e-4
+# Multiplications `fit_table` spends at most beyond its first two rounds, and bytes of float64 rows
+# it works on at a time.
+_WORK = 3e11
+_PART_BYTES = 64 << 20
 
 
 def side_of(input_dim: int) -> int:
@@ -135,16 +140,23 @@ class FPDEmbedding(CompressedEmbedding):
         present = (np.arange(used * M) < n).reshape(used, M).astype(np.float64)
         A, B, C = _spectral_start(blocks, r, p)
         ridge = 1e-10 * float((matrix**2).mean() or 1.0)
-        error = math.inf
-        for _ in range(_ROUNDS):
+        energy = error = float((matrix**2).sum())
+        work = 4.0 * n * r * (p * self.output_dim + r)
+        for _ in range(int(np.clip(_WORK / work, 2, _ROUNDS))):
             gram = np.tile(C @ C.T, (p, p))
-            target = np.tile(blocks @ C.T, (1, 1, p))  # (used, M, p r)
-            A = _solve_factor(target, present, B, gram, ridge)
-            B = _solve_factor(target.transpose(1, 0, 2), present.T, A, gram, ridge)
-            terms = (A[:, None] * B).reshape(used, M, p, r).sum(axis=2) * present[:, :, None]
-            flat = terms.reshape(-1, r)
-            C = np.linalg.solve(flat.T @ flat + ridge * np.eye(r), flat.T @ padded)
-            last, error = error, float(((flat @ C - padded) ** 2).sum())
+            right = np.zeros_like(A)
+            for part, projected in _projections(blocks, C):
+                right[part] = np.einsum("ijr,jpr->ipr", projected, B.reshape(M, p, r)).reshape(
+                    -1, p * r
+                )
+            A = _solve_factor(right, present, B, gram, ridge)
+            right = np.zeros_like(B)
+            for part, projected in _projections(blocks, C):
+                terms = A[part].reshape(-1, p, r)
+                right += np.einsum("ijr,ipr->jpr", projected, terms).reshape(M, p * r)
+            B = _solve_factor(right, present.T, A, gram, ridge)
+            C, left = _solve_projection(blocks, present, A, B.reshape(M, p, r), ridge)
+            last, error = error, energy + left
             if last - error <= _TOLERANCE * max(error, 1e-30):
                 break
         whole = np.zeros((M, p * r))
@@ -170,7 +182,11 @@ class FPDEmbedding(CompressedEmbedding):
 
 
 def _spectral_start(blocks: Floats, rank: int, terms: int) -> tuple[Floats, Floats, Floats]:
-    """Factors of each principal component of the rows, as a matrix (quotients, remainders)."""
+    """Factors of each principal component of the rows, as a matrix (quotients, remainders).
+
+    What the components leave over is small noise: no term may start at zero on both sides, it
+    would stay there.
+    """
     used, side, width = blocks.shape
     flat = blocks.reshape(-1, width)
     _, directions = np.linalg.eigh(flat.T @ flat)
@@ -180,31 +196,42 @@ def _spectral_start(blocks: Floats, rank: int, terms: int) -> tuple[Floats, Floa
         C = np.concatenate([C, rng.standard_normal((rank - width, width)) / math.sqrt(width)])
     A = np.zeros((used, terms, rank))
     B = np.zeros((side, terms, rank))
-    for component in range(rank):
+    for component in range(min(rank, width)):
         left, strength, right = np.linalg.svd(blocks @ C[component], full_matrices=False)
         kept = min(terms, len(strength))
         root = np.sqrt(strength[:kept])
         A[:, :kept, component] = left[:, :kept] * root
         B[:, :kept, component] = right[:kept].T * root
-    # A little noise, so that no term starts at zero on both sides and stays there.
     scale = 1e-3 * (np.abs(B).mean() or 1.0)
     B += rng.standard_normal(B.shape) * scale
     return A.reshape(used, -1), B.reshape(side, -1), C
 
 
+def _parts(blocks: Floats, rank: int) -> Iterator[slice]:
+    """Quotients whose rows, projected, take so many bytes and no more."""
+    step = max(1, _PART_BYTES // (8 * blocks.shape[1] * rank))
+    for start in range(0, len(blocks), step):
+        yield slice(start, start + step)
+
+
+def _projections(blocks: Floats, C: Floats) -> Iterator[tuple[slice, Floats]]:
+    """The rows projected by C (quotients, remainders, r), part by part."""
+    for part in _parts(blocks, len(C)):
+        yield part, blocks[part] @ C.T
+
+
 def _solve_factor(
-    target: Floats, present: Floats, other: Floats, gram: Floats, ridge: float
+    right: Floats, present: Floats, other: Floats, gram: Floats, ridge: float
 ) -> Floats:
     """One factor table, given the other and the projection: normal equations row by row.
 
     Args:
-        target: float array (rows, others, p r). The table's rows projected by C, once per term.
+        right: float array (rows, p r). The table's rows projected by C, times the other factor.
         present: float array (rows, others). 1 where the id exists.
         other: float array (others, p r).
         gram: float array (p r, p r). C C^T, repeated over the terms.
         ridge: float. Added to the diagonal.
     """
-    right = np.einsum("ijw,jw->iw", target, other)
     eye = ridge * np.eye(other.shape[1])
     result: Floats = np.empty_like(right)
     # Rows with the same ids present share their system; all do but those at the end of the table.
@@ -214,3 +241,19 @@ def _solve_factor(
         system = (other.T * pattern) @ other * gram + eye
         result[chosen] = np.linalg.solve(system, right[chosen].T).T
     return result
+
+
+def _solve_projection(
+    blocks: Floats, present: Floats, A: Floats, second: Floats, ridge: float
+) -> tuple[Floats, float]:
+    """C (r, D), given A (M, p r) and B (M, p, r); the squared error less the rows' energy."""
+    width, (_, num_terms, rank) = blocks.shape[2], second.shape
+    system, right = np.zeros((rank, rank)), np.zeros((rank, width))
+    for part in _parts(blocks, rank):
+        first = A[part].reshape(-1, num_terms, rank)
+        terms = np.einsum("ipr,jpr->ijr", first, second) * present[part][:, :, None]
+        flat = terms.reshape(-1, rank)
+        system += flat.T @ flat
+        right += flat.T @ blocks[part].reshape(-1, width)
+    C = np.linalg.solve(system + ridge * np.eye(rank), right)
+    return C, float((C * (system @ C - 2 * right)).sum())
