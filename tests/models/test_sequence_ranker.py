@@ -90,8 +90,9 @@ def test_sampled_softmax_with_every_item_once_is_the_full_softmax():
     target = np.array([7], np.int32)
     user = trainer({"ids": ids})
     negatives = np.arange(2, N, dtype=np.int32)  # the target among them: an accidental hit
-    log_q = np.full(N, np.log(1 / (N - 2)), np.float32)
-    x = {"ids": ids, "negatives": negatives, "log_q": log_q}
+    log_q = np.full(N - 2, np.log(1 / (N - 2)), np.float32)
+    x = {"ids": ids, "negatives": negatives}
+    x |= {"negative_log_q": log_q, "target_log_q": log_q[:1]}
     sampled = float(trainer.compute_loss(x=x, y=target, y_pred=user))
     full = float(trainer.compute_loss(x={"ids": ids}, y=target, y_pred=user))
     assert sampled == pytest.approx(full, rel=1e-5)

@@ -76,7 +76,9 @@ class RankerTrainer(keras.Model):
     Call arguments (one dict):
         ids: int32 `(batch, L)`.
         negatives: int32 `(num_negatives,)`, optional; without it the softmax is over all items.
-        log_q: float32 `(n,)`, with `negatives`: log probability of drawing each id.
+        negative_log_q: float32 `(num_negatives,)`, with `negatives`: log probability of drawing
+            each of them.
+        target_log_q: float32 `(batch,)`, with `negatives`: the same of the next items.
 
     Reference:
         Sampled softmax with the correction by log Q: Bengio and Senecal 2008; Yi et al. 2019,
@@ -106,7 +108,7 @@ class RankerTrainer(keras.Model):
         """Mean cross entropy of the next items `y`, int32 `(batch,)`, plus regularisers."""
         del sample_weight, training
         if "negatives" in x:
-            loss = self._sampled_softmax(y_pred, y, x["negatives"], x["log_q"])
+            loss = self._sampled_softmax(y_pred, y, x)
         else:
             loss = self._full_softmax(y_pred, y)
         for regulariser in self.losses:
@@ -122,12 +124,12 @@ class RankerTrainer(keras.Model):
             )
         )
 
-    def _sampled_softmax(self, user: Any, targets: Any, negatives: Any, log_q: Any) -> Any:
-        def correction(ids: Any) -> Any:
-            return ops.take(self.bias_layer.bias, ids) - ops.take(log_q, ids)
-
-        positive = ops.sum(user * self.items(targets), axis=-1) + correction(targets)  # (batch,)
-        negative = ops.matmul(user, ops.transpose(self.items(negatives))) + correction(negatives)
+    def _sampled_softmax(self, user: Any, targets: Any, x: dict[str, Any]) -> Any:
+        negatives, bias = x["negatives"], self.bias_layer.bias
+        positive = ops.sum(user * self.items(targets), axis=-1)  # (batch,)
+        positive = positive + ops.take(bias, targets) - x["target_log_q"]
+        negative = ops.matmul(user, ops.transpose(self.items(negatives)))
+        negative = negative + ops.take(bias, negatives) - x["negative_log_q"]
         # A negative that is the target would be pushed down and up at once.
         hit = ops.equal(negatives[None, :], targets[:, None])
         negative = ops.where(hit, -1e9, negative)  # (batch, num_negatives)

@@ -33,8 +33,10 @@ class FitBatches(keras.utils.PyDataset):
         ids, targets = self._batches.batch(index)
         inputs: dict[str, NDArray[Any]] = {"ids": ids}
         if self._sampler is not None:
-            inputs["negatives"] = self._sampler.draw(self._epoch, index)
-            inputs["log_q"] = self._sampler.log_q
+            negatives = self._sampler.draw(self._epoch, index)
+            inputs["negatives"] = negatives
+            inputs["negative_log_q"] = self._sampler.log_q[negatives]
+            inputs["target_log_q"] = self._sampler.log_q[targets]
         return inputs, targets
 
 
