@@ -30,7 +30,7 @@ from tfcompress.stored_vocabulary.bits import (
     pack_bits,
     unpack_bits,
 )
-from tfcompress.stored_vocabulary.prefix_code import PrefixCode
+from tfcompress.stored_vocabulary.prefix_code import MAX_CODE_BITS, PrefixCode
 
 _MAX_SHARED = 255
 _SMALLEST_BITS, _HEAD_BITS, _ORDER_BITS, _OFFSET_BITS = 64, 7, 6, 6
@@ -50,6 +50,9 @@ class Blocks(ABC, Generic[TokenT]):
         CorruptTableError: the section is not what its parameters say. So does every method.
     """
 
+    _PARAMETER_BYTES: ClassVar[int]
+    """The most that the parameters can take."""
+
     def __init__(self, content: bytes, count: int, block_size: int) -> None:
         self._count = count
         self._block_size = block_size
@@ -62,8 +65,6 @@ class Blocks(ABC, Generic[TokenT]):
         self._blocks = content[start + directory_bytes :]
         if len(self._directory) < directory_bytes:
             raise corrupt("it is cut off")
-
-    _PARAMETER_BYTES: ClassVar[int]
 
     @abstractmethod
     def _read_parameters(self, reader: BitReader) -> None: ...
@@ -162,7 +163,7 @@ class IntegerBlocks(Blocks[int]):
 class TextBlocks(Blocks[bytes]):
     """Sorted distinct tokens of UTF-8."""
 
-    _PARAMETER_BYTES = -(-(2 * (9 + 9 + 4 * 512) + _OFFSET_BITS) // 8)
+    _PARAMETER_BYTES = -(-(2 * MAX_CODE_BITS + _OFFSET_BITS) // 8)
 
     @staticmethod
     def write(tokens: Sequence[bytes], block_size: int) -> bytes:

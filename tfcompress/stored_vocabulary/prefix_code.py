@@ -14,6 +14,7 @@ from tfcompress.stored_vocabulary.bits import BitReader, corrupt, fixed
 MAX_LENGTH = 15
 _SYMBOL_BITS = 9
 _LENGTH_BITS = 4
+MAX_CODE_BITS = 2 * _SYMBOL_BITS + (_LENGTH_BITS << _SYMBOL_BITS)
 
 
 @dataclass(frozen=True)
