@@ -150,14 +150,19 @@ def test_a_foreign_folder_is_left_alone(tmp_path, config, dataset):
 
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="about the JAX backend")
 def test_training_on_jax_imports_no_tensorflow(tmp_path):
-    words = ["--epochs", "1", "--dim", "4", "--ratio", "2", "--backend", "jax"]
-    words += ["--history-length", "3", "--max-items", "50"]
+    common = ["--epochs", "1", "--dim", "4", "--ratio", "2", "--backend", "jax"]
+    common += ["--max-items", "50"]
+    texts = ["--model", "text-classifier", "--max-words", "4", "--bigram-buckets", "10"]
+    commands = [
+        ["synthetic", "--out", str(tmp_path / "ranker"), "--history-length", "3", *common],
+        ["synthetic-text", "--out", str(tmp_path / "classifier"), *texts, *common],
+    ]
     script = (
         "import sys; from tfcompress_cli.main import run;"
-        f"code = run(['train', 'synthetic', '--out', {str(tmp_path / 'run')!r}, *{words!r}]);"
-        "print(code, sys.modules['tensorflow'])"
+        f"codes = [run(['train', *words]) for words in {commands!r}];"
+        "print(*codes, sys.modules['tensorflow'])"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    assert done.stdout.splitlines()[-1] == "0 None"
+    assert done.stdout.splitlines()[-1] == "0 0 None"
