@@ -2,7 +2,7 @@
 
     python benchmarks/quality.py ../shared/data/amazon_games_seq --out runs/quality \
         [--embeddings hash memcom ...] [--ratios 4 10 16 40] [--seeds 0 1 2] \
-        [--learning-rates 0.002 0.005] [--table-dtype float32]
+        [--learning-rates 0.002 0.004] [--table-dtype float32]
 
 Everything goes through the command line, as a user would do it: train (JAX), convert, measure.
 Every method gets the same settings and the same tuning: each learning rate once, at the first
@@ -30,6 +30,7 @@ SETTINGS = {
         *("--batch-size", "2048", "--num-negatives", "512"),
     ],
 }
+LEARNING_RATES = {"amazon_games_seq": 0.002, "ml1m_seq": 0.004}
 
 
 @dataclass(frozen=True)
@@ -150,13 +151,14 @@ def main() -> None:
     parser.add_argument("--embeddings", nargs="+", default=["hash", "memcom"])
     parser.add_argument("--ratios", type=float, nargs="+", default=[16.0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--learning-rates", type=float, nargs="+", default=[0.002])
+    parser.add_argument("--learning-rates", type=float, nargs="+")
     parser.add_argument("--table-dtype", default="float32")
     given = parser.parse_args()
     os.environ["COLUMNS"] = "120"
     given.out.mkdir(parents=True, exist_ok=True)
     benchmark = Benchmark(given.data, given.out, given.table_dtype)
-    table = benchmark.table(given.embeddings, given.ratios, given.seeds, given.learning_rates)
+    rates = given.learning_rates or [LEARNING_RATES.get(given.data.name, 0.002)]
+    table = benchmark.table(given.embeddings, given.ratios, given.seeds, rates)
     (given.out / given.data.name / "table.md").write_text(table)
     print(table)
 
