@@ -37,6 +37,7 @@ def test_every_category_is_counted_with_its_column(path):
     assert found["C1=68fd1e64"] == found["C3=68fd1e64"] == found["C1=00000001"] == 1
     assert found["C5=68fd1e64"] == 2
     assert not any(token.startswith("C2=") for token in found)
+    assert all(counts > 0)
 
 
 def test_one_column_is_counted_as_it_stands(path):

@@ -101,3 +101,20 @@ def test_ml100k_table_with_times():
     rows = [line for line in lines_of(path / "ml-100k.inter")[1:] if line[0] == "196"]
     rows.sort(key=lambda row: int(row[3]))
     assert decoded(data, data.test.history[0])[:-1] == [row[1] for row in rows[:-2]]
+
+
+def test_criteo_rows():
+    path = path_of("ctr_smoke") / "criteo"
+    parts = {
+        part: [line.split("\t") for line in (path / f"{part}.csv").read_text().splitlines()]
+        for part in ("train", "dev", "test")
+    }
+    fields = parts["train"]
+    tokens, counts = count_items(path / "train.csv")
+    assert len(tokens) == len({(k, row[k]) for row in fields for k in range(14, 40) if row[k]})
+    assert counts.sum() == sum(field != "" for row in fields for field in row[14:])
+    data = load(path, user_column="C7", item_column="C3", bad_rows="skip")
+    assert (data.format, data.split, data.ordered) == ("criteo", "given", True)
+    assert len(data.train.values) == sum(row[16] != "" for row in fields)
+    rows = [row for part in parts.values() for row in part]
+    assert data.skipped_rows == sum(row[16] == "" or row[20] == "" for row in rows)

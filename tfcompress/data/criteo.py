@@ -57,6 +57,9 @@ def with_column(name: str, tokens: pa.Array) -> pa.Array:
         name: str. The column.
         tokens: pa.DictionaryArray of strings.
     """
-    tokens = tokens.filter(pc.not_equal(tokens.cast(pa.string()), ""))
+    if pc.index(tokens.dictionary, "").as_py() >= 0:
+        present = pc.not_equal(tokens.cast(pa.string()), "")
+        # Encoded anew, as the dictionary would still have the empty token.
+        tokens = tokens.filter(present).dictionary_decode().dictionary_encode()
     marked = pc.binary_join_element_wise(name, tokens.dictionary, "=")
     return pa.DictionaryArray.from_arrays(tokens.indices, marked)
