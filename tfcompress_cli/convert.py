@@ -123,9 +123,7 @@ def convert_file(
             vocabulary=_vocabulary(run, source) if vocabulary else None,
         )
         inputs, described = _real_inputs(run, model) if run else _random_inputs(model)
-        # Packing is exact, so the plain tables stand for those that need a delegate.
-        plain = tflite.unpack(content) if target == "delegate" else content
-        difference = tflite.compare_with_keras(model, plain, inputs)
+        difference = tflite.compare_with_keras(model, content, inputs)
     exact = table_dtype == dense_dtype == "float32"
     if not difference.relative < (_EXACT if exact else 1.0):
         raise ModelError(

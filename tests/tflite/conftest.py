@@ -11,6 +11,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+from tfcompress.tflite.delegate import delegates_for
 from tfcompress.tflite.flatbuffer import TfliteFile
 from tfcompress.tflite.tables import ModelEmbedding, ModelTable, model_embeddings
 
@@ -27,23 +28,30 @@ def pytest_collection_modifyitems(items: list[Any]) -> None:
                 item.add_marker(pytest.mark.skip(reason="needs KERAS_BACKEND=tensorflow"))
 
 
+def interpreter(content: bytes, *, xnnpack: bool = True) -> Interpreter:
+    """An interpreter of a file, with our delegate where it needs that."""
+    return Interpreter(
+        model_content=content,
+        num_threads=1,
+        experimental_op_resolver_type=OpResolverType.AUTO if xnnpack else NO_DELEGATES,
+        experimental_delegates=delegates_for(content),
+    )
+
+
 @pytest.fixture(scope="session")
 def run() -> Callable[..., list[np.ndarray]]:
     """Runs a file on inputs in the order of its input tensors, after resizing them."""
 
     def run_file(content: bytes, *inputs: np.ndarray, xnnpack: bool = True) -> list[np.ndarray]:
-        resolver = OpResolverType.AUTO if xnnpack else NO_DELEGATES
-        interpreter = Interpreter(
-            model_content=content, num_threads=1, experimental_op_resolver_type=resolver
-        )
-        details = interpreter.get_input_details()
+        made = interpreter(content, xnnpack=xnnpack)
+        details = made.get_input_details()
         for detail, value in zip(details, inputs, strict=True):
-            interpreter.resize_tensor_input(detail["index"], value.shape)
-        interpreter.allocate_tensors()
+            made.resize_tensor_input(detail["index"], value.shape)
+        made.allocate_tensors()
         for detail, value in zip(details, inputs, strict=True):
-            interpreter.set_tensor(detail["index"], value)
-        interpreter.invoke()
-        return [interpreter.get_tensor(d["index"]) for d in interpreter.get_output_details()]
+            made.set_tensor(detail["index"], value)
+        made.invoke()
+        return [made.get_tensor(d["index"]) for d in made.get_output_details()]
 
     return run_file
 

@@ -125,7 +125,7 @@ class BuiltinRows:
             self._parts["symbols"] = self._parts["symbols"][:, 0]
         self._buffers: dict[str, int] = {}
         self._names: dict[str, str] = {}
-        self._ends: list[list[str]] = []
+        self._ends: list[dict[str, Any]] = []
 
     def rows(self, subgraph: Any, ids: int, output: int) -> list[Any]:
         """Operators that put the rows of `ids` into the tensor `output`."""
@@ -172,13 +172,16 @@ class BuiltinRows:
     def _mark(self, subgraph: Any, operators: list[Any]) -> None:
         """Names the first tensor written and the last one read, by which the decoder is found."""
         made = [output for operator in operators for output in operator.outputs]
-        last = next(tensor for tensor in operators[-1].inputs if tensor in made)
+        read = next(tensor for tensor in operators[-1].inputs if tensor in made)
+        graphs = self._constants.file.subgraphs
+        place = next(k for k, graph in enumerate(graphs) if graph is subgraph)
         ends = []
-        for tensor, end in ((made[0], "from"), (last, "to")):
+        for tensor, end in ((made[0], "from"), (read, "to")):
             name = unique_name(subgraph, f"{self._name}/{end}")
             subgraph.tensors[tensor].name = name
             ends.append(name)
-        self._ends.append(ends)
+        first, last = ends
+        self._ends.append({"subgraph": place, "from": first, "to": last})
 
     def _write_payload(self) -> None:
         payload, index = self._plan.encode(self._values), self._plan.index

@@ -59,9 +59,9 @@ def _constant(file: TfliteFile, name: str) -> NDArray[Any]:
     raise KeyError(f"no constant {name!r}")
 
 
-def find_decoder(subgraph: Any, ends: list[str]) -> tuple[int, int] | None:
-    """The first and the last operator of a decoder; None when it is not in this subgraph."""
-    first_name, last_name = ends
+def find_decoder(subgraph: Any, ends: dict[str, Any]) -> tuple[int, int] | None:
+    """The first and the last operator of a decoder; None when it is not there."""
+    first_name, last_name = ends["from"], ends["to"]
     places = {text(tensor.name): index for index, tensor in enumerate(subgraph.tensors)}
     if first_name not in places or last_name not in places:
         return None

@@ -7,6 +7,8 @@ and custom operators all pass the converter under some settings and fail on the 
 from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.errors import ModelError
+from tfcompress.tflite.delegate import delegates_for
+from tfcompress.tflite.delegate_rows import CUSTOM_CODE
 from tfcompress.tflite.flatbuffer import TfliteFile, builtin_code, read
 
 _VARIABLES = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE")
@@ -30,14 +32,16 @@ def check(content: bytes, *, custom_allowed: frozenset[str] = frozenset()) -> No
 
 
 def check_loads(content: bytes) -> None:
-    """Refuses a file of builtin operators that the runtime does not prepare; see `check`."""
+    """Refuses a file that the runtime does not prepare, our delegate at hand; see `check`."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+    delegates = delegates_for(content)
     try:
         # The builtin kernels check types and shapes; XNNPACK would pack weights only for this.
         Interpreter(
             model_content=content,
             num_threads=1,
+            experimental_delegates=delegates,
             experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         ).allocate_tensors()
     except (RuntimeError, ValueError) as error:
@@ -68,7 +72,15 @@ def check_operators(file: TfliteFile, *, custom_allowed: frozenset[str] = frozen
 
 
 def check_packed(content: bytes) -> None:
-    """Refuses a packed file that the runtime does not prepare, where all operators are builtin."""
-    codes = read(content).model.operatorCodes
-    if not any(builtin_code(code) == schema.BuiltinOperator.CUSTOM for code in codes):
+    """Refuses a packed file that the runtime does not prepare.
+
+    A file with custom operators of others is left to those who serve them.
+    """
+    file = read(content)
+    custom = (
+        file.code_name(code)
+        for code in file.model.operatorCodes
+        if builtin_code(code) == schema.BuiltinOperator.CUSTOM
+    )
+    if set(custom) <= {CUSTOM_CODE}:
         check_loads(content)

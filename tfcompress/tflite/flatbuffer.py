@@ -8,7 +8,7 @@ object API that `ai_edge_litert` generates from the schema; `to_bytes` writes wh
 Removing is done by leaving things unreferenced: `prune.prune` drops whatever nothing refers to.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -316,7 +316,11 @@ def text(value: Any) -> str:
 
 def unique_name(subgraph: Any, name: str) -> str:
     """The name, with a number behind it where a tensor of the subgraph has it already."""
-    taken = {text(tensor.name) for tensor in subgraph.tensors}
+    return free_name(name, {text(tensor.name) for tensor in subgraph.tensors})
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """The name, with a number behind it where it is taken."""
     unique, count = name, 1
     while unique in taken:
         unique, count = f"{name}_{count}", count + 1

@@ -18,7 +18,14 @@ from numpy.typing import NDArray
 
 from tfcompress.codec.layout import Dtype
 from tfcompress.tflite.delegate_rows import CUSTOM_CODE
-from tfcompress.tflite.flatbuffer import TYPE_NAMES, TfliteFile, block_details, indices, text
+from tfcompress.tflite.flatbuffer import (
+    TYPE_NAMES,
+    TfliteFile,
+    block_details,
+    free_name,
+    indices,
+    text,
+)
 from tfcompress.tflite.readers import is_row_lookup
 
 _Type = schema.TensorType
@@ -72,7 +79,7 @@ class LookupTable:
     """A constant that can be packed.
 
     Attributes:
-        name: str. Its tensor's name.
+        name: str. Its tensor's name, with a number behind it where another table has it too.
         buffer: int. Its buffer.
         tensor: schema.TensorT. One of its tensors.
         lookups: list of Lookup. All its readers.
@@ -139,7 +146,8 @@ def find_tables(file: TfliteFile) -> tuple[list[LookupTable], list[LeftConstant]
         reason = _obstacle(uses)
         if reason is None:
             lookups = [use.lookup for use in uses if use.lookup is not None]
-            found.append((len(data), LookupTable(text(tensor.name), buffer, tensor, lookups)))
+            name = free_name(text(tensor.name) or "table", {table.name for _, table in found})
+            found.append((len(data), LookupTable(name, buffer, tensor, lookups)))
         else:
             left.append(left_constant(tensor, len(data), reason))
     found.sort(key=lambda entry: -entry[0])

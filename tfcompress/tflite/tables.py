@@ -14,7 +14,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from tfcompress.tflite.flatbuffer import TfliteFile, text
+from tfcompress.tflite.flatbuffer import TfliteFile, free_name, text
 from tfcompress.tflite.readers import looked_up_buffers
 
 NARROW_COLUMNS = 8
@@ -140,7 +140,8 @@ def name_tables(file: TfliteFile, embeddings: list[ModelEmbedding]) -> dict[str,
                 continue
             found = tables.get(_fingerprint(data))
             if found is not None:
-                tensor.name = _free_name(found.name, taken)
+                tensor.name = free_name(found.name, taken)
+                taken.add(tensor.name)
                 names.setdefault(found.name, []).append(tensor.name)
     for name, table in alias.items():
         if table.name not in names and table.columns >= NARROW_COLUMNS:
@@ -164,11 +165,3 @@ _TABLE_TYPES = (schema.TensorType.FLOAT32, schema.TensorType.INT32)
 def _fingerprint(value: NDArray[Any]) -> tuple[int, bytes]:
     content = np.ascontiguousarray(value)
     return content.nbytes, hashlib.sha256(content.reshape(-1).view(np.uint8).data).digest()
-
-
-def _free_name(name: str, taken: set[str]) -> str:
-    unique, count = name, 1
-    while unique in taken:
-        unique, count = f"{name}_{count}", count + 1
-    taken.add(unique)
-    return unique

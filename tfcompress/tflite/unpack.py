@@ -89,11 +89,11 @@ def _replace_decoders(file: TfliteFile, entry: dict[str, Any]) -> None:
                 tensor.name = ""
     plain = _Plain(entry["tensors"][0], packed["shape"], kind, file.add_buffer(matrix))
     for ends in packed["lookups"]:
-        places = [(subgraph, find_decoder(subgraph, ends)) for subgraph in file.subgraphs]
-        found = [(subgraph, place) for subgraph, place in places if place is not None]
-        if len(found) != 1:
+        subgraph = file.subgraphs[ends["subgraph"]]
+        place = find_decoder(subgraph, ends)
+        if place is None:
             raise ModelError(f"{entry['name']}: the operators that decode it were changed")
-        subgraph, (first, last) = found[0]
+        first, last = place
         start, (output,) = subgraph.operators[first], subgraph.operators[last].outputs
         ids = start.inputs[0 if file.operator_name(start) == "RESHAPE" else 1]
         retype(file, subgraph, output, kind)
