@@ -86,3 +86,25 @@ def test_half_of_a_validation_pair(tmp_path, name):
     files = {key: text for key, text in FILES.items() if key != name}
     with pytest.raises(DataError, match=f"has no {name} beside it"):
         read(tmp_path, files)
+
+
+@pytest.mark.parametrize(
+    ("changed", "count", "train", "valid", "test"),
+    [
+        ({"test_output": "8\n\n6 9\n"}, 1, 3, [[5]], [[8], [6, 9]]),
+        ({"test_output": "8\n7\0\n6 9\n"}, 1, 3, [[5]], [[8], [6, 9]]),
+        ({"train_input": "5 6 7\n6\0\n9 5 5\n"}, 1, 2, [[5]], [[8], [6, 9]]),
+        ({"train_input": "5\0\n6 8\n9 5 5\n", "test_output": "8\0\n7\n\n"}, 3, 2, [[5]], [[7]]),
+        ({"val_input": "\0\n6 8 9\n", "val_output": "5\n6\n"}, 1, 3, [[6]], [[8], [7], [6, 9]]),
+    ],
+)
+def test_bad_lines_leave_their_examples_out(tmp_path, changed, count, train, valid, test):
+    with pytest.raises(DataError, match=r"line \d: .*--bad-rows skip"):
+        read(tmp_path, FILES | changed)
+    bad = BadRows("skip")
+    split, decode = read(tmp_path, FILES | changed, bad)
+    assert bad.total == count
+    assert len(split.train) == train
+    assert decode(split.valid.targets) == valid
+    assert decode(split.test.targets) == test
+    assert len(split.test.history) == len(test)
