@@ -140,6 +140,12 @@ def test_a_quotation_mark_that_takes_in_rows_below(tmp_path, rows, line, policy)
         read(path, bad_rows=policy)
 
 
+@pytest.mark.parametrize("policy", ["error", "skip"])
+def test_names_beyond_ascii(path, policy):
+    path.write_text("użytkownik,item\nä,я\nä,日本\n")
+    assert read(path, bad_rows=policy, user_column="użytkownik") == [["я", "日本"]]
+
+
 def test_marks_inside_fields_are_letters(path):
     path.write_text('user,item,title\n1,2,5" disc\n1,3,"say ""hi"""\n')
     assert read(path) == [[2, 3]]

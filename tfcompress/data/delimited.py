@@ -103,7 +103,7 @@ def read(path: Path, layout: Layout, names: Sequence[str], bad: BadRows) -> Iter
     found = False
     try:
         for batch in table.open(names):
-            columns = {name: table.restored(batch[name]) for name in names}
+            columns = {name: table.column(batch, name) for name in names}
             yield Piece(columns, _place(table, record))
             record += batch.num_rows
             found = True
@@ -127,7 +127,7 @@ class _Table:
         self._layout = layout
         self._bad = bad
         # Arrow hands a bad row over as text and fails where it is not UTF-8. Read as Latin-1 every
-        # byte is text; `restored` turns the tokens back.
+        # byte is text; `column` turns the tokens back.
         self._as_latin1 = bad.skip
         self._stream: RewrittenStream | None = None
 
@@ -138,6 +138,7 @@ class _Table:
         if double or layout.quoting or self._as_latin1:
             separator = layout.delimiter.encode() if double else None
             source = self._stream = RewrittenStream(source, separator, self._as_latin1)
+        used = [self._as_read(name) for name in dict.fromkeys(names)]
         tokens = pa.dictionary(pa.int32(), pa.binary())
         reader: Iterator[pa.RecordBatch] = arrow_csv.open_csv(
             source,
@@ -152,8 +153,8 @@ class _Table:
                 invalid_row_handler=self._skip_ragged if self._bad.skip else None,
             ),
             convert_options=arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, tokens),
-                include_columns=list(dict.fromkeys(names)),
+                column_types=dict.fromkeys(used, tokens),
+                include_columns=used,
                 strings_can_be_null=False,
             ),
         )
@@ -185,7 +186,12 @@ class _Table:
                 return row_error(self._path, last_line + 1, found, advice)
         return None
 
-    def restored(self, column: pa.DictionaryArray) -> pa.DictionaryArray:
+    def _as_read(self, name: str) -> str:
+        return name.encode().decode("latin-1") if self._as_latin1 else name
+
+    def column(self, batch: pa.RecordBatch, name: str) -> pa.DictionaryArray:
+        """A column with the bytes of the file."""
+        column = batch[self._as_read(name)]
         values = column.dictionary
         if not self._as_latin1 or pc.all(pc.string_is_ascii(values.cast(pa.string()))).as_py():
             return column
