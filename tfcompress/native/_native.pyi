@@ -29,6 +29,15 @@ def encode_rows(
     tail_lengths: U8,
 ) -> tuple[U8, U32]: ...
 def encode_bytes(values: U8, slots: U8) -> U8: ...
+def encode_blocks(
+    symbols: U8,
+    context: U8,
+    row_class: U8,
+    column_class: U8,
+    block_rows: U8,
+    bounds: NDArray[np.uint16],
+    class_bounds: NDArray[np.uint16],
+) -> tuple[U8, U32]: ...
 def group_rows(data: U8, lengths: U32) -> tuple[U8, NDArray[np.uint64]]: ...
 def predict_rows(
     symbols: U8,

@@ -15,6 +15,7 @@ extern "C" {
 #include "tfc_analyse.h"
 #include "tfc_decode.h"
 #include "tfc_encode.h"
+#include "tfc_rate_encode.h"
 #include "wide.h"
 }
 
@@ -213,6 +214,44 @@ Bytes EncodeBytes(In<uint8_t, 1> values, In<uint8_t, 1> slots) {
   return Give(std::move(out), bytes);
 }
 
+// Blocks of rows: `context` is each row's (segment's class + row's class), `block_rows` add up to
+// the rows; `bounds` as in tfc_rate.h, and classes only where there are several.
+std::tuple<Bytes, Out<uint32_t, 1>> EncodeBlocks(In<uint8_t, 2> symbols, In<uint8_t, 1> context,
+                                                 In<uint8_t, 1> row_class,
+                                                 In<uint8_t, 1> column_class,
+                                                 In<uint8_t, 1> block_rows,
+                                                 In<uint16_t, 2> bounds,
+                                                 In<uint16_t, 1> class_bounds) {
+  const size_t rows = symbols.shape(0), columns = symbols.shape(1), blocks = block_rows.size();
+  const size_t classes = class_bounds.size();
+  size_t sum = 0, highest_row = 0, highest_column = 0;
+  for (size_t k = 0; k < blocks; k++) sum += block_rows.data()[k];
+  Require(context.size() == rows && column_class.size() == columns && sum == rows &&
+              row_class.size() == rows && bounds.shape(1) == TFC_RATE_STRIDE,
+          "shapes do not match");
+  std::unique_ptr<uint8_t[]> out;
+  std::unique_ptr<uint32_t[]> sizes;
+  int64_t bytes;
+  {
+    nb::gil_scoped_release release;
+    for (size_t k = 0; k < rows; k++) {
+      highest_row = std::max<size_t>(highest_row, context.data()[k]);
+      Require(classes < 2 || row_class.data()[k] < classes, "a class is out of range");
+    }
+    for (size_t k = 0; k < columns; k++)
+      highest_column = std::max<size_t>(highest_column, column_class.data()[k]);
+    Require(!rows || !columns || highest_row + highest_column < bounds.shape(0),
+            "a class is out of range");
+    out = Room<uint8_t>(rows * (3 * columns + 2) + 4 * blocks + 16);
+    sizes = Room<uint32_t>(blocks);
+    bytes = tfc_encode_blocks(symbols.data(), (uint32_t)columns, context.data(), row_class.data(),
+                              (uint32_t)classes, column_class.data(), block_rows.data(), blocks,
+                              bounds.data(), class_bounds.data(), out.get(), sizes.get());
+  }
+  Require(bytes >= 0, "a value has no probability");
+  return {Give(std::move(out), (size_t)bytes), Give(std::move(sizes), blocks)};
+}
+
 std::tuple<Bytes, Out<uint64_t, 1>> GroupRows(In<uint8_t, 1> bytes, In<uint32_t, 1> lengths) {
   const size_t rows = lengths.size(), groups = (rows + TFC_GROUP_ROWS - 1) / TFC_GROUP_ROWS;
   std::unique_ptr<uint8_t[]> out;
@@ -347,6 +386,7 @@ NB_MODULE(_native, m) {
   m.def("fill_slots", &FillSlots);
   m.def("encode_rows", &EncodeRows);
   m.def("encode_bytes", &EncodeBytes);
+  m.def("encode_blocks", &EncodeBlocks);
   m.def("group_rows", &GroupRows);
   m.def("predict_rows", &PredictRows);
   m.def("count_contexts", &CountContexts);

@@ -18,6 +18,7 @@
 #include "tfc_predict.h"
 #include "tfc_prefix.h"
 #include "tfc_rans.h"
+#include "tfc_rate.h"
 
 enum {
   TFC_MAX_ROW_CLASSES = 64,
@@ -162,6 +163,11 @@ static inline size_t tfc_workspace_bytes(const uint8_t *data, size_t size) {
   tfc_parts parts;
   if (tfc_parse(&table, data, size) != TFC_OK) return 0;
   if (table.mode == TFC_RAW) return 8;
+  if (table.mode == TFC_RATE) {
+    tfc_cursor start = {table.model, table.model + table.model_bytes, 0};
+    tfc_rate_parts rate;
+    return tfc_plan_rate(&table, &start, &rate) == TFC_OK ? rate.end : 0;
+  }
   if (table.mode < TFC_CONTEXT) {
     const tfc_status status = tfc_read_code(&code, table.model, table.model_bytes);
     return status == TFC_OK ? tfc_align(tfc_prefix_workspace(&code)) + 8 : 0;
@@ -177,6 +183,7 @@ static inline tfc_status tfc_open(tfc_table *table, const uint8_t *data, size_t 
   if ((uintptr_t)workspace % 8) return TFC_NO_WORKSPACE;
   if (table->mode == TFC_RAW) return table->model_bytes ? TFC_BAD_TABLES : TFC_OK;
   if (table->mode < TFC_CONTEXT) return tfc_open_prefix(table, workspace, workspace_bytes);
+  if (table->mode == TFC_RATE) return tfc_open_rate(table, (uint8_t *)workspace, workspace_bytes);
   return tfc_open_context(table, (uint8_t *)workspace, workspace_bytes);
 }
 
@@ -268,12 +275,37 @@ static inline uint32_t tfc_find_rows(const tfc_table *table, const int64_t *ids,
   return count;
 }
 
+/* The rows of mode `rate`: one after another, as a row may go on where the one before it ended. */
+static inline tfc_status tfc_rate_rows(const tfc_table *table, const int64_t *ids, size_t count,
+                                       uint8_t *out, uint8_t *symbols, size_t *failed) {
+  const int joined = table->dtype == TFC_INT4;
+  tfc_block block;
+  memset(&block, 0, sizeof block);
+  for (size_t k = 0; k < count; k++, out += table->row_bytes) {
+    if (k && ids[k] == ids[k - 1]) {
+      memcpy(out, out - table->row_bytes, table->row_bytes);
+      continue;
+    }
+    uint8_t *const target = joined ? symbols : out;
+    const tfc_status status =
+        ids[k] < 0 ? TFC_NO_SUCH_ROW : tfc_rate_seek(table, &block, (uint64_t)ids[k], target);
+    if (status != TFC_OK) {
+      if (failed) *failed = k;
+      return status;
+    }
+    if (joined) tfc_join_row(table, NULL, symbols, out);
+  }
+  return TFC_OK;
+}
+
 /* Decodes `count` rows into `out`, row_bytes each, in the order of `ids`.
  *
  * On failure `*failed` (where not NULL) is the position in `ids` of the first row that could not be
  * decoded; the rows before it are complete. */
 static inline tfc_status tfc_rows(const tfc_table *table, const int64_t *ids, size_t count,
                                   uint8_t *out, void *scratch, size_t *failed) {
+  if (table->mode == TFC_RATE)
+    return tfc_rate_rows(table, ids, count, out, (uint8_t *)scratch, failed);
   for (size_t at = 0; at < count; at += TFC_AHEAD) {
     const uint32_t ahead = count - at < TFC_AHEAD ? (uint32_t)(count - at) : (uint32_t)TFC_AHEAD;
     tfc_span spans[TFC_AHEAD];

@@ -18,13 +18,21 @@ enum {
   TFC_HEADER_BYTES = 48,
   TFC_GUARD_BYTES = 8,
   TFC_VERSION = 1,
-  TFC_GROUP_ROWS = 64,      /* rows that share one entry of the index */
+  TFC_GROUP_ROWS = 64,      /* rows (rate: blocks of rows) that share one entry of the index */
   TFC_CHECK_BYTES = 65536,  /* payload bytes that share one checksum */
   TFC_LANES = 4,            /* rows decoded side by side */
   TFC_MAX_COLUMNS = 65536
 };
 
-typedef enum { TFC_RAW, TFC_FIXED, TFC_INDEXED, TFC_CONTEXT, TFC_PREDICTIVE, TFC_MODES } tfc_mode;
+typedef enum {
+  TFC_RAW,
+  TFC_FIXED,
+  TFC_INDEXED,
+  TFC_CONTEXT,
+  TFC_PREDICTIVE,
+  TFC_RATE,
+  TFC_MODES
+} tfc_mode;
 typedef enum { TFC_INT8, TFC_UINT8, TFC_INT4, TFC_FLOAT32, TFC_FLOAT16, TFC_DTYPES } tfc_dtype;
 typedef enum { TFC_NO_SCALES, TFC_ONE_SCALE, TFC_ROW_SCALES, TFC_SCALE_KINDS } tfc_scales;
 
@@ -44,6 +52,7 @@ typedef enum {
 typedef struct {
   const uint8_t *payload, *model, *index, *checks, *scales, *note;
   uint64_t rows, payload_bytes;
+  uint64_t blocks; /* what the index finds: rows, or blocks of rows in rate */
   uint32_t columns, model_bytes, note_bytes, stride_bits;
   uint32_t row_bytes;  /* one row as it comes out */
   uint32_t rest_bytes; /* bytes of a row that are stored as they are, before the coded ones */
@@ -70,6 +79,14 @@ typedef struct {
   const uint8_t *shift;
   const int16_t *weights; /* see tfc_predict.h */
   uint32_t pivots;
+
+  /* rate; contexts and row_classes are those above, see tfc_rate.h */
+  const uint16_t *bounds;        /* per context, the upper ends of the shares of its magnitudes */
+  const uint16_t *class_bounds;  /* the same for the classes of rows */
+  const uint16_t *column_offset; /* per column, where its class stands in `bounds` */
+  const uint32_t *segment_start; /* first row and first block of each segment, and behind the last */
+  const uint8_t *segment_class;  /* of each segment, then the binary logarithms of rows a block */
+  uint32_t segments;
 } tfc_table;
 
 static inline uint16_t tfc_load16(const uint8_t *p) {
@@ -110,7 +127,7 @@ static inline uint32_t tfc_crc32(const uint8_t *bytes, size_t count) {
 }
 
 static inline uint64_t tfc_groups(const tfc_table *table) {
-  return table->mode < TFC_INDEXED ? 0 : (table->rows + TFC_GROUP_ROWS - 1) / TFC_GROUP_ROWS;
+  return table->mode < TFC_INDEXED ? 0 : (table->blocks + TFC_GROUP_ROWS - 1) / TFC_GROUP_ROWS;
 }
 
 static inline uint64_t tfc_num_checks(const tfc_table *table) {
@@ -136,6 +153,7 @@ static inline tfc_status tfc_parse(tfc_table *table, const uint8_t *data, size_t
   table->model_bytes = tfc_load32(data + 20);
   table->payload_bytes = tfc_load64(data + 24);
   table->stride_bits = tfc_load32(data + 32);
+  table->blocks = table->rows;
   table->note_bytes = tfc_load32(data + 36);
   if (table->mode >= TFC_MODES || table->dtype >= TFC_DTYPES ||
       table->scale_kind >= TFC_SCALE_KINDS || table->columns > TFC_MAX_COLUMNS ||
@@ -150,7 +168,8 @@ static inline tfc_status tfc_parse(tfc_table *table, const uint8_t *data, size_t
     case TFC_FLOAT16: table->row_bytes = 2 * columns, table->rest_bytes = columns; break;
     default: table->row_bytes = columns;
   }
-  if (table->mode == TFC_PREDICTIVE && table->dtype > TFC_INT4) return TFC_BAD_HEADER;
+  if (table->mode >= TFC_PREDICTIVE && table->dtype > TFC_INT4) return TFC_BAD_HEADER;
+  if (table->mode == TFC_RATE) table->blocks = table->stride_bits, table->stride_bits = 0;
 
   /* All terms are far below 2^64, so the sum cannot wrap. */
   const uint64_t groups = tfc_groups(table), checks = tfc_num_checks(table);
@@ -221,9 +240,10 @@ typedef struct {
   uint64_t start, end;
 } tfc_span;
 
-/* Finds a row. The span lies inside the payload and holds at least the row's uncoded bytes. */
+/* Finds a row (a block of rows in rate). The span lies inside the payload and holds at least the
+ * row's uncoded bytes. */
 static inline tfc_status tfc_find_row(const tfc_table *table, uint64_t row, tfc_span *span) {
-  if (row >= table->rows) return TFC_NO_SUCH_ROW;
+  if (row >= table->blocks) return TFC_NO_SUCH_ROW;
   if (table->mode < TFC_INDEXED) {
     span->start = row * table->stride_bits;
     span->end = span->start + table->stride_bits;
@@ -233,7 +253,7 @@ static inline tfc_status tfc_find_row(const tfc_table *table, uint64_t row, tfc_
   const uint64_t base = entry & 0xffffffffffu;
   const uint32_t width = (uint32_t)(entry >> 40) & 31;
   const uint64_t shortest = entry >> 45;
-  const uint64_t left = table->rows - row / TFC_GROUP_ROWS * TFC_GROUP_ROWS;
+  const uint64_t left = table->blocks - row / TFC_GROUP_ROWS * TFC_GROUP_ROWS;
   const uint32_t in_group = left < TFC_GROUP_ROWS ? (uint32_t)left : (uint32_t)TFC_GROUP_ROWS;
   const uint64_t lengths_bytes = (in_group * width + 7) / 8;
   if (width > 19 || base + lengths_bytes > table->payload_bytes) return TFC_BAD_INDEX;

@@ -24,34 +24,41 @@ static inline uint64_t tfc_level_weight(uint8_t level) {
   return level ? (uint64_t)eighths[(level - 1) % 8] << (level - 1) / 8 : 0;
 }
 
-/* Turns the levels of symbols `first`.. (as symbol + 128) into a table of slots.
+/* Turns the levels of up to 256 symbols into shares of 1 << probability_bits slots.
  *
- * A frequency is the weight's share of the slots, rounded down but at least 1; the heaviest
- * symbol (the first of them) takes what is left or gives what is missing. */
-static inline tfc_status tfc_fill_slots(uint8_t *slots, uint32_t probability_bits, uint32_t first,
-                                        const uint8_t *levels, uint32_t count, uint8_t flip) {
+ * A share is the weight's part of the slots, rounded down but at least 1; the heaviest symbol (the
+ * first of them) takes what is left or gives what is missing. */
+static inline tfc_status tfc_level_shares(const uint8_t *levels, uint32_t count,
+                                          uint32_t probability_bits, uint32_t *shares) {
   const uint32_t total = 1u << probability_bits;
-  uint32_t frequency[256] = {0};
   uint64_t weights = 0, heaviest = 0;
   uint32_t most = 0, sum = 0;
   for (uint32_t k = 0; k < count; k++) {
     const uint64_t weight = tfc_level_weight(levels[k]);
     if (levels[k] > 120) return TFC_BAD_TABLES;
     weights += weight;
-    if (weight > heaviest) heaviest = weight, most = first + k;
+    if (weight > heaviest) heaviest = weight, most = k;
   }
   if (weights == 0) return TFC_BAD_TABLES;
   for (uint32_t k = 0; k < count; k++) {
-    if (!levels[k]) continue;
     const uint32_t share = (uint32_t)((tfc_level_weight(levels[k]) << probability_bits) / weights);
-    frequency[first + k] = share ? share : 1;
-    sum += frequency[first + k];
+    shares[k] = levels[k] && !share ? 1 : share;
+    sum += shares[k];
   }
-  if (sum > total && frequency[most] <= sum - total) return TFC_BAD_TABLES;
-  frequency[most] += total - sum;
+  if (sum > total && shares[most] <= sum - total) return TFC_BAD_TABLES;
+  shares[most] += total - sum;
+  return TFC_OK;
+}
+
+/* Turns the levels of symbols `first`.. (as symbol + 128) into a table of slots. */
+static inline tfc_status tfc_fill_slots(uint8_t *slots, uint32_t probability_bits, uint32_t first,
+                                        const uint8_t *levels, uint32_t count, uint8_t flip) {
+  uint32_t frequency[256] = {0};
+  if (tfc_level_shares(levels, count, probability_bits, frequency + first) != TFC_OK)
+    return TFC_BAD_TABLES;
   /* Slots go by symbol byte, 0 first: a row of zeros then has state 0 and takes no bytes. */
   uint32_t start = 0;
-  uint32_t *ranges = (uint32_t *)(void *)(slots + total);
+  uint32_t *ranges = (uint32_t *)(void *)(slots + ((size_t)1 << probability_bits));
   for (uint32_t symbol = 0; symbol < 256; symbol++) {
     const uint32_t f = frequency[symbol ^ 0x80];
     memset(slots + start, (int)(symbol ^ flip), f);

@@ -1,0 +1,296 @@
+/* Blocks of rows in a range coder under static probabilities (mode `rate`), for coarse tables.
+ *
+ * At a fraction of a bit a value a row is a few bytes, and whatever a row costs besides its
+ * information counts. So rows share blocks, more of them where rows are shorter; a block is one
+ * number (G. N. N. Martin, Range encoding, 1979; byte by byte as in LZMA) without its trailing zero
+ * bytes, and a block of zeros has no bytes. Segments of rows tell the size of their blocks and a
+ * class; class of the segment + class of the row (where rows have one) + class of the column is the
+ * context that gives a value its probabilities. To read a row, the rows before it in its block are
+ * read too; reading on in the same block goes on where the last row ended.
+ */
+#ifndef TFC_RATE_H
+#define TFC_RATE_H
+
+#include "tfc_format.h"
+#include "tfc_rans.h"
+
+enum {
+  TFC_RATE_BITS = 14,        /* probabilities are shares of 1 << 14 */
+  TFC_RATE_BUCKETS = 23,     /* magnitudes 0 to 15, then two buckets an octave, then 128 */
+  TFC_RATE_STRIDE = 24,      /* words from context to context */
+  TFC_RATE_PLAIN = 16,       /* buckets from here on have bits of their own behind them */
+  TFC_RATE_CONTEXTS = 128,
+  TFC_RATE_ROW_CLASSES = 64,
+  TFC_RATE_MAX_SHIFT = 5,    /* at most 32 rows a block */
+  TFC_RATE_MAX_SEGMENTS = 255
+};
+
+/* Raw bits of a bucket, and the least magnitude in it. */
+static inline uint32_t tfc_raw_bits(uint32_t bucket) {
+  return bucket < TFC_RATE_PLAIN || bucket == TFC_RATE_BUCKETS - 1 ? 0 : 3 + (bucket - 16) / 2;
+}
+
+static inline uint32_t tfc_bucket_start(uint32_t bucket) {
+  return bucket < TFC_RATE_PLAIN ? bucket : (2 + bucket % 2) << (3 + (bucket - 16) / 2);
+}
+
+/* Where the parts of the workspace are, each a multiple of 8 bytes. */
+typedef struct {
+  size_t bounds, class_bounds, offsets, starts, segments, columns, classes, counts, levels, slots,
+      end;
+} tfc_rate_parts;
+
+/* Reads the three counts that the workspace depends on. */
+static inline tfc_status tfc_plan_rate(tfc_table *table, tfc_cursor *cursor,
+                                       tfc_rate_parts *parts) {
+  const uint8_t *head = tfc_read(cursor, 3);
+  if (!head || table->rows >> 32) return TFC_BAD_TABLES;
+  table->row_classes = head[0];
+  table->contexts = head[1];
+  table->segments = head[2];
+  if (head[0] == 0 || head[0] > TFC_RATE_ROW_CLASSES || head[1] < head[0] ||
+      head[1] > TFC_RATE_CONTEXTS || (head[2] == 0) != (table->rows == 0))
+    return TFC_BAD_TABLES;
+  const size_t contexts = head[1], classes = head[0], segments = head[2];
+  size_t at = 0;
+#define TFC_PART(name, bytes) parts->name = at, at += ((size_t)(bytes) + 7) & ~(size_t)7
+  TFC_PART(bounds, 2 * TFC_RATE_STRIDE * contexts);
+  TFC_PART(class_bounds, 2 * classes);
+  TFC_PART(offsets, 2 * (size_t)table->columns);
+  TFC_PART(starts, 8 * (segments + 1));
+  TFC_PART(segments, 2 * segments);
+  /* Only to open a table: */
+  TFC_PART(columns, table->columns);
+  TFC_PART(classes, classes);
+  TFC_PART(counts, contexts);
+  TFC_PART(levels, TFC_RATE_BUCKETS * contexts);
+  TFC_PART(slots, tfc_slots_bytes(TFC_RUN_BITS));
+#undef TFC_PART
+  parts->end = at;
+  return TFC_OK;
+}
+
+/* Reads the segments: where each starts, in rows and in blocks, its class and the size of its
+ * blocks. */
+static inline tfc_status tfc_read_segments(tfc_table *table, tfc_cursor *cursor, uint32_t *starts,
+                                           uint8_t *segments, uint8_t *slots) {
+  uint64_t row = 0, block = 0;
+  const uint32_t count = table->segments;
+  for (uint32_t s = 0; s < count; s++) {
+    starts[2 * s] = (uint32_t)row;
+    uint64_t rows = 0;
+    const uint8_t *byte;
+    uint32_t shift = 0;
+    do { /* seven bits a byte, the lowest first; the last byte is below 128 */
+      byte = tfc_read(cursor, 1);
+      if (!byte || shift > 28) return TFC_BAD_TABLES;
+      rows |= (uint64_t)(*byte & 127) << shift;
+      shift += 7;
+    } while (*byte >> 7);
+    row += rows;
+    if (rows == 0 || row > table->rows) return TFC_BAD_TABLES;
+  }
+  starts[2 * count] = (uint32_t)row;
+  if (row != table->rows) return TFC_BAD_TABLES;
+  tfc_status status = tfc_read_bytes(cursor, segments, count, slots);
+  if (status == TFC_OK) status = tfc_read_bytes(cursor, segments + count, count, slots);
+  for (uint32_t s = 0; status == TFC_OK && s < count; s++) {
+    const uint32_t shift = segments[count + s];
+    if (shift > TFC_RATE_MAX_SHIFT || segments[s] > table->contexts - table->row_classes)
+      return TFC_BAD_TABLES;
+    starts[2 * s + 1] = (uint32_t)block;
+    block += ((uint64_t)(starts[2 * s + 2] - starts[2 * s]) + (1u << shift) - 1) >> shift;
+  }
+  return status == TFC_OK && block != table->blocks ? TFC_BAD_TABLES : status;
+}
+
+/* Upper ends of the buckets' shares. Levels give shares of 1 << (TFC_RATE_BITS - 1): a share is
+ * doubled, so that half of it is for either sign. */
+static inline tfc_status tfc_fill_bounds(uint16_t *bounds, const uint8_t *levels, uint32_t count) {
+  uint32_t shares[256], sum = 0;
+  if (tfc_level_shares(levels, count, TFC_RATE_BITS - 1, shares) != TFC_OK) return TFC_BAD_TABLES;
+  for (uint32_t k = 0; k < TFC_RATE_STRIDE; k++) {
+    if (k < count) sum += 2 * shares[k];
+    bounds[k] = (uint16_t)sum;
+  }
+  return TFC_OK;
+}
+
+static inline tfc_status tfc_open_rate(tfc_table *table, uint8_t *room, size_t size) {
+  tfc_cursor cursor = {table->model, table->model + table->model_bytes, 0};
+  tfc_rate_parts parts;
+  tfc_status status = tfc_plan_rate(table, &cursor, &parts);
+  if (status != TFC_OK) return status;
+  if (size < parts.end) return TFC_NO_WORKSPACE;
+  uint16_t *const bounds = (uint16_t *)(void *)(room + parts.bounds);
+  uint16_t *const class_bounds = (uint16_t *)(void *)(room + parts.class_bounds);
+  uint16_t *const offsets = (uint16_t *)(void *)(room + parts.offsets);
+  uint32_t *const starts = (uint32_t *)(void *)(room + parts.starts);
+  uint8_t *const segments = room + parts.segments, *const columns = room + parts.columns;
+  uint8_t *const classes = room + parts.classes, *const counts = room + parts.counts;
+  uint8_t *const levels = room + parts.levels, *const slots = room + parts.slots;
+
+  status = tfc_read_segments(table, &cursor, starts, segments, slots);
+  if (status == TFC_OK) status = tfc_read_bytes(&cursor, columns, table->columns, slots);
+  if (status == TFC_OK) status = tfc_read_bytes(&cursor, classes, table->row_classes, slots);
+  if (status == TFC_OK) status = tfc_read_bytes(&cursor, counts, table->contexts, slots);
+  if (status != TFC_OK) return status;
+  uint32_t highest = 0, total = 0;
+  for (uint32_t s = 0; s < table->segments; s++)
+    if (segments[s] > highest) highest = segments[s];
+  for (uint32_t j = 0; j < table->columns; j++) {
+    if (columns[j] > table->contexts - table->row_classes - highest) return TFC_BAD_TABLES;
+    offsets[j] = (uint16_t)(TFC_RATE_STRIDE * columns[j]);
+  }
+  for (uint32_t c = 0; c < table->contexts; c++) {
+    if (counts[c] > TFC_RATE_BUCKETS) return TFC_BAD_TABLES;
+    total += counts[c];
+  }
+  status = tfc_read_bytes(&cursor, levels, total, slots);
+  const uint8_t *next = levels;
+  for (uint32_t c = 0; status == TFC_OK && c < table->contexts; c++) {
+    uint8_t own[TFC_RATE_BUCKETS] = {1}; /* a context that no value uses: zeros only */
+    for (uint32_t k = 0; k < counts[c]; k++) own[k] = (uint8_t)((k ? own[k - 1] : 0) + *next++);
+    status = tfc_fill_bounds(bounds + TFC_RATE_STRIDE * c, own, counts[c] ? counts[c] : 1u);
+  }
+  uint32_t shares[256], sum = 0;
+  if (status == TFC_OK) status = tfc_level_shares(classes, table->row_classes, TFC_RATE_BITS, shares);
+  if (status != TFC_OK) return status;
+  for (uint32_t k = 0; k < table->row_classes; k++) class_bounds[k] = (uint16_t)(sum += shares[k]);
+  if (cursor.failed || cursor.next != cursor.end) return TFC_BAD_TABLES;
+  table->bounds = bounds;
+  table->class_bounds = class_bounds;
+  table->column_offset = offsets;
+  table->segment_start = starts;
+  table->segment_class = segments;
+  return TFC_OK;
+}
+
+/* A block in the course of decoding. */
+typedef struct {
+  uint32_t code, range;
+  const uint8_t *next, *end;
+  uint64_t row, stop;     /* the row that comes next, and the first behind the block */
+  const uint16_t *bounds; /* of the segment's class */
+} tfc_block;
+
+enum { TFC_RATE_LEAST = 1 << 24 }; /* a range is never left smaller */
+
+/* Takes bytes in until the range is large enough; past the end of the block they are zero. */
+static inline void tfc_rate_refill(uint32_t *code, uint32_t *range, const uint8_t **next,
+                                   const uint8_t *end) {
+  while (*range < TFC_RATE_LEAST) {
+    *range <<= 8;
+    *code = *code << 8 | (*next < end ? *(*next)++ : 0u);
+  }
+}
+
+/* The segment of a row: the last one that does not start behind it. */
+static inline uint32_t tfc_find_segment(const tfc_table *table, uint64_t row) {
+  uint32_t low = 0, count = table->segments;
+  while (count > 1) {
+    const uint32_t half = count / 2;
+    low += table->segment_start[2 * (low + half)] <= row ? half : 0;
+    count -= half;
+  }
+  return low;
+}
+
+/* Goes to the block of a row. */
+static inline tfc_status tfc_start_block(const tfc_table *table, uint64_t row, tfc_block *block) {
+  if (row >= table->rows) return TFC_NO_SUCH_ROW;
+  const uint32_t s = tfc_find_segment(table, row);
+  const uint32_t *const starts = table->segment_start + 2 * s;
+  const uint32_t shift = table->segment_class[table->segments + s];
+  const uint64_t k = (row - starts[0]) >> shift;
+  tfc_span span;
+  const tfc_status status = tfc_find_row(table, starts[1] + k, &span);
+  if (status != TFC_OK) return status;
+  block->next = table->payload + span.start / 8;
+  block->end = table->payload + span.end / 8;
+  block->row = starts[0] + (k << shift);
+  block->stop = block->row + ((uint64_t)1 << shift);
+  if (block->stop > starts[2]) block->stop = starts[2];
+  block->bounds = table->bounds + TFC_RATE_STRIDE * (size_t)table->segment_class[s];
+  if (block->next < block->end && block->end[-1] == 0) return TFC_BAD_ROW;
+  block->code = 0;
+  block->range = UINT32_MAX;
+  for (int k4 = 0; k4 < 4; k4++)
+    block->code = block->code << 8 | (block->next < block->end ? *block->next++ : 0u);
+  return TFC_OK;
+}
+
+/* Decodes the row that comes next in the block: `columns` bytes. */
+static inline tfc_status tfc_rate_row(const tfc_table *table, tfc_block *block, uint8_t *out) {
+  const uint16_t *const offsets = table->column_offset;
+  const uint32_t columns = table->columns;
+  const uint8_t flip = table->flip;
+  const uint16_t *bounds = block->bounds;
+  uint32_t code = block->code, range = block->range;
+  const uint8_t *next = block->next;
+  const uint8_t *const end = block->end;
+  memset(out, flip, columns);
+  if (table->row_classes > 1) {
+    const uint32_t unit = range >> TFC_RATE_BITS;
+    if (code >= unit << TFC_RATE_BITS) return TFC_BAD_ROW;
+    uint32_t k = 0;
+    while (code >= unit * table->class_bounds[k]) k++;
+    const uint32_t low = k ? table->class_bounds[k - 1] : 0;
+    code -= unit * low;
+    range = unit * (table->class_bounds[k] - low);
+    tfc_rate_refill(&code, &range, &next, end);
+    bounds += TFC_RATE_STRIDE * k;
+  }
+  for (uint32_t j = 0; j < columns; j++) {
+    const uint16_t *const own = bounds + offsets[j];
+    const uint32_t unit = range >> TFC_RATE_BITS, zero = unit * own[0];
+    if (code < zero) {
+      range = zero;
+    } else {
+      if (code >= unit << TFC_RATE_BITS) return TFC_BAD_ROW;
+      uint32_t bucket = 1;
+      while (code >= unit * own[bucket]) bucket++;
+      code -= unit * own[bucket - 1];
+      range = unit * ((uint32_t)(own[bucket] - own[bucket - 1]) / 2);
+      const uint32_t negative = code >= range;
+      code -= negative ? range : 0;
+      uint32_t magnitude = tfc_bucket_start(bucket);
+      const uint32_t bits = tfc_raw_bits(bucket);
+      if (bits) {
+        tfc_rate_refill(&code, &range, &next, end);
+        range >>= bits;
+        const uint32_t raw = code / range;
+        if (raw >> bits) return TFC_BAD_ROW;
+        code -= raw * range;
+        magnitude += raw;
+      }
+      out[j] = (uint8_t)((negative ? 0 - magnitude : magnitude) ^ flip);
+    }
+    tfc_rate_refill(&code, &range, &next, end);
+  }
+  block->code = code;
+  block->range = range;
+  block->next = next;
+  block->row++;
+  /* A block has no byte that none of its rows needs. */
+  return block->row == block->stop && next < end ? TFC_BAD_ROW : TFC_OK;
+}
+
+/* Decodes row `row` into `columns` bytes, from where the block is if the row is still to come. */
+static inline tfc_status tfc_rate_seek(const tfc_table *table, tfc_block *block, uint64_t row,
+                                       uint8_t *out) {
+  if (row < block->row || row >= block->stop) {
+    const tfc_status status = tfc_start_block(table, row, block);
+    if (status != TFC_OK) return status;
+  }
+  while (block->row <= row) {
+    const tfc_status status = tfc_rate_row(table, block, out);
+    if (status != TFC_OK) {
+      block->stop = 0; /* nothing of this block is to be relied on */
+      return status;
+    }
+  }
+  return TFC_OK;
+}
+
+#endif
