@@ -73,13 +73,14 @@ def test_augmented_rows_give_the_sequences_back(tmp_path_factory, data):
     (folder / "a.txt").write_text("".join(plain))
     found, expected = load(folder / "a.inter"), load(folder / "a.txt", format="pairs")
     assert found.vocabulary == expected.vocabulary
-    for ours, theirs in (
-        (found.train, expected.train),
-        (found.test.history, expected.test.history),
-    ):
+    for part in ("train", "test"):
+        rows = [decoded(data, _rows(data, part)) for data in (found, expected)]
         # Users may come in another order; an item that training lacks is None.
-        ours, theirs = decoded(found, ours), decoded(expected, theirs)
-        assert sorted(ours, key=str) == sorted(theirs, key=str)
+        assert sorted(rows[0], key=str) == sorted(rows[1], key=str)
+
+
+def _rows(data, part):
+    return data.train if part == "train" else data.test.history
 
 
 def test_rows_that_repeat_items_lose_none(tmp_path):
