@@ -15,6 +15,7 @@ KEYS = {
     "bytes",
     "ratio",
     "tables",
+    "embedding_snr_db",
     "quality",
     "latency_us",
     "memory_bytes",
