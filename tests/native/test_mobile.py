@@ -63,16 +63,3 @@ def test_c_of_the_pages_compiles(tmp_path, page):
         command += [f"-I{INCLUDE_DIR / 'delegate'}", f"-I{MOBILE}"]
         command += [str(source), "-o", str(tmp_path / "block.o")]
         subprocess.run([COMPILERS[0], *command], check=True)
-
-
-def test_pages_name_the_headers_that_the_delegate_needs():
-    included, todo = set(), [INCLUDE_DIR / "delegate" / "delegate.c"]
-    while todo:
-        path = todo.pop()
-        for name in re.findall(r'#include "(.*?)"', path.read_text()):
-            other = (path.parent / name).resolve()
-            if other.name not in included:
-                included.add(other.name)
-                todo.append(other)
-    page = (ROOT / "docs" / "ios.md").read_text()
-    assert {name for name in included if f"`{name}`" in page} == included
