@@ -29,6 +29,10 @@ enum {
  * Between loads a position moves by at most 4 x 14 bits, and low is compared with high before the
  * next loads, so that no load starts outside the payload by more than the 8 bytes on either side. */
 typedef struct {
+  /* Copies from the table: compilers know that no store of a symbol changes these. */
+  const uint8_t *payload;
+  const uint16_t *forward, *backward;
+  uint32_t code_bits;
   int64_t low[4], high[4]; /* signed: in a damaged row `high` may pass the payload's start */
   uint8_t *up[4], *down[4];
 } tfc_four;
@@ -86,11 +90,11 @@ static inline void tfc_put_symbols(__m128i entries, uint8_t *lower, uint8_t *upp
 
 /* Decodes the symbols at..at + TFC_STEP of both halves of every row. Returns 0, nothing done,
  * where one of them is a longer word. */
-static inline int tfc_step_four(const tfc_table *table, tfc_four *rows, size_t at) {
-  const uint8_t *const payload = table->payload;
-  const uint16_t *const forward = table->forward, *const backward = table->backward;
-  const uint64_t mask = ((uint64_t)1 << table->code_bits) - 1;
-  const uint32_t unused = 64 - table->code_bits;
+static inline int tfc_step_four(tfc_four *rows, size_t at) {
+  const uint8_t *const payload = rows->payload;
+  const uint16_t *const forward = rows->forward, *const backward = rows->backward;
+  const uint64_t mask = ((uint64_t)1 << rows->code_bits) - 1;
+  const uint32_t unused = 64 - rows->code_bits;
   int64_t *const low = rows->low, *const high = rows->high;
   uint64_t w0 = tfc_window_up(payload, low[0]), w1 = tfc_window_up(payload, low[1]);
   uint64_t w2 = tfc_window_up(payload, low[2]), w3 = tfc_window_up(payload, low[3]);
@@ -123,15 +127,15 @@ static inline int tfc_step_four(const tfc_table *table, tfc_four *rows, size_t a
 #else
 
 /* As above. What it stores before it meets a longer word is overwritten. */
-static inline int tfc_step_four(const tfc_table *table, tfc_four *rows, size_t at) {
-  const uint16_t *const forward = table->forward, *const backward = table->backward;
-  const uint64_t mask = ((uint64_t)1 << table->code_bits) - 1;
-  const uint32_t unused = 64 - table->code_bits;
+static inline int tfc_step_four(tfc_four *rows, size_t at) {
+  const uint16_t *const forward = rows->forward, *const backward = rows->backward;
+  const uint64_t mask = ((uint64_t)1 << rows->code_bits) - 1;
+  const uint32_t unused = 64 - rows->code_bits;
   uint64_t up[4], down[4];
   uint32_t up_bits[4] = {0}, down_bits[4] = {0};
   for (int row = 0; row < 4; row++) {
-    up[row] = tfc_window_up(table->payload, rows->low[row]);
-    down[row] = tfc_window_down(table->payload, rows->high[row]);
+    up[row] = tfc_window_up(rows->payload, rows->low[row]);
+    down[row] = tfc_window_down(rows->payload, rows->high[row]);
   }
   for (size_t k = 0; k < TFC_STEP; k++)
     for (int row = 0; row < 4; row++) {

@@ -181,7 +181,7 @@ static inline uint32_t tfc_start_rows(const tfc_table *table, tfc_four *rows) {
     int64_t crossed = 0; /* negative where a row's ends have passed each other */
     for (int k = 0; k < 4; k++) crossed |= rows->high[k] - rows->low[k];
     if (crossed < 0) return at;
-    if (!tfc_step_four(table, rows, at))
+    if (!tfc_step_four(rows, at))
       for (int k = 0; k < 4; k++) {
         rows->low[k] = tfc_step_up(table, rows->low[k], rows->up[k] + at, TFC_STEP);
         rows->high[k] = tfc_step_down(table, rows->high[k], rows->down[k] + at, TFC_STEP);
@@ -198,6 +198,10 @@ static inline tfc_status tfc_prefix_rows(const tfc_table *table, const tfc_span 
     return TFC_OK;
   }
   tfc_four rows;
+  rows.payload = table->payload;
+  rows.forward = table->forward;
+  rows.backward = table->backward;
+  rows.code_bits = table->code_bits;
   for (uint32_t k = 0; k < 4; k++) {
     const uint32_t row = k < count ? k : 0; /* where there are fewer, the first one fills up */
     rows.low[k] = (int64_t)spans[row].start;
