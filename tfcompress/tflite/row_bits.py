@@ -23,7 +23,9 @@ from tfcompress.prefix_codes import canonical_codes, length_limited_lengths
 
 U8 = NDArray[np.uint8]
 MAX_CODE_BITS = 12
-"""The longest word: the decoder's look-ups have 2^12 entries."""
+"""The longest word of a single value: the decoder's look-ups have 2^12 entries."""
+MAX_GROUP_CODE_BITS = 13
+"""The longest word of several values, of which there are more."""
 BLOCK_BYTES = 8
 BLOCK_BITS = 8 * BLOCK_BYTES
 _CHUNK_ROWS = 1 << 16
@@ -35,7 +37,7 @@ class RowCode:
 
     Attributes:
         symbols: uint8 array (count, group). The values of each symbol.
-        lengths: int64 array (count,). Bits of its word, 1..12. Kraft's sum is 1, but that a
+        lengths: int64 array (count,). Bits of its word, 1..13. Kraft's sum is 1, but that a
             lone symbol takes one bit.
     """
 
@@ -202,7 +204,7 @@ class RowCoder:
         """Rows as bits from the first byte on, zeros behind them: `(n, size)`."""
         numbers = self._numbers(values)
         count = len(values)
-        # A word touches three bytes at most: 7 bits before it and 12 of its own.
+        # A word touches three bytes at most: 7 bits before it and 13 of its own.
         result = np.zeros((count, size + 3), np.uint8)
         row, position = np.arange(count), np.zeros(count, np.int64)
         for step in range(numbers.shape[1]):
@@ -242,16 +244,39 @@ def decode(payload: U8, starts: NDArray[np.int64], code_lookups: tuple[U8, U8], 
 
 
 def code_of(symbols: U8, counts: NDArray[np.int64]) -> RowCode:
-    """The shortest code for symbols that occur `counts` times; at most 2^12 of them."""
-    lengths = length_limited_lengths(counts, MAX_CODE_BITS)
-    # A lone symbol gets a bit too, so that every code is decoded in the same way.
-    return RowCode(symbols, np.maximum(lengths, 1))
+    """The code for symbols `(n, group)` that occur `counts` times: fewest bytes with its look-ups.
+
+    Raises:
+        ConfigError: `MAX_GROUP_CODE_BITS`, for single values `MAX_CODE_BITS`, are too few.
+    """
+    group = symbols.shape[1]
+    most = MAX_CODE_BITS if group == 1 else MAX_GROUP_CODE_BITS
+    least = min(most, max(1, (len(symbols) - 1).bit_length()))
+    best: tuple[int, NDArray[np.int64]] | None = None
+    for limit in range(least, most + 1):
+        # A lone symbol gets a bit too, so that every code is decoded in the same way.
+        lengths = np.maximum(length_limited_lengths(counts, limit), 1)
+        size = int(lengths @ counts) // 8 + (1 << int(lengths.max())) * (1 + group)
+        if best is None or size < best[0]:
+            best = size, lengths
+    assert best is not None  # `most` is one of the limits
+    return RowCode(symbols, best[1])
 
 
 def keys(symbols: U8) -> NDArray[Any]:
-    """Groups of 1, 2, 4 or 8 values as one number each: `(..., group)` to `(...)`."""
+    """Groups of 1 to 8 values as one number each: `(..., group)` to `(...)`."""
     group = symbols.shape[-1]
-    return np.ascontiguousarray(symbols).view(f"u{group}")[..., 0]
+    size = 1 << (group - 1).bit_length()
+    if size > group:
+        padded = np.zeros((*symbols.shape[:-1], size), np.uint8)
+        padded[..., :group] = symbols
+        symbols = padded
+    return np.ascontiguousarray(symbols).view(f"<u{size}")[..., 0]
+
+
+def groups_of(numbers: NDArray[Any], group: int) -> U8:
+    """The inverse of `keys`: `(n,)` to `(n, group)`."""
+    return np.ascontiguousarray(numbers)[:, None].view(np.uint8)[:, :group]
 
 
 def grouped(values: U8, group: int) -> U8:
