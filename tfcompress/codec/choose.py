@@ -4,12 +4,16 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tfcompress.codec import context, fixed, indexed, layout, predictive, raw
+import numpy as np
+from numpy.typing import NDArray
+
+from tfcompress.codec import context, fixed, indexed, layout, predictive, rate, raw
 from tfcompress.codec.coder import Coder
 from tfcompress.codec.source import Source
 from tfcompress.errors import ConfigError
 
 DEFAULT_SLOTS_BYTES = 1 << 18
+RATE_VALUE_US = 0.002
 MEASURED_BLOCKS = 8
 """Blocks of a large table that are coded to compare modes."""
 
@@ -56,6 +60,14 @@ class Limits:
             most -= 1
         return most
 
+    def block_rows(self, source: Source) -> int:
+        """How many rows the time allows to read for one: at least 1."""
+        most = rate.MAX_BLOCK_ROWS
+        if self.row_us is not None:
+            while most > 1 and row_us("rate", most * source.columns) > self.row_us:
+                most //= 2
+        return most
+
     def _allows(self, source: Source, pivots: int) -> bool:
         columns = source.columns
         if self.row_us is not None and row_us("predictive", columns, pivots) > self.row_us:
@@ -67,57 +79,81 @@ class Limits:
 def row_us(mode: str, columns: int, pivots: int = 0) -> float:
     """About how long one row takes to decode, in microseconds.
 
-    Random rows in batches, one core of an AMD EPYC (Zen 3) at 2.45 GHz.
+    Random rows in batches, one core of an AMD EPYC (Zen 3) at 2.45 GHz. In rate, `columns` are
+    those of all rows of a block.
     """
     if mode == "raw":
         return 0.02 + 0.0001 * columns
     if mode in ("fixed", "indexed"):
         return 0.04 + 0.0014 * columns
+    if mode == "rate":
+        return 0.1 + RATE_VALUE_US * columns
     time = 0.08 + 0.0032 * columns
     if mode == "predictive":
         time += 0.004 * columns + predictive.products(columns, pivots) / 20_000
     return time
 
 
-def plan(source: Source, mode: str, limits: Limits, tick: Tick) -> Coder:
+def plan(
+    source: Source,
+    mode: str,
+    limits: Limits,
+    tick: Tick,
+    row_classes: NDArray[np.integer] | None = None,
+) -> Coder:
     """The coder of a mode, or of the mode that comes out smallest.
+
+    `row_classes` are for mode "rate"; see `rate.plan`.
 
     Raises:
         ConfigError: The mode is not offered for this table, or not within the limits.
     """
     if mode == "auto":
-        return _smallest(source, limits, tick)
+        return _smallest(source, limits, tick, row_classes)
     if mode == "raw":
         return raw.plan(source)
     if mode == "fixed":
         return fixed.plan(source, tick, limits.code_limit(layout.MAX_CODE_BITS))
     if mode == "indexed":
         return indexed.plan(source, tick, limits.code_limit(layout.MAX_CODE_BITS))
+    if mode == "rate":
+        if limits.table_bytes is not None and rate.table_bytes(source.columns) > limits.table_bytes:
+            raise _too_little(limits, mode)
+        block_rows = limits.block_rows(source)
+        return rate.plan(source, tick, max_block_rows=block_rows, row_classes=row_classes)
     slots = limits.slots_bytes(source, predicted=mode == "predictive")
     if slots < context.table_bytes(1, context.MIN_BITS):
-        raise ConfigError(
-            f"max_table_bytes: {limits.table_bytes} is too little for mode {mode!r}; "
-            "use 'indexed' or 'raw'"
-        )
+        raise _too_little(limits, mode)
     if mode == "context":
         return context.plan(source, tick, slots)
     return predictive.plan(source, tick, slots, limits.pivots(source))
 
 
-def _smallest(source: Source, limits: Limits, tick: Tick) -> Coder:
+def _too_little(limits: Limits, mode: str) -> ConfigError:
+    return ConfigError(
+        f"max_table_bytes: {limits.table_bytes} is too little for mode {mode!r}; "
+        "use 'indexed' or 'raw'"
+    )
+
+
+def _smallest(
+    source: Source, limits: Limits, tick: Tick, row_classes: NDArray[np.integer] | None
+) -> Coder:
     best: Coder = raw.plan(source)
     if not source.size:
         return best
     best_bytes = _packed_bytes(source, best)
-    for mode in ("indexed", "fixed", "context", "predictive"):
+    for mode in ("indexed", "fixed", "context", "predictive", "rate"):
         if mode == "predictive" and not predictive.can_predict(source):
             continue
         if limits.row_us is not None and row_us(mode, source.columns) > limits.row_us:
             continue
         if mode == "fixed" and not fixed.may_be_smaller(source):
             continue
+        if mode == "rate" and not rate.may_be_smaller(source):
+            continue
         try:
-            coder = plan(source, mode, limits, lambda rows: None)
+            coder = plan(source, mode, limits, lambda rows: None, row_classes)
         except ConfigError:  # not within the memory allowed
             continue
         total = _packed_bytes(source, coder)
@@ -128,17 +164,17 @@ def _smallest(source: Source, limits: Limits, tick: Tick) -> Coder:
 
 
 def _packed_bytes(source: Source, coder: Coder) -> float:
-    """Model, index and rows; the rows of a large table by some of its blocks."""
-    blocks = list(source.blocks())
-    step = -(-len(blocks) // MEASURED_BLOCKS)
-    measured = blocks[::step]
+    """Model, index and rows; the rows of a large table by some of its parts."""
+    parts = list(coder.parts(source))
+    step = -(-len(parts) // MEASURED_BLOCKS)
+    measured = parts[::step]
     size = 0.0
     for start, stop in measured:
         coded, lengths = coder.encode(source, start, stop)
         size += len(coded)
         if coder.mode in layout.INDEXED_MODES:
             spread = int(lengths.max()) - int(lengths.min())
-            size += (stop - start) * (spread.bit_length() / 8 + 8 / layout.GROUP_ROWS)
+            size += len(lengths) * (spread.bit_length() / 8 + 8 / layout.GROUP_ROWS)
         source.release()
     rows = sum(stop - start for start, stop in measured)
     return size * source.rows / rows + len(coder.model)

@@ -1,5 +1,6 @@
 """What every mode gives the packer: a model, and rows turned into bytes."""
 
+from collections.abc import Iterable
 from typing import Protocol
 
 import numpy as np
@@ -29,9 +30,13 @@ class Coder(Protocol):
         """Bits from row to row, 0 where rows have lengths of their own."""
         ...
 
-    def encode(self, source: Source, start: int, stop: int) -> tuple[U8, NDArray[np.uint32]]:
-        """Bytes of rows start..stop and, where they have lengths of their own, the lengths.
+    def parts(self, source: Source) -> Iterable[tuple[int, int]]:
+        """First and last row (exclusive) of parts that can be encoded apart."""
+        ...
 
-        `start` is a multiple of 64. Must be safe to call from several threads.
+    def encode(self, source: Source, start: int, stop: int) -> tuple[U8, NDArray[np.uint32]]:
+        """Bytes of a part and, where its rows or blocks have lengths of their own, the lengths.
+
+        Must be safe to call from several threads.
         """
         ...

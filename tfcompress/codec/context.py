@@ -16,7 +16,7 @@ the state is in the end are the code words of the tail's columns, first bit leas
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -72,6 +72,10 @@ class ContextCoder:
     stream: Callable[[Source, int, int], tuple[U8, U8]] = field(repr=False)
     mode: Mode = "context"
     stride_bits: int = 0
+
+    def parts(self, source: Source) -> Iterator[tuple[int, int]]:
+        """Rows are encoded block by block."""
+        return source.blocks()
 
     def encode(self, source: Source, start: int, stop: int) -> tuple[U8, NDArray[np.uint32]]:
         """Bytes and lengths of rows start..stop."""

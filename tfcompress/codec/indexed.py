@@ -4,7 +4,7 @@ Model: the stored code (`stored_code.py`). A row: its rest, then its bits in who
 half of the columns from the first bit upwards, the others from the last bit downwards.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +31,10 @@ class PrefixCoder:
     lengths: NDArray[np.uint8]
     model: bytes
     stride_bits: int = 0
+
+    def parts(self, source: Source) -> Iterator[tuple[int, int]]:
+        """Rows are encoded block by block."""
+        return source.blocks()
 
     def encode(
         self, source: Source, start: int, stop: int

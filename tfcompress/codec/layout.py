@@ -3,22 +3,23 @@
     offset  bytes  header (48 bytes, little-endian)
          0      4  "tfct"
          4      1  version, 1
-         5      1  mode: 0 raw, 1 fixed, 2 indexed, 3 context, 4 predictive
+         5      1  mode: 0 raw, 1 fixed, 2 indexed, 3 context, 4 predictive, 5 rate
          6      1  dtype: 0 int8, 1 uint8, 2 int4, 3 float32, 4 float16
          7      1  scales: 0 none, 1 one, 2 one per row
          8      8  rows
         16      4  columns
         20      4  bytes of the model
         24      8  bytes of the payload
-        32      4  stride in bits (raw, fixed), else 0
+        32      4  stride in bits (raw, fixed), number of blocks (rate), else 0
         36      4  bytes of the note
         40      4  CRC-32 of everything behind the payload
         44      4  CRC-32 of bytes 0..43
 
     then   payload | model | index | checks | scales | note | 8 zero bytes
 
-index: 8 bytes per 64 rows (indexed, context, predictive), checks: a CRC-32 per 65,536 bytes of
-payload, scales: float32, note: bytes that travel along (a certificate, say).
+index: 8 bytes per 64 rows (indexed, context, predictive) or 64 blocks of rows (rate), checks: a
+CRC-32 per 65,536 bytes of payload, scales: float32, note: bytes that travel along (a certificate,
+say).
 """
 
 import struct
@@ -31,14 +32,14 @@ from numpy.typing import NDArray
 
 from tfcompress.errors import CorruptTableError
 
-Mode = Literal["raw", "fixed", "indexed", "context", "predictive"]
+Mode = Literal["raw", "fixed", "indexed", "context", "predictive", "rate"]
 Dtype = Literal["int8", "uint8", "int4", "float32", "float16"]
 ScaleKind = Literal["none", "per_table", "per_row"]
 
 MODES: tuple[Mode, ...] = get_args(Mode)
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
 SCALE_KINDS: tuple[ScaleKind, ...] = get_args(ScaleKind)
-INDEXED_MODES = frozenset({"indexed", "context", "predictive"})
+INDEXED_MODES = frozenset({"indexed", "context", "predictive", "rate"})
 
 VERSION = 1
 HEADER_BYTES = 48
@@ -49,6 +50,8 @@ MAX_CODE_BITS = 14
 """The longest word of a prefix code."""
 LOOKUP_BITS = 12
 """Bits a decoder looks up at once; longer words take a second look-up."""
+MAX_SEGMENTS = 255
+"""Segments of rows in mode `rate`."""
 MAX_COLUMNS = 65_536
 MAX_BYTES = 2**40
 MAX_STRIDE_BITS = 2**22
@@ -71,6 +74,7 @@ class Header:
         payload_bytes: int. The rows.
         stride_bits: int. Bits from row to row for "raw" and "fixed", 0 otherwise.
         note_bytes: int. Bytes that travel along.
+        blocks: int. What an index finds: blocks of rows for "rate", rows otherwise.
     """
 
     mode: Mode
@@ -82,6 +86,7 @@ class Header:
     payload_bytes: int
     stride_bits: int
     note_bytes: int
+    blocks: int
 
     @property
     def row_bytes(self) -> int:
@@ -96,7 +101,7 @@ class Header:
     @property
     def index_bytes(self) -> int:
         """Bytes of the index."""
-        return 8 * -(-self.rows // GROUP_ROWS) if self.mode in INDEXED_MODES else 0
+        return 8 * -(-self.blocks // GROUP_ROWS) if self.mode in INDEXED_MODES else 0
 
     @property
     def check_bytes(self) -> int:
@@ -143,7 +148,7 @@ class Header:
             self.columns,
             self.model_bytes,
             self.payload_bytes,
-            self.stride_bits,
+            self.blocks if self.mode == "rate" else self.stride_bits,
             self.note_bytes,
             zlib.crc32(behind),
         )
@@ -178,7 +183,20 @@ def parse_header(data: NDArray[np.uint8]) -> Header:
     ):
         if value >= len(known):
             raise CorruptTableError(f"packed table: {name} {value} is not known")
-    header = Header(MODES[mode], DTYPES[dtype], SCALE_KINDS[scales], *numbers)
+    rows, columns, model_bytes, payload_bytes, stride, note_bytes = numbers
+    rate = MODES[mode] == "rate"
+    header = Header(
+        MODES[mode],
+        DTYPES[dtype],
+        SCALE_KINDS[scales],
+        rows,
+        columns,
+        model_bytes,
+        payload_bytes,
+        0 if rate else stride,
+        note_bytes,
+        stride if rate else rows,
+    )
     if header.columns > MAX_COLUMNS or max(header.rows, header.payload_bytes) > MAX_BYTES:
         raise CorruptTableError(f"packed table: {header.rows} x {header.columns} is out of range")
     if header.total_bytes != len(data):

@@ -185,21 +185,22 @@ class PackedTable:
         ends = np.append(offsets[1:], header.payload_bytes)
         width = (entries >> np.uint64(40) & np.uint64(31)).astype(np.int64)
         counts = np.full(len(entries), layout.GROUP_ROWS)
-        counts[-1:] = header.rows - layout.GROUP_ROWS * (len(entries) - 1)
+        counts[-1:] = header.blocks - layout.GROUP_ROWS * (len(entries) - 1)
         least = (counts * width + 7) // 8 + counts * (entries >> np.uint64(45)).astype(np.int64)
         if (len(offsets) and offsets[0]) or (offsets + least > ends).any():
             raise CorruptTableError("packed table: the index does not follow the payload")
         if not every_row:
             return
-        for start in range(0, header.rows, _BLOCK_VALUES):
-            stop = min(start + _BLOCK_VALUES, header.rows)
+        name = "block" if header.mode == "rate" else "row"
+        for start in range(0, header.blocks, _BLOCK_VALUES):
+            stop = min(start + _BLOCK_VALUES, header.blocks)
             spans, status, failed = self._table.spans(start, stop)
             if status:
                 raise CorruptTableError(
-                    f"packed table, row {start + failed}: {_native.message(status)}"
+                    f"packed table, {name} {start + failed}: {_native.message(status)}"
                 )
             groups = slice(start // layout.GROUP_ROWS, -(-stop // layout.GROUP_ROWS))
             last = np.minimum(np.arange(stop)[start:] | 63, stop - 1)[:: layout.GROUP_ROWS] - start
             closed = (spans[1:, 0] == spans[:-1, 1]) | (np.arange(start + 1, stop) % 64 == 0)
             if not closed.all() or (spans[last, 1] != 8 * ends[groups].astype(np.uint64)).any():
-                raise CorruptTableError("packed table: rows do not follow one another")
+                raise CorruptTableError(f"packed table: {name}s do not follow one another")

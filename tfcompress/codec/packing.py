@@ -31,6 +31,7 @@ def pack(
     max_code_bits: int | None = None,
     dtype: str | None = None,
     columns: int | None = None,
+    row_classes: NDArray[np.integer] | None = None,
     note: bytes = b"",
     progress: Progress | None = None,
 ) -> PackedTable:
@@ -43,16 +44,20 @@ def pack(
         table: array of int8, uint8, float32 or float16, shape `(rows, columns)`, or a
             `QuantizedTable`, whose scales travel along and are counted. For int4 uint8, two values
             a byte, the even column in the low nibble.
-        mode: str. "raw", "fixed", "indexed", "context", "predictive", or "auto": the smallest that
-            keeps the limits.
+        mode: str. "raw", "fixed", "indexed", "context", "predictive", "rate", or "auto": the
+            smallest that keeps the limits.
         max_table_bytes: int or None. Limit on the memory for tables that a decoder builds; 256 KiB
             when None.
         max_row_us: float or None. Limit on the time to decode a row, in microseconds on one core
-            of the machine that `choose.py` was measured on. Holds for "auto" and "predictive".
+            of the machine that `choose.py` was measured on. Holds for "auto", "predictive" and
+            "rate".
         max_code_bits: int or None. Limit on the words of a prefix code, 1 to 14; 14
             when None.
         dtype: str or None. "int4" for packed nibbles; otherwise what the array is.
         columns: int or None. Values per row, for int4 with an odd number.
+        row_classes: integer array, shape `(rows,)`, or None. For "rate": rows of one class, which
+            must follow one another, are taken to be alike (those quantised with one step, say).
+            None takes half-octaves of the rank.
         note: bytes. Travels along (a certificate, say).
         progress: callable or None. Called with (rows done, rows in all) as passes go on.
 
@@ -79,7 +84,7 @@ def pack(
             f"max_code_bits: got {max_code_bits}, expected 1 to {layout.MAX_CODE_BITS}"
         )
     limits = choose.Limits(max_table_bytes, max_row_us, max_code_bits)
-    coder = choose.plan(source, mode, limits, tick)
+    coder = choose.plan(source, mode, limits, tick, row_classes)
     small = source.raw_bytes <= IN_MEMORY_BYTES
     with io.BytesIO() if small else tempfile.TemporaryFile() as sink:
         _write(sink, source, coder, note, tick)
@@ -98,20 +103,21 @@ def _write(
     checks = _Checks()
     entries: list[NDArray[np.uint64]] = []
 
-    def encode(start: int, stop: int) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
+    def encode(start: int, stop: int) -> tuple[NDArray[np.uint8], NDArray[np.uint64], int]:
         coded, lengths = coder.encode(source, start, stop)
         if coder.mode not in layout.INDEXED_MODES:
-            return coded, np.empty(0, np.uint64)
+            return coded, np.empty(0, np.uint64), stop - start
         if lengths.max(initial=0) > layout.MAX_ROW_BYTES:
             raise ConfigError(f"table: a row takes {lengths.max()} bytes; use mode 'raw'")
-        return _native.group_rows(coded, lengths)
+        return *_native.group_rows(coded, lengths), len(lengths)
 
-    size = 0
-    for payload, offsets in map_blocks(source, encode, tick):
+    size = blocks = 0
+    for payload, offsets, coded in map_blocks(source, encode, tick, blocks=coder.parts(source)):
         sink.write(payload.data)
         checks.add(payload)
         entries.append(offsets + np.uint64(size))
         size += len(payload)
+        blocks += coded
     if size > layout.MAX_BYTES:
         raise ConfigError(f"table: takes {size} bytes, at most {layout.MAX_BYTES} can be packed")
     index = np.concatenate(entries).astype("<u8").tobytes() if entries else b""
@@ -128,6 +134,7 @@ def _write(
         size,
         coder.stride_bits,
         len(note),
+        blocks,
     )
     sink.seek(0)
     sink.write(header.to_bytes(behind))

@@ -1,5 +1,6 @@
 """Mode `raw`: rows as they are, for what does not get smaller. The model is empty."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,10 @@ class RawCoder:
     stride_bits: int
     mode: Mode = "raw"
     model: bytes = b""
+
+    def parts(self, source: Source) -> Iterator[tuple[int, int]]:
+        """Rows are encoded block by block."""
+        return source.blocks()
 
     def encode(
         self, source: Source, start: int, stop: int

@@ -14,6 +14,7 @@ from tfcompress.codec import layout, symbols
 from tfcompress.codec.frequencies import BYTES_BITS, shares
 from tfcompress.codec.layout import Header, parse_header
 from tfcompress.codec.predictor import BIAS_BITS
+from tfcompress.codec.rate_reference import RateModel
 from tfcompress.codec.stored_code import read_code
 from tfcompress.errors import CorruptTableError
 from tfcompress.prefix_codes import canonical_codes
@@ -38,6 +39,8 @@ def decode_rows(blob: bytes, ids: ArrayLike) -> NDArray[Any]:
         rows = [sections["payload"][row * stride : (row + 1) * stride] for row in wanted]
         stored = np.frombuffer(b"".join(rows), np.uint8).reshape(len(wanted), stride)
         return symbols.from_little_endian(stored.copy(), header.dtype)
+    if header.mode == "rate":
+        return _decode_blocks(header, sections, wanted)
     decode = _prefix_decoder(header, sections) if header.mode in ("fixed", "indexed") else None
     model = None if decode else _Model(header, sections["model"])
     coded = np.zeros((len(wanted), header.columns), np.uint8)
@@ -51,6 +54,17 @@ def decode_rows(blob: bytes, ids: ArrayLike) -> NDArray[Any]:
     return symbols.join(coded, rest, header.dtype)
 
 
+def _decode_blocks(header: Header, sections: dict[str, bytes], wanted: list[int]) -> NDArray[Any]:
+    """Rows of mode `rate`, each from the start of its block."""
+    reader = _Reader(sections["model"])
+    model = RateModel(header, reader.take, reader.packed)
+    coded = np.zeros((len(wanted), header.columns), np.uint8)
+    for k, row in enumerate(wanted):
+        bits = _row_bits(header, sections, model.block(row))
+        coded[k] = model.row(row, _to_int(bits).to_bytes(len(bits) // 8, "little"))
+    return symbols.join(coded, np.zeros((len(wanted), 0), np.uint8), header.dtype)
+
+
 def _to_int(bits: str) -> int:
     """A string of bits, least significant first, as a number."""
     return int(bits[::-1] or "0", 2)
@@ -62,7 +76,7 @@ def _to_bits(data: bytes) -> str:
 
 
 def _row_bits(header: Header, sections: dict[str, bytes], row: int) -> str:
-    """All bits of one row."""
+    """All bits of one row (of a block of rows in mode `rate`)."""
     payload = sections["payload"]
     if header.mode == "fixed":
         start, stop = row * header.stride_bits, (row + 1) * header.stride_bits
@@ -70,7 +84,7 @@ def _row_bits(header: Header, sections: dict[str, bytes], row: int) -> str:
     group, place = divmod(row, layout.GROUP_ROWS)
     entry = int.from_bytes(sections["index"][8 * group : 8 * group + 8], "little")
     offset, width, shortest = entry & (1 << 40) - 1, entry >> 40 & 31, entry >> 45
-    count = min(layout.GROUP_ROWS, header.rows - group * layout.GROUP_ROWS)
+    count = min(layout.GROUP_ROWS, header.blocks - group * layout.GROUP_ROWS)
     size = -(-count * width // 8)
     fields = _to_bits(payload[offset : offset + size])
     lengths = [shortest + _to_int(fields[k * width : (k + 1) * width]) for k in range(place + 1)]

@@ -3,7 +3,7 @@
 import mmap
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -20,7 +20,8 @@ Progress = Callable[[int, int], None]
 Result = TypeVar("Result")
 U8 = NDArray[np.uint8]
 
-_BLOCK_VALUES = 1 << 20
+BLOCK_VALUES = 1 << 20
+"""Values that are worked on at a time."""
 _MAX_WORKERS = 32
 """Each takes some ten megabytes; together they stay far below a gigabyte."""
 
@@ -61,7 +62,7 @@ class Source:
     @property
     def block_rows(self) -> int:
         """Rows of a block: whole groups, so that blocks can be packed apart."""
-        groups = _BLOCK_VALUES // max(1, self.columns) // layout.GROUP_ROWS
+        groups = BLOCK_VALUES // max(1, self.columns) // layout.GROUP_ROWS
         return max(1, groups) * layout.GROUP_ROWS
 
     def split(self, start: int, stop: int) -> tuple[U8, U8]:
@@ -141,6 +142,7 @@ def map_blocks(
     function: Callable[[int, int], Result],
     tick: Callable[[int], None],
     workers: int | None = None,
+    blocks: Iterable[tuple[int, int]] | None = None,
 ) -> Iterator[Result]:
     """Runs `function(start, stop)` on every block on all cores; results come in order.
 
@@ -151,16 +153,18 @@ def map_blocks(
         function: callable. Works on rows start..stop; must be safe to run in threads.
         tick: callable. Receives the number of rows done, after each block.
         workers: int or None. Threads; all cores when None.
+        blocks: iterable of (first row, last row exclusive) or None. `source.blocks()` when None.
     """
+    blocks = source.blocks() if blocks is None else blocks
     if source.rows <= source.block_rows:  # a thread would take longer to start
-        for start, stop in source.blocks():
+        for start, stop in blocks:
             yield function(start, stop)
             tick(stop - start)
         return
     count = workers or min(os.cpu_count() or 1, _MAX_WORKERS)
     with ThreadPoolExecutor(count) as pool:
         waiting: deque[tuple[int, Future[Result]]] = deque()
-        for start, stop in source.blocks():
+        for start, stop in blocks:
             waiting.append((stop - start, pool.submit(function, start, stop)))
             if len(waiting) > count + 2:
                 rows, future = waiting.popleft()
