@@ -41,7 +41,8 @@ def measure_memory(
     Raises:
         ModelError: The probe failed on the file.
     """
-    from tfcompress.tflite.delegate import DELEGATE_LIBRARY, needs_delegate
+    from tfcompress.native import DELEGATE_LIBRARY
+    from tfcompress.tflite.delegate import needs_delegate
 
     plan = {
         "path": str(Path(path).resolve()),
