@@ -35,6 +35,7 @@ MODELS = {
     ),
     "one scale": lambda: lookup_model(table("int8"), operator="EMBEDDING_LOOKUP", scale=SCALES[:1]),
     "several values a word": lambda: lookup_model(COARSE),
+    "rows of one value": lambda: lookup_model(table("int8")[:, 0].copy(), rank=2),
     "one value": lambda: lookup_model(np.full((ROWS, COLUMNS), -3, np.int8)),
     "rows of an odd number of bytes": lambda: lookup_model(table("int8", ROWS, 15)),
 }

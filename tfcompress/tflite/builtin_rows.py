@@ -5,7 +5,7 @@ The constants, by name:
     NAME            payload: flipped halfwords (`row_decoder`), int16 (rows, k) or (blocks, 4)
     NAME/last       int8 (rows, 1): the last byte of rows of an odd number of bytes, flipped
     NAME/base       int32 (groups,), NAME/offset uint8 (rows,): where rows of mode `indexed` start
-    NAME/lengths    by the next bits: how long the word is
+    NAME/lengths    by the next bits: how long the word is; none where a row is one word
     NAME/symbols    by the next bits: the values it stands for
     NAME/left0, 1   what is left of floats (`row_values`)
 
@@ -137,7 +137,8 @@ class BuiltinRows:
         fixed = self._plan.index is None
         windows = (self._fixed if fixed else self._indexed)(chain, subgraph, flat)
         columns, group, steps = self._plan.columns, self._plan.code.group, self._plan.steps
-        lengths, symbols = self._tensor(subgraph, "lengths"), self._tensor(subgraph, "symbols")
+        lengths = self._tensor(subgraph, "lengths") if steps > 1 else None
+        symbols = self._tensor(subgraph, "symbols")
         lookups = Lookups(lengths, symbols, self._plan.code.bits, group, steps)
         values = _DECODE[self.decoder](chain, flat, windows, lookups)
         if group > 1:
@@ -152,7 +153,9 @@ class BuiltinRows:
         elif rank <= 1:
             chain.reshape_like(result, chain.constant([-1] * rank + tail), output)
         else:
-            shape = chain.concatenate([chain.shape(ids), chain.constant(tail)])
+            shape = chain.shape(ids)
+            if tail:
+                shape = chain.concatenate([shape, chain.constant(tail)])
             chain.reshape_like(result, shape, output)
         self._mark(subgraph, chain.operators)
         return chain.operators
@@ -229,7 +232,7 @@ class BuiltinRows:
         start = chain.subtract(units, first)
         if index.unit:
             start = chain.multiply(start, chain.constant(1 << index.unit))
-        number = chain.constant(np.arange(index.blocks)[None])
+        number = chain.constant([list(range(index.blocks))])
         touched = chain.add(chain.reshape(block, [-1, 1]), number)
         gathered = chain.gather(self._tensor(subgraph, ""), touched)
         halfwords = chain.cast(chain.reshape(gathered, [-1]), _Type.INT32)

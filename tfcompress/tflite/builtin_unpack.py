@@ -31,8 +31,10 @@ def _unpack(file: TfliteFile, entry: dict[str, Any], dtype: Dtype) -> NDArray[An
     packed = entry["packed"]
     rows, columns = entry["rows"], packed["columns"]
     parts = {part: _constant(file, name) for part, name in packed["constants"].items()}
-    lengths = by_signed_number(parts["lengths"]).astype(np.uint8)
-    symbols = by_signed_number(parts["symbols"].view(np.uint8)).reshape(len(lengths), -1)
+    symbols = by_signed_number(parts["symbols"].view(np.uint8))
+    symbols = symbols.reshape(len(symbols), -1)
+    one_word = np.zeros(len(symbols), np.uint8)  # nothing follows it, so its length says nothing
+    lengths = by_signed_number(parts.get("lengths", one_word)).astype(np.uint8)
     payload = unflip(parts[""])
     index = packed["index"]
     if index is None:

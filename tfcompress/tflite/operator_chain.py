@@ -64,9 +64,7 @@ class OperatorChain:
 
     def constant(self, value: Any) -> int:
         """A constant; Python integers and lists become int32."""
-        array = np.asarray(value)
-        if array.dtype == np.int64:
-            array = array.astype(np.int32)
+        array = value if isinstance(value, np.ndarray) else np.asarray(value, np.int32)
         return self._constants.tensor(self._subgraph, array)
 
     def gather(self, params: int, ids: int, *, batch_dims: int = 0) -> int:

@@ -50,14 +50,15 @@ class Lookups:
     """The look-ups of a code as constants, by the next bits as `by_signed_number` orders them.
 
     Attributes:
-        lengths: int. Tensor (2^bits,): how long the word is; int32 for many ids.
+        lengths: int or None. Tensor (2^bits,): how long the word is; int32 for many ids; None
+            where a row is one word.
         symbols: int. Tensor (2^bits,) or (2^bits, group): the values it stands for.
         bits: int. Bits that a look-up takes.
         group: int. Values of a word.
         steps: int. Words of a row.
     """
 
-    lengths: int
+    lengths: int | None
     symbols: int
     bits: int
     group: int
@@ -93,15 +94,16 @@ def decode_few(chain: OperatorChain, ids: int, windows: Windows, lookups: Lookup
     """
     bits, row = lookups.bits, windows.row_bits
     numbers = _numbers(chain, _every_bit(chain, windows.halfwords), bits)
-    length = chain.cast(chain.gather(lookups.lengths, numbers), _Type.INT32)
-    here = chain.constant(np.arange(row, dtype=np.int32))
-    following = chain.add(chain.reshape(length, [-1, row]), here)
     start = windows.starts
     if start is None:
         start = chain.multiply(ids, chain.constant(0))
     positions = [chain.reshape(start, [-1, 1])]
-    while len(positions) < lookups.steps:
-        positions.append(chain.gather(following, positions[-1], batch_dims=1))
+    if lookups.lengths is not None:
+        length = chain.cast(chain.gather(lookups.lengths, numbers), _Type.INT32)
+        here = chain.constant(np.arange(row, dtype=np.int32))
+        following = chain.add(chain.reshape(length, [-1, row]), here)
+        while len(positions) < lookups.steps:
+            positions.append(chain.gather(following, positions[-1], batch_dims=1))
     reached = chain.reshape(chain.stack(positions), [lookups.steps, -1])
     reached = chain.transpose(reached, [1, 0])
     found = chain.gather(chain.reshape(numbers, [-1, row]), reached, batch_dims=1)
@@ -115,12 +117,10 @@ def decode_many(chain: OperatorChain, ids: int, windows: Windows, lookups: Looku
     position = chain.sums_before(widths)
     if windows.starts is not None:
         position = chain.add(position, windows.starts)
-    numbers: list[int] = []
-    while True:
-        numbers.append(_numbers(chain, chain.gather(words, position), lookups.bits))
-        if len(numbers) == lookups.steps:
-            break
+    numbers = [_numbers(chain, chain.gather(words, position), lookups.bits)]
+    while lookups.lengths is not None and len(numbers) < lookups.steps:
         position = chain.add(position, chain.gather(lookups.lengths, numbers[-1]))
+        numbers.append(_numbers(chain, chain.gather(words, position), lookups.bits))
     reached = chain.stack(numbers)
     if lookups.group == 1:
         return chain.transpose(chain.gather(lookups.symbols, reached), [1, 0])
@@ -132,7 +132,7 @@ def _every_bit(chain: OperatorChain, halfwords: int) -> int:
     following = chain.concatenate([chain.drop_first(halfwords), chain.constant([0])])
     upper = chain.multiply(halfwords, chain.constant(1 << HALFWORD_BITS))
     words = chain.add(upper, chain.add(following, chain.constant(_UNFLIP)))
-    shifts = chain.constant((1 << np.arange(HALFWORD_BITS))[None])
+    shifts = chain.constant([[1 << shift for shift in range(HALFWORD_BITS)]])
     return chain.reshape(chain.multiply(chain.reshape(words, [-1, 1]), shifts), [-1])
 
 
