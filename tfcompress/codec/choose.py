@@ -26,7 +26,7 @@ class Limits:
 
     Attributes:
         table_bytes: int or None. Memory for tables that a decoder builds. When None, a code takes
-            up to 48 KiB, probabilities 256 KiB and predictors what they need.
+            up to 17 KiB, probabilities 256 KiB and predictors what they need.
         row_us: float or None. Time to decode a row.
         code_bits: int or None. The longest word of a prefix code; 14 when None.
     """
@@ -38,13 +38,13 @@ class Limits:
     def code_limit(self, most: int) -> int:
         """The longest word allowed, `most` where nothing else limits it.
 
-        A look-up takes 10 bytes an entry; words longer than a look-up take 8 KiB more.
+        A look-up takes 4 bytes an entry; words longer than a look-up take up to 1 KiB more.
         """
         if self.code_bits is not None:
             most = min(most, self.code_bits)
-        if self.table_bytes is None or self.table_bytes >= (10 << layout.LOOKUP_BITS) + (1 << 13):
+        if self.table_bytes is None or self.table_bytes >= (4 << layout.LOOKUP_BITS) + (1 << 10):
             return most
-        return min(most, layout.LOOKUP_BITS, int(math.log2(max(1, self.table_bytes // 10))))
+        return min(most, layout.LOOKUP_BITS, int(math.log2(max(1, self.table_bytes // 4))))
 
     def slots_bytes(self, source: Source, *, predicted: bool) -> int:
         """Room for tables of slots beside a tail's code and, when predicted, half of it all."""
