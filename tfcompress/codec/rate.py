@@ -36,6 +36,8 @@ U8 = NDArray[np.uint8]
 MAX_COLUMNS = 4096
 MAX_ROWS = 2**32 - 1
 MAX_BLOCK_ROWS = 32
+MAX_BLOCK_VALUES = 2048
+"""Bounds what reading one row takes, where blocks have more than one."""
 BLOCK_BYTES = 48.0
 """Blocks aim at this size: larger ones take longer to read, smaller ones more index."""
 COARSE_BITS = 4.0
@@ -175,8 +177,9 @@ def _finish(
     source: Source, fit: RateFit, max_block_rows: int, tick: Callable[[int], None]
 ) -> RateCoder:
     """Cuts the rows into segments and blocks, and counts the probabilities: one pass."""
+    most = max(1, min(max_block_rows, MAX_BLOCK_VALUES // max(1, source.columns)))
     wanted = np.log2(BLOCK_BYTES / np.maximum(fit.band_bits / 8, 1.0))
-    shifts = np.clip(np.rint(wanted), 0, math.log2(max(1, max_block_rows))).astype(np.uint8)
+    shifts = np.clip(np.rint(wanted), 0, int(math.log2(most))).astype(np.uint8)
     kinds = fit.band_class.astype(int) << 8 | shifts
     kept = np.append(True, np.diff(kinds) != 0)[: len(kinds)]
     starts, classes, shifts = fit.starts[kept], fit.band_class[kept], shifts[kept]

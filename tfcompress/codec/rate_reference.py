@@ -13,7 +13,7 @@ from tfcompress.errors import CorruptTableError
 U8 = NDArray[np.uint8]
 
 _BITS = 14
-_STARTS = [*range(16), 16, 24, 32, 48, 64, 96, 128]
+_STARTS: list[int] = [*range(16), 16, 24, 32, 48, 64, 96, 128]
 _RAW_BITS = [0] * 16 + [3, 3, 4, 4, 5, 5, 0]
 
 
@@ -35,7 +35,7 @@ class RateModel:
         self.starts: list[int] = [0, *accumulate(counts)]
         self.segment_class: list[int] = read_packed(segments).tolist()
         self.shifts: list[int] = read_packed(segments).tolist()
-        blocks = [-(-rows // 2**k) for rows, k in zip(counts, self.shifts, strict=True)]
+        blocks = [-(-rows // (1 << k)) for rows, k in zip(counts, self.shifts, strict=True)]
         self.first_block: list[int] = [0, *accumulate(blocks)]
         self.column_class: list[int] = read_packed(header.columns).tolist()
         self.classes = _ends(shares(read_packed(self.row_classes), _BITS))
@@ -56,7 +56,7 @@ class RateModel:
     def row(self, row: int, block: bytes) -> list[int]:
         """Symbols of a row, whose block has these bytes."""
         segment = self._segment(row)
-        before = (row - self.starts[segment]) % 2 ** self.shifts[segment]
+        before = (row - self.starts[segment]) % (1 << self.shifts[segment])
         coder = _RangeDecoder(block)
         symbols: list[int] = []
         for _ in range(before + 1):
@@ -80,19 +80,19 @@ class _RangeDecoder:
 
     def __init__(self, block: bytes) -> None:
         self._block = iter(block)
-        self.code, self.range = 0, 0xFFFFFFFF
-        for _ in range(4):
-            self._take_byte()
+        self.code, self.range = 0, (1 << 64) - 1
+        self._take_in(8)
 
-    def _take_byte(self) -> None:
-        self.code = self.code << 8 | next(self._block, 0)
+    def _take_in(self, count: int) -> None:
+        for _ in range(count):
+            self.code = self.code << 8 | next(self._block, 0)
 
     def _narrow(self, unit: int, start: int, size: int) -> None:
         self.code -= unit * start
         self.range = unit * size
-        while self.range < 1 << 24:
-            self.range <<= 8
-            self._take_byte()
+        if self.range < 1 << 32:
+            self.range <<= 32
+            self._take_in(4)
 
     def _find(self, ends: list[int]) -> tuple[int, int, int, int]:
         """The unit, the symbol whose share holds the code, and the share's first slot and end."""

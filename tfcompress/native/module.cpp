@@ -242,7 +242,7 @@ std::tuple<Bytes, Out<uint32_t, 1>> EncodeBlocks(In<uint8_t, 2> symbols, In<uint
       highest_column = std::max<size_t>(highest_column, column_class.data()[k]);
     Require(!rows || !columns || highest_row + highest_column < bounds.shape(0),
             "a class is out of range");
-    out = Room<uint8_t>(rows * (3 * columns + 2) + 4 * blocks + 16);
+    out = Room<uint8_t>(rows * (3 * columns + 2) + 12 * blocks + 16);
     sizes = Room<uint32_t>(blocks);
     bytes = tfc_encode_blocks(symbols.data(), (uint32_t)columns, context.data(), row_class.data(),
                               (uint32_t)classes, column_class.data(), block_rows.data(), blocks,

@@ -2,8 +2,7 @@
  *
  * At a fraction of a bit a value a row is a few bytes, and whatever a row costs besides its
  * information counts. So rows share blocks, more of them where rows are shorter; a block is one
- * number (G. N. N. Martin, Range encoding, 1979; byte by byte as in LZMA) without its trailing zero
- * bytes, and a block of zeros has no bytes. Segments of rows tell the size of their blocks and a
+ * number (G. N. N. Martin, Range encoding, 1979) without its trailing zero bytes, and a block of zeros has no bytes. Segments of rows tell the size of their blocks and a
  * class; class of the segment + class of the row (where rows have one) + class of the column is the
  * context that gives a value its probabilities. To read a row, the rows before it in its block are
  * read too; reading on in the same block goes on where the last row ended.
@@ -168,21 +167,27 @@ static inline tfc_status tfc_open_rate(tfc_table *table, uint8_t *room, size_t s
 
 /* A block in the course of decoding. */
 typedef struct {
-  uint32_t code, range;
+  uint64_t code, range;
   const uint8_t *next, *end;
   uint64_t row, stop;     /* the row that comes next, and the first behind the block */
   const uint16_t *bounds; /* of the segment's class */
 } tfc_block;
 
-enum { TFC_RATE_LEAST = 1 << 24 }; /* a range is never left smaller */
+/* The next four bytes as a number, the first most significant; past the end they are zero. */
+static inline uint32_t tfc_rate_word(const uint8_t **next, const uint8_t *end) {
+  const uint8_t *const p = *next;
+  const uint32_t word = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+  const size_t left = (size_t)(end - p);
+  *next = left < 4 ? end : p + 4;
+  return left < 4 ? (uint32_t)(word & ~((uint64_t)UINT32_MAX >> 8 * left)) : word;
+}
 
-/* Takes bytes in until the range is large enough; past the end of the block they are zero. */
-static inline void tfc_rate_refill(uint32_t *code, uint32_t *range, const uint8_t **next,
+/* Takes four bytes in where the range has fallen below 2^32. */
+static inline void tfc_rate_refill(uint64_t *code, uint64_t *range, const uint8_t **next,
                                    const uint8_t *end) {
-  while (*range < TFC_RATE_LEAST) {
-    *range <<= 8;
-    *code = *code << 8 | (*next < end ? *(*next)++ : 0u);
-  }
+  if (*range >> 32) return;
+  *range <<= 32;
+  *code = *code << 32 | tfc_rate_word(next, end);
 }
 
 /* The segment of a row: the last one that does not start behind it. */
@@ -213,10 +218,9 @@ static inline tfc_status tfc_start_block(const tfc_table *table, uint64_t row, t
   if (block->stop > starts[2]) block->stop = starts[2];
   block->bounds = table->bounds + TFC_RATE_STRIDE * (size_t)table->segment_class[s];
   if (block->next < block->end && block->end[-1] == 0) return TFC_BAD_ROW;
-  block->code = 0;
-  block->range = UINT32_MAX;
-  for (int k4 = 0; k4 < 4; k4++)
-    block->code = block->code << 8 | (block->next < block->end ? *block->next++ : 0u);
+  block->range = UINT64_MAX;
+  block->code = (uint64_t)tfc_rate_word(&block->next, block->end) << 32;
+  block->code |= tfc_rate_word(&block->next, block->end);
   return TFC_OK;
 }
 
@@ -226,12 +230,12 @@ static inline tfc_status tfc_rate_row(const tfc_table *table, tfc_block *block, 
   const uint32_t columns = table->columns;
   const uint8_t flip = table->flip;
   const uint16_t *bounds = block->bounds;
-  uint32_t code = block->code, range = block->range;
+  uint64_t code = block->code, range = block->range;
   const uint8_t *next = block->next;
   const uint8_t *const end = block->end;
   memset(out, flip, columns);
   if (table->row_classes > 1) {
-    const uint32_t unit = range >> TFC_RATE_BITS;
+    const uint64_t unit = range >> TFC_RATE_BITS;
     if (code >= unit << TFC_RATE_BITS) return TFC_BAD_ROW;
     uint32_t k = 0;
     while (code >= unit * table->class_bounds[k]) k++;
@@ -243,7 +247,7 @@ static inline tfc_status tfc_rate_row(const tfc_table *table, tfc_block *block, 
   }
   for (uint32_t j = 0; j < columns; j++) {
     const uint16_t *const own = bounds + offsets[j];
-    const uint32_t unit = range >> TFC_RATE_BITS, zero = unit * own[0];
+    const uint64_t unit = range >> TFC_RATE_BITS, zero = unit * own[0];
     if (code < zero) {
       range = zero;
     } else {
@@ -252,19 +256,19 @@ static inline tfc_status tfc_rate_row(const tfc_table *table, tfc_block *block, 
       while (code >= unit * own[bucket]) bucket++;
       code -= unit * own[bucket - 1];
       range = unit * ((uint32_t)(own[bucket] - own[bucket - 1]) / 2);
-      const uint32_t negative = code >= range;
-      code -= negative ? range : 0;
+      const uint64_t negative = 0 - (uint64_t)(code >= range); /* all bits, or none */
+      code -= range & negative;
       uint32_t magnitude = tfc_bucket_start(bucket);
       const uint32_t bits = tfc_raw_bits(bucket);
       if (bits) {
         tfc_rate_refill(&code, &range, &next, end);
         range >>= bits;
-        const uint32_t raw = code / range;
+        const uint64_t raw = code / range;
         if (raw >> bits) return TFC_BAD_ROW;
         code -= raw * range;
-        magnitude += raw;
+        magnitude += (uint32_t)raw;
       }
-      out[j] = (uint8_t)((negative ? 0 - magnitude : magnitude) ^ flip);
+      out[j] = (uint8_t)(((magnitude ^ (uint32_t)negative) - (uint32_t)negative) ^ flip);
     }
     tfc_rate_refill(&code, &range, &next, end);
   }

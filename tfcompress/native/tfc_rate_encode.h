@@ -6,13 +6,13 @@
 
 /* The interval of a block so far: `low` upwards, `range` long, the bytes above it written. */
 typedef struct {
-  uint32_t low, range;
+  uint64_t low, range;
   uint8_t *next;
 } tfc_interval;
 
 /* Adds to `low`; a carry goes through the bytes written, which are below 1 as a fraction, so that
  * it never reaches the first byte of the block but through one that can take it. */
-static inline void tfc_raise(tfc_interval *interval, uint32_t by) {
+static inline void tfc_raise(tfc_interval *interval, uint64_t by) {
   interval->low += by;
   if (interval->low < by)
     for (uint8_t *byte = interval->next; ++*--byte == 0;) continue;
@@ -21,27 +21,26 @@ static inline void tfc_raise(tfc_interval *interval, uint32_t by) {
 /* Narrows the interval to `size` slots from `start` on, of 1 << bits. */
 static inline void tfc_narrow(tfc_interval *interval, uint32_t start, uint32_t size,
                               uint32_t bits) {
-  const uint32_t unit = interval->range >> bits;
+  const uint64_t unit = interval->range >> bits;
   tfc_raise(interval, unit * start);
   interval->range = unit * size;
-  while (interval->range < TFC_RATE_LEAST) {
-    *interval->next++ = (uint8_t)(interval->low >> 24);
-    interval->low <<= 8;
-    interval->range <<= 8;
-  }
+  if (interval->range >> 32) return;
+  for (int k = 56; k >= 32; k -= 8) *interval->next++ = (uint8_t)(interval->low >> k);
+  interval->low <<= 32;
+  interval->range <<= 32;
 }
 
 /* Writes the number of the interval that ends in most zero bits, without the zero bytes. */
 static inline void tfc_close(tfc_interval *interval, const uint8_t *start) {
-  uint32_t zeros = 31;
+  uint32_t zeros = 63;
   for (; zeros; zeros--) {
-    const uint32_t mask = ((uint32_t)1 << zeros) - 1, up = (0 - interval->low) & mask;
+    const uint64_t mask = ((uint64_t)1 << zeros) - 1, up = (0 - interval->low) & mask;
     if (up < interval->range) {
       tfc_raise(interval, up);
       break;
     }
   }
-  for (int k = 24; k >= 0; k -= 8) *interval->next++ = (uint8_t)(interval->low >> k);
+  for (int k = 56; k >= 0; k -= 8) *interval->next++ = (uint8_t)(interval->low >> k);
   while (interval->next > start && interval->next[-1] == 0) interval->next--;
 }
 
@@ -54,7 +53,7 @@ static inline uint32_t tfc_bucket(uint32_t magnitude) {
 
 
 /* Encodes `blocks` blocks; block_rows[b] rows each follow one another in `symbols`. `out` has room
- * for 3 bytes a value, 2 a row and 4 a block. lengths[b] receives a block's bytes; returns all of
+ * for 3 bytes a value, 2 a row and 12 a block. lengths[b] receives a block's bytes; returns all of
  * them, or -1 where a value has no probability in its context. */
 static inline int64_t tfc_encode_blocks(const uint8_t *symbols, uint32_t columns,
                                         const uint8_t *context, const uint8_t *row_class,
@@ -66,7 +65,7 @@ static inline int64_t tfc_encode_blocks(const uint8_t *symbols, uint32_t columns
   for (uint32_t m = 0; m <= 128; m++) buckets[m] = (uint8_t)tfc_bucket(m);
   uint8_t *const start = out;
   for (size_t b = 0; b < blocks; b++) {
-    tfc_interval interval = {0, UINT32_MAX, out};
+    tfc_interval interval = {0, UINT64_MAX, out};
     for (uint32_t k = 0; k < block_rows[b]; k++, symbols += columns, context++, row_class++) {
       if (row_classes > 1) {
         const uint32_t low = *row_class ? class_bounds[*row_class - 1] : 0;
