@@ -111,7 +111,8 @@ class TfliteFile:
 
         Args:
             subgraph: schema.SubGraphT.
-            name: str. Made unique among the subgraph's tensors; "" for none.
+            name: str. Made unique among the subgraph's tensors; "" for a short one. (Readers of
+                the MLIR kind crash on tensors without a name.)
             shape: ints. Dimensions that may change are 1 here and -1 in `signature`.
             kind: int. A `schema.TensorType`.
             signature: ints or None. The shape with -1 for dimensions that may change.
@@ -125,7 +126,7 @@ class TfliteFile:
             shape=[int(size) for size in shape],
             type=kind,
             buffer=buffer,
-            name=unique_name(subgraph, name) if name else None,
+            name=unique_name(subgraph, name) if name else f"_{len(subgraph.tensors)}",
             shapeSignature=None if signature is None else [int(size) for size in signature],
             hasRank=True,
         )

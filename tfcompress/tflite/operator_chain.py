@@ -1,7 +1,7 @@
 """Builds a chain of builtin integer operators, one method an operator.
 
-Every operator's result is a new tensor without a name (names would take a third of the graph's
-bytes), the first dimension free. The runtime works out shapes when it prepares the graph.
+Every operator's result is a new tensor of a very short name (names would take a third of the
+graph's bytes), all dimensions free: the runtime works out shapes when it prepares the graph.
 """
 
 from collections.abc import Sequence
@@ -94,7 +94,8 @@ class OperatorChain:
         """The same numbers in another type."""
         if self._kind(a) == kind:
             return a
-        return self._emit("CAST", [a], kind, self._rank(a), schema.CastOptionsT())
+        options = schema.CastOptionsT(inDataType=self._kind(a), outDataType=kind)
+        return self._emit("CAST", [a], kind, self._rank(a), options)
 
     def bitcast(self, a: int, kind: int, rank: int) -> int:
         """The same bytes in another type."""
