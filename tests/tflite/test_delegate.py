@@ -267,3 +267,18 @@ def test_no_library(monkeypatch):
     monkeypatch.setattr("tfcompress.tflite.delegate.DELEGATE_LIBRARY", Path("none/nothing.so"))
     with pytest.raises(ModelError, match=r"nothing\.so, which serves packed lookups, is missing"):
         delegates_for(content)
+
+
+def test_ids_whose_number_is_known_when_it_runs(opened):
+    rows, kind = matrix("int8")
+    file = lookup_file(pack(rows, "indexed"), kind)
+    subgraph = file.subgraphs[0]
+    given = file.add_tensor(subgraph, "given", [1], Type.INT32, signature=[-1])
+    where = file.add_tensor(subgraph, "where", [1], Type.INT32, signature=[-1])
+    options = schema.UniqueOptionsT()
+    options.idxOutType = Type.INT32
+    subgraph.operators.insert(0, file.operator("UNIQUE", [given], [0, where], options))
+    subgraph.inputs = [given]
+    interpreter = opened(file)
+    for ids, expected in (([5, 5, 9], [5, 9]), ([1, 2, 3, 1], [1, 2, 3]), ([7], [7])):
+        np.testing.assert_array_equal(look_up(interpreter, np.array(ids)), rows[expected])
