@@ -33,12 +33,18 @@ def test_formula(use_bias, read_table):
     assert layer.num_parameters == 12 * 8 + 50 * (2 if use_bias else 1)
 
 
-def test_starts_as_the_paper_says():
+def test_starts_with_the_head_of_each_bucket():
     w = weights_of(MEmComEmbedding(500, 16, num_buckets=100, use_bias=True))
-    assert (w["v"] == 1).all()
+    assert (w["v"][:100] == 1).all()
+    np.testing.assert_array_equal(w["v"][100:], np.float32(0.1))
     assert (w["w"] == 0).all()
     assert np.abs(w["U"]).max() <= 0.05
     assert abs(w["U"].std() - 0.1 / np.sqrt(12)) < 1e-3
+
+
+def test_starts_as_the_paper_says_where_asked():
+    layer = MEmComEmbedding(500, 16, num_buckets=100, scale_initializer="ones")
+    assert (weights_of(layer)["v"] == 1).all()
 
 
 @pytest.mark.parametrize("use_bias", [False, True])

@@ -12,6 +12,8 @@ from tfcompress.layers.hash import blocks_of_buckets, repeat_scores
 from tfcompress.layers.lookup import lookup
 from tfcompress.layers.products import times_rows
 
+# Where v starts for all but the most frequent id of a bucket; 0.3 did less well.
+_TAIL_SCALE = 0.1
 # Bytes of float64 blocks decomposed at a time.
 _BATCH_BYTES = 64 << 20
 
@@ -23,14 +25,16 @@ class MEmComEmbedding(CompressedEmbedding):
     v and w are one number per id, so ids that share a row still differ; m D + n parameters, with
     bias m D + 2 n. The ratio is bounded by D (D / 2 with bias), and the embeddings of a bucket are
     collinear: all that separates them is what training makes of v. U starts uniform in
-    (-0.05, 0.05), v at 1, w at 0.
+    (-0.05, 0.05), w at 0, and v at 1 for the most frequent id of a bucket and 0.1 for the others:
+    so a row is its head's from the start. (With 1 for all, as in the paper, rare ids first pass for
+    the frequent one they share a row with; on amazon_games_seq at 16x that costs 14 % of nDCG@10.)
 
     Args:
         input_dim: int. Number of ids n.
         output_dim: int. Width D.
         num_buckets: int. Rows m of the shared table, at most n.
         use_bias: bool. Whether each id also has an offset w_i, added to all columns.
-        scale_initializer: Keras initializer. Start of v.
+        scale_initializer: Keras initializer or None. Start of v; None for the start above.
         bias_initializer: Keras initializer. Start of w.
         **kwargs: The common arguments of `CompressedEmbedding`; its initializer is that of U.
 
@@ -53,7 +57,7 @@ class MEmComEmbedding(CompressedEmbedding):
         num_buckets: int,
         *,
         use_bias: bool = False,
-        scale_initializer: Any = "ones",
+        scale_initializer: Any = None,
         bias_initializer: Any = "zeros",
         **kwargs: Any,
     ) -> None:
@@ -70,9 +74,16 @@ class MEmComEmbedding(CompressedEmbedding):
         """U (m, D), v (n, 1) and w (n, 1)."""
         n = self.input_dim
         self.U = self.add_table("U", self.num_buckets, self.output_dim)
-        self.v = self.add_table("v", n, 1, self.scale_initializer, regularized=False)
+        scale = self.scale_initializer or self._head_first
+        self.v = self.add_table("v", n, 1, scale, regularized=False)
         if self.use_bias:
             self.w = self.add_table("w", n, 1, self.bias_initializer, regularized=False)
+
+    def _head_first(self, shape: Any, dtype: Any = None) -> Any:
+        """1 for the most frequent id of each bucket, `_TAIL_SCALE` for the others."""
+        scale = np.full(shape, _TAIL_SCALE)
+        scale[: self.num_buckets] = 1.0
+        return ops.convert_to_tensor(scale, dtype=dtype)
 
     def embed(self, ranks: Any) -> Any:
         """U[i mod m] v_i (+ w_i); the lookup of v is what an id out of range is loud through."""
