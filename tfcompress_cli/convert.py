@@ -10,6 +10,7 @@ import typer
 from tfcompress.errors import ConfigError, DataError, ModelError, TfcompressError
 from tfcompress_cli import console
 from tfcompress_cli.inspect import show_model
+from tfcompress_cli.pack import Codec, Target, show_packing
 
 if TYPE_CHECKING:
     import keras
@@ -24,8 +25,7 @@ Option = typer.Option
 TableDtype = Literal["float32", "float16", "int8", "int4"]
 Granularity = Literal["per-row", "per-table"]
 DenseDtype = Literal["float32", "int8"]
-Codec = Literal["none", "auto", "fixed", "indexed", "context", "predictive", "raw"]
-Target = Literal["builtin", "delegate"]
+ConvertCodec = Literal["none", Codec]
 
 _COMPARED = 256
 """Examples on which the .tflite is compared with Keras."""
@@ -44,7 +44,9 @@ def convert(
         Granularity, Option(help="One scale for what, with int8 and int4.")
     ] = "per-row",
     dense_dtype: Annotated[DenseDtype, Option(help="Number type of the rest.")] = "float32",
-    codec: Annotated[Codec, Option(help="Pack the tables, as tfcompress pack does.")] = "none",
+    codec: Annotated[
+        ConvertCodec, Option(help="Pack the tables, as tfcompress pack does.")
+    ] = "none",
     target: Annotated[
         Target, Option(help="What decodes packed rows: builtin operators or our delegate.")
     ] = "builtin",
@@ -85,7 +87,7 @@ def convert_file(
     table_dtype: TableDtype = "float32",
     granularity: Granularity = "per-row",
     dense_dtype: DenseDtype = "float32",
-    codec: Codec = "none",
+    codec: ConvertCodec = "none",
     target: Target = "builtin",
     top_k: int | None = None,
     vocabulary: bool = False,
@@ -98,6 +100,10 @@ def convert_file(
 
     if out.is_dir() or out.absolute() == source.absolute():
         raise ConfigError(f"{out}: is a folder or the model itself; name another file for --out")
+    if codec != "none":
+        from tfcompress.tflite.pack import check_options
+
+        check_options(codec, target)
     if not dry_run:
         refuse_existing(out, overwrite=overwrite)
     with console.err.status("Loading TensorFlow and the model"):
@@ -116,12 +122,14 @@ def convert_file(
             table_dtype=table_dtype,
             granularity="per_row" if granularity == "per-row" else "per_table",
             dense_dtype=dense_dtype,
-            codec=codec,
-            target=target,
             top_k=top_k,
             metadata=run.tflite_metadata() if run else None,
             vocabulary=_vocabulary(run, source) if vocabulary else None,
         )
+        packing = None
+        if codec != "none":
+            packing = tflite.pack_model(content, codec=codec, target=target)
+            content = packing.content
         inputs, described = _real_inputs(run, model) if run else _random_inputs(model)
         difference = tflite.compare_with_keras(model, content, inputs)
     exact = table_dtype == dense_dtype == "float32"
@@ -139,6 +147,8 @@ def convert_file(
             f"{out}: {len(content):,} bytes, {agreement}", highlight=False, soft_wrap=True
         )
     else:
+        if packing is not None:
+            show_packing(packing)
         show_model(tflite.inspect_model(content), title=str(out))
         console.out.print(agreement, highlight=False, soft_wrap=True)
     if dry_run:

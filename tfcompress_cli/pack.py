@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Option = typer.Option
 Result = TypeVar("Result")
 
-Codec = Literal["auto", "fixed", "indexed", "context", "predictive", "raw"]
+Codec = Literal["auto", "fixed", "indexed", "context", "rate", "predictive", "raw"]
 Target = Literal["builtin", "delegate"]
 Decoder = Literal["auto", "few-ids", "many-ids"]
 

@@ -145,3 +145,18 @@ def test_a_model_without_a_vocabulary_is_named(tfcompress, runs, tmp_path):
     assert "vocabulary: it has 3 ids, the model's embeddings" in done.err
     shutil.copy(runs / "full" / "vocabulary.parquet", tmp_path)
     assert tfcompress(*words).code == 0
+
+
+def test_converting_packs_the_tables(tfcompress, runs, tmp_path):
+    out = tmp_path / "model.tflite"
+    words = ["convert", runs / "full", "--out", out, "--table-dtype", "int8", "--codec", "raw"]
+    done = tfcompress(*words)
+    assert (done.code, "codec: 'raw' needs target 'delegate'" in done.err) == (2, True)
+    assert not out.exists()
+    done = tfcompress(*words, "--target", "delegate")
+    assert done.code == 0, done.err
+    assert "packed table" in done.out
+    assert "difference from Keras at most" in done.out
+    info = inspect_model(out.read_bytes())
+    assert (info.tables[0].codec, info.tables[0].dtype) == ("raw", "int8")
+    assert info.tables[0].snr_db > 30
