@@ -2,7 +2,7 @@
 
 Model (integers little-endian, "bytes" as `frequencies.pack_bytes` stores them):
 
-    u8 row classes | u8 contexts | u8 segments
+    u8 row classes | u8 contexts | u8 segments | u8 whether signs have probabilities
     rows of each segment, seven bits a byte, the lowest first, 128 added but to the last byte
     bytes: class of each segment
     bytes: binary logarithm of the rows a block, of each segment
@@ -10,6 +10,7 @@ Model (integers little-endian, "bytes" as `frequencies.pack_bytes` stores them):
     bytes: levels of the row classes
     bytes: number of levels of each context
     bytes: levels of each context, each less the one before
+    bytes: where signs have probabilities, 256ths above zero of each magnitude of each context
 
 A block: for each of its rows the row's class, where there are several, then the columns under
 class of the segment + class of the row + class of the column, as one number of a range coder
@@ -42,7 +43,7 @@ BLOCK_BYTES = 48.0
 """Blocks aim at this size: larger ones take longer to read, smaller ones more index."""
 COARSE_BITS = 4.0
 """Entropy of the values above which other modes save more."""
-_BOUNDS = 24
+_BOUNDS = 48
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ class RateCoder:
         segment_class: uint8 array.
         row_class: uint8 array, shape `(rows,)`.
         column_class: uint8 array, shape `(columns,)`.
-        bounds: uint16 array, shape `(contexts, 24)`. Upper ends of the shares of buckets.
+        bounds: uint16 array, shape `(contexts, 48)`. Upper ends of the shares of buckets, then the
+            part of each share that is above zero.
         class_bounds: uint16 array, shape `(row classes,)`.
     """
 
@@ -118,7 +120,7 @@ def may_be_smaller(source: Source) -> bool:
 
 def table_bytes(columns: int) -> int:
     """The most memory that a decoder takes for its tables."""
-    contexts = rate_fit.MAX_CONTEXTS * (2 * _BOUNDS + BUCKETS + 1)
+    contexts = rate_fit.MAX_CONTEXTS * (2 * _BOUNDS + 2 * BUCKETS + 1)
     return contexts + 12 * (layout.MAX_SEGMENTS + 1) + 3 * columns + 5120 + 512
 
 
@@ -196,12 +198,16 @@ def _finish(
 
     row_class = np.zeros(source.rows, np.uint8)
     counts = np.zeros((fit.contexts, BUCKETS), np.int64)
+    above = np.zeros((fit.contexts, BUCKETS), np.int64)
     done = 0
     for own, symbols in map_blocks(source, count, tick):
         row_class[done : done + len(own)] = own
         done += len(own)
         for bucket in range(BUCKETS):
-            counts[:, bucket] += symbols[:, bucket == SYMBOL_BUCKET].sum(axis=1).astype(np.int64)
+            own_symbols = np.flatnonzero(bucket == SYMBOL_BUCKET)
+            counts[:, bucket] += symbols[:, own_symbols].sum(axis=1).astype(np.int64)
+            positive = own_symbols[own_symbols < 128]
+            above[:, bucket] += symbols[:, positive].sum(axis=1).astype(np.int64)
     levels = levels_for(counts, PROBABILITY_BITS - 1)
     members = np.bincount(row_class, minlength=fit.row_classes)
     class_levels = levels_for(members, PROBABILITY_BITS)
@@ -211,11 +217,17 @@ def _finish(
     differences = [
         np.diff(own[:size], prepend=np.uint8(0)) for own, size in zip(levels, used, strict=True)
     ]
-    model = bytes([fit.row_classes, fit.contexts, len(starts)])
+    signs = _signs(counts, above)
+    model = bytes([fit.row_classes, fit.contexts, len(starts), signs is not None])
     model += b"".join(_varint(int(b - a)) for a, b in zip(starts, ends, strict=True))
     for part in (classes, shifts, fit.column_class, class_levels, np.array(used, np.uint8)):
         model += pack_bytes(part)
     model += pack_bytes(np.concatenate(differences))
+    if signs is None:
+        signs = np.full(counts.shape, 128, np.uint8)
+    else:
+        parts = [own[1:size] for own, size in zip(signs, used, strict=True)]
+        model += pack_bytes(np.concatenate(parts))
     return RateCoder(
         model,
         blocks,
@@ -223,7 +235,7 @@ def _finish(
         classes,
         row_class,
         fit.column_class,
-        np.stack([_bounds(own) for own in levels]),
+        np.stack([_bounds(*own) for own in zip(levels, signs, strict=True)]),
         np.cumsum(shares(class_levels, PROBABILITY_BITS)).astype(np.uint16),
     )
 
@@ -237,9 +249,26 @@ def _varint(value: int) -> bytes:
     return bytes([*result, value])
 
 
-def _bounds(levels: U8) -> NDArray[np.uint16]:
-    """Upper ends of the shares: each share is doubled, so that half of it is for either sign."""
-    if not levels.any():
-        return np.full(_BOUNDS, 1 << PROBABILITY_BITS, np.uint16)
-    ends = np.cumsum(2 * shares(levels, PROBABILITY_BITS - 1))
-    return np.append(ends, [1 << PROBABILITY_BITS] * (_BOUNDS - BUCKETS)).astype(np.uint16)
+def _signs(counts: NDArray[np.int64], above: NDArray[np.int64]) -> U8 | None:
+    """256ths of each count that are above zero, or None where halves take fewer bytes."""
+    share = above / np.maximum(counts, 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        bits = -share * np.log2(share) - (1 - share) * np.log2(1 - share)
+    gained = counts[:, 1:] * (1 - np.nan_to_num(bits[:, 1:]))
+    if gained.sum() < 8 * np.count_nonzero(counts[:, 1:]):
+        return None
+    rounded = np.clip(np.rint(256 * share), 1, 255)
+    return np.where(counts > 0, rounded, 128).astype(np.uint8)
+
+
+def _bounds(levels: U8, signs: U8) -> NDArray[np.uint16]:
+    """Upper ends of the shares, then what of each is above zero (some of it, and not all)."""
+    half = _BOUNDS // 2
+    ends = np.full(_BOUNDS, 1 << PROBABILITY_BITS)
+    ends[half:] = 0
+    if levels.any():
+        sizes = 2 * shares(levels, PROBABILITY_BITS - 1)
+        ends[:BUCKETS] = np.cumsum(sizes)
+        above = np.minimum(np.maximum(sizes * signs >> 8, 1), sizes - 1)
+        ends[half : half + BUCKETS] = np.maximum(above, 0)
+    return ends.astype(np.uint16)

@@ -25,7 +25,7 @@ MAX_BANDS = 255
 PROBABILITY_BITS = 14
 
 STEPS_PER_OCTAVE = (2, 3, 4)
-ROW_CLASSES = (4, 8, 16, 32)
+ROW_CLASSES = (4, 8, 16, 32, 48)
 FITTED_VALUES = 1 << 22
 TRIED_VALUES = 1 << 20
 _ROUNDS = 6
@@ -164,9 +164,9 @@ def _fit_rows(values: U8, band: U8, rows: int, starts: NDArray[np.int64]) -> Rat
     for row_classes in ROW_CLASSES:
         classes, cost = fit_classes(few, "int8", row_classes, 12, rounds=3)
         total = cost * rows / len(few) + _LEVEL_BITS * np.count_nonzero(_seen(classes))
-        if total > 0.998 * best[0]:
+        if total > 1.002 * best[0]:
             break
-        best = total, row_classes
+        best = min(best, (total, row_classes))
     classes, _ = fit_classes(values, "int8", best[1], 12)
     _, costs = classes.assign(values)
     spent = np.bincount(band, costs / 256, minlength=len(starts))

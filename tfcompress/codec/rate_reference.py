@@ -1,7 +1,7 @@
 """Mode `rate` once more in Python integers, as `reference` has the other modes: slow and short."""
 
-from collections.abc import Callable
-from itertools import accumulate
+from collections.abc import Callable, Iterator
+from itertools import accumulate, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ class RateModel:
         self, header: Header, read: Callable[[int], bytes], read_packed: Callable[[int], U8]
     ) -> None:
         self.columns = header.columns
-        self.row_classes, contexts, segments = read(3)
+        self.row_classes, contexts, segments, with_signs = read(4)
         counts = [_varint(read) for _ in range(segments)]
         self.starts: list[int] = [0, *accumulate(counts)]
         self.segment_class: list[int] = read_packed(segments).tolist()
@@ -39,14 +39,11 @@ class RateModel:
         self.first_block: list[int] = [0, *accumulate(blocks)]
         self.column_class: list[int] = read_packed(header.columns).tolist()
         self.classes = _ends(shares(read_packed(self.row_classes), _BITS))
-        used = read_packed(contexts)
-        differences = np.split(read_packed(int(used.sum())), np.cumsum(used.astype(int))[:-1])
-        self.contexts = [
-            _ends(2 * shares(np.cumsum(own, dtype=np.uint8), _BITS - 1))
-            if len(own)
-            else [1 << _BITS]
-            for own in differences
-        ]
+        used = read_packed(contexts).tolist()
+        levels = iter(read_packed(sum(used)).tolist())
+        places = sum(max(size - 1, 0) for size in used)
+        signs = iter(read_packed(places).tolist() if with_signs else [128] * places)
+        self.contexts = [_Context(size, levels, signs) for size in used]
 
     def block(self, row: int) -> int:
         """The block of a row."""
@@ -73,6 +70,19 @@ class RateModel:
         bucket, negative = coder.take_signed(self.contexts[context])
         magnitude = _STARTS[bucket] + coder.take_raw(_RAW_BITS[bucket])
         return (-magnitude if negative else magnitude) & 255
+
+
+class _Context:
+    """Upper ends of the shares of buckets, and the part of each that is above zero."""
+
+    def __init__(self, size: int, levels: Iterator[int], signs: Iterator[int]) -> None:
+        self.ends, self.above = [1 << _BITS], [0]
+        if size:
+            own = np.cumsum(list(islice(levels, size))).astype(np.uint8)
+            sizes = [2 * int(share) for share in shares(own, _BITS - 1)]
+            self.ends = list(accumulate(sizes))
+            for whole in sizes[1:]:
+                self.above.append(min(max(whole * next(signs) >> 8, 1), max(whole - 1, 0)))
 
 
 class _RangeDecoder:
@@ -109,15 +119,15 @@ class _RangeDecoder:
         self._narrow(unit, start, end - start)
         return symbol
 
-    def take_signed(self, ends: list[int]) -> tuple[int, bool]:
-        """A bucket and its sign: the lower half of a share is for values above zero."""
-        unit, bucket, start, end = self._find(ends)
+    def take_signed(self, context: _Context) -> tuple[int, bool]:
+        """A bucket and its sign: the lower part of a share is for values above zero."""
+        unit, bucket, start, end = self._find(context.ends)
         if bucket == 0:
             self._narrow(unit, 0, end)
             return 0, False
-        half = (end - start) // 2
-        negative = self.code >= unit * (start + half)
-        self._narrow(unit, start + half * negative, half)
+        middle = start + context.above[bucket]
+        negative = self.code >= unit * middle
+        self._narrow(unit, *((middle, end - middle) if negative else (start, middle - start)))
         return bucket, negative
 
     def take_raw(self, bits: int) -> int:

@@ -16,7 +16,8 @@
 enum {
   TFC_RATE_BITS = 14,        /* probabilities are shares of 1 << 14 */
   TFC_RATE_BUCKETS = 23,     /* magnitudes 0 to 15, then two buckets an octave, then 128 */
-  TFC_RATE_STRIDE = 24,      /* words from context to context */
+  TFC_RATE_SIGNS = 24,       /* from the end of a bucket's share to the part of it above zero */
+  TFC_RATE_STRIDE = 48,      /* words from context to context */
   TFC_RATE_PLAIN = 16,       /* buckets from here on have bits of their own behind them */
   TFC_RATE_CONTEXTS = 128,
   TFC_RATE_ROW_CLASSES = 64,
@@ -35,20 +36,20 @@ static inline uint32_t tfc_bucket_start(uint32_t bucket) {
 
 /* Where the parts of the workspace are, each a multiple of 8 bytes. */
 typedef struct {
-  size_t bounds, class_bounds, offsets, starts, segments, columns, classes, counts, levels, slots,
-      end;
+  size_t bounds, class_bounds, offsets, starts, segments, columns, classes, counts, levels, signs,
+      slots, end;
 } tfc_rate_parts;
 
-/* Reads the three counts that the workspace depends on. */
+/* Reads what the workspace depends on. */
 static inline tfc_status tfc_plan_rate(tfc_table *table, tfc_cursor *cursor,
                                        tfc_rate_parts *parts) {
-  const uint8_t *head = tfc_read(cursor, 3);
+  const uint8_t *head = tfc_read(cursor, 4);
   if (!head || table->rows >> 32) return TFC_BAD_TABLES;
   table->row_classes = head[0];
   table->contexts = head[1];
   table->segments = head[2];
   if (head[0] == 0 || head[0] > TFC_RATE_ROW_CLASSES || head[1] < head[0] ||
-      head[1] > TFC_RATE_CONTEXTS || (head[2] == 0) != (table->rows == 0))
+      head[1] > TFC_RATE_CONTEXTS || head[3] > 1 || (head[2] == 0) != (table->rows == 0))
     return TFC_BAD_TABLES;
   const size_t contexts = head[1], classes = head[0], segments = head[2];
   size_t at = 0;
@@ -63,6 +64,7 @@ static inline tfc_status tfc_plan_rate(tfc_table *table, tfc_cursor *cursor,
   TFC_PART(classes, classes);
   TFC_PART(counts, contexts);
   TFC_PART(levels, TFC_RATE_BUCKETS * contexts);
+  TFC_PART(signs, TFC_RATE_BUCKETS * contexts);
   TFC_PART(slots, tfc_slots_bytes(TFC_RUN_BITS));
 #undef TFC_PART
   parts->end = at;
@@ -103,14 +105,21 @@ static inline tfc_status tfc_read_segments(tfc_table *table, tfc_cursor *cursor,
   return status == TFC_OK && block != table->blocks ? TFC_BAD_TABLES : status;
 }
 
-/* Upper ends of the buckets' shares. Levels give shares of 1 << (TFC_RATE_BITS - 1): a share is
- * doubled, so that half of it is for either sign. */
-static inline tfc_status tfc_fill_bounds(uint16_t *bounds, const uint8_t *levels, uint32_t count) {
+/* Upper ends of the buckets' shares, and the part of each that is for values above zero: signs[k]
+ * of 256 for bucket k + 1. Levels give shares of 1 << (TFC_RATE_BITS - 1), which are doubled, so
+ * that either sign has some. */
+static inline tfc_status tfc_fill_bounds(uint16_t *bounds, const uint8_t *levels,
+                                         const uint8_t *signs, uint32_t count) {
   uint32_t shares[256], sum = 0;
   if (tfc_level_shares(levels, count, TFC_RATE_BITS - 1, shares) != TFC_OK) return TFC_BAD_TABLES;
-  for (uint32_t k = 0; k < TFC_RATE_STRIDE; k++) {
-    if (k < count) sum += 2 * shares[k];
+  for (uint32_t k = 0; k < TFC_RATE_SIGNS; k++) {
+    const uint32_t size = k < count ? 2 * shares[k] : 0;
+    uint32_t above = k && k < count ? size * signs[k - 1] >> 8 : 0;
+    if (above == 0) above = 1;
+    if (above >= size) above = size - (size > 0);
+    sum += size;
     bounds[k] = (uint16_t)sum;
+    bounds[TFC_RATE_SIGNS + k] = (uint16_t)above;
   }
   return TFC_OK;
 }
@@ -127,14 +136,15 @@ static inline tfc_status tfc_open_rate(tfc_table *table, uint8_t *room, size_t s
   uint32_t *const starts = (uint32_t *)(void *)(room + parts.starts);
   uint8_t *const segments = room + parts.segments, *const columns = room + parts.columns;
   uint8_t *const classes = room + parts.classes, *const counts = room + parts.counts;
-  uint8_t *const levels = room + parts.levels, *const slots = room + parts.slots;
+  uint8_t *const levels = room + parts.levels, *const signs = room + parts.signs;
+  uint8_t *const slots = room + parts.slots;
 
   status = tfc_read_segments(table, &cursor, starts, segments, slots);
   if (status == TFC_OK) status = tfc_read_bytes(&cursor, columns, table->columns, slots);
   if (status == TFC_OK) status = tfc_read_bytes(&cursor, classes, table->row_classes, slots);
   if (status == TFC_OK) status = tfc_read_bytes(&cursor, counts, table->contexts, slots);
   if (status != TFC_OK) return status;
-  uint32_t highest = 0, total = 0;
+  uint32_t highest = 0, total = 0, signed_total = 0;
   for (uint32_t s = 0; s < table->segments; s++)
     if (segments[s] > highest) highest = segments[s];
   for (uint32_t j = 0; j < table->columns; j++) {
@@ -144,13 +154,19 @@ static inline tfc_status tfc_open_rate(tfc_table *table, uint8_t *room, size_t s
   for (uint32_t c = 0; c < table->contexts; c++) {
     if (counts[c] > TFC_RATE_BUCKETS) return TFC_BAD_TABLES;
     total += counts[c];
+    signed_total += counts[c] ? counts[c] - 1u : 0;
   }
   status = tfc_read_bytes(&cursor, levels, total, slots);
-  const uint8_t *next = levels;
+  memset(signs, 128, signed_total);
+  if (status == TFC_OK && table->model[3])
+    status = tfc_read_bytes(&cursor, signs, signed_total, slots);
+  const uint8_t *next = levels, *next_sign = signs;
   for (uint32_t c = 0; status == TFC_OK && c < table->contexts; c++) {
     uint8_t own[TFC_RATE_BUCKETS] = {1}; /* a context that no value uses: zeros only */
     for (uint32_t k = 0; k < counts[c]; k++) own[k] = (uint8_t)((k ? own[k - 1] : 0) + *next++);
-    status = tfc_fill_bounds(bounds + TFC_RATE_STRIDE * c, own, counts[c] ? counts[c] : 1u);
+    const uint32_t count = counts[c] ? counts[c] : 1u;
+    status = tfc_fill_bounds(bounds + TFC_RATE_STRIDE * c, own, next_sign, count);
+    next_sign += count - 1;
   }
   uint32_t shares[256], sum = 0;
   if (status == TFC_OK) status = tfc_level_shares(classes, table->row_classes, TFC_RATE_BITS, shares);
@@ -255,9 +271,12 @@ static inline tfc_status tfc_rate_row(const tfc_table *table, tfc_block *block, 
       uint32_t bucket = 1;
       while (code >= unit * own[bucket]) bucket++;
       code -= unit * own[bucket - 1];
-      range = unit * ((uint32_t)(own[bucket] - own[bucket - 1]) / 2);
-      const uint64_t negative = 0 - (uint64_t)(code >= range); /* all bits, or none */
-      code -= range & negative;
+      /* Signs are not to be foreseen: no branch. */
+      const uint32_t size = (uint32_t)(own[bucket] - own[bucket - 1]);
+      const uint64_t above = unit * own[TFC_RATE_SIGNS + bucket];
+      const uint64_t negative = 0 - (uint64_t)(code >= above); /* all bits, or none */
+      code -= above & negative;
+      range = above + ((unit * size - 2 * above) & negative);
       uint32_t magnitude = tfc_bucket_start(bucket);
       const uint32_t bits = tfc_raw_bits(bucket);
       if (bits) {

@@ -84,9 +84,10 @@ static inline int64_t tfc_encode_blocks(const uint8_t *symbols, uint32_t columns
         const uint32_t negative = symbols[j] >> 7;
         const uint32_t magnitude = negative ? 256u - symbols[j] : symbols[j];
         const uint32_t bucket = buckets[magnitude], bits = tfc_raw_bits(bucket);
-        const uint32_t half = (uint32_t)(own[bucket] - own[bucket - 1]) / 2;
-        if (half == 0) return -1;
-        tfc_narrow(&interval, own[bucket - 1] + (negative ? half : 0), half, TFC_RATE_BITS);
+        const uint32_t above = own[TFC_RATE_SIGNS + bucket], end = own[bucket];
+        if (above == 0) return -1;
+        const uint32_t low = own[bucket - 1] + (negative ? above : 0);
+        tfc_narrow(&interval, low, negative ? end - low : above, TFC_RATE_BITS);
         if (bits) tfc_narrow(&interval, magnitude - tfc_bucket_start(bucket), 1, bits);
       }
     }
