@@ -84,6 +84,7 @@ def quantizer_model(table: np.ndarray) -> bytes:
     from ai_edge_quantizer import quantizer, recipe
 
     from tfcompress.tflite.flatbuffer import read
+    from tfcompress.tflite.prune import prune
 
     file = read(lookup_model(table))
     graph = file.subgraphs[0]
@@ -92,6 +93,7 @@ def quantizer_model(table: np.ndarray) -> bytes:
     rows = file.add_like(graph, "float_rows", graph.outputs[0], graph.tensors[weights].type)
     lookup = file.operator("EMBEDDING_LOOKUP", [graph.inputs[0], weights], [rows])
     graph.operators, graph.outputs = [lookup], [rows]
+    prune(file)
     made = quantizer.Quantizer(file.to_bytes(), recipe.dynamic_wi8_afp32())
     result = made.quantize(enable_progress_bar=False, enable_progress_report=False)
     return bytes(result.quantized_model)

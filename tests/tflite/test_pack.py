@@ -304,6 +304,34 @@ def test_a_changed_decoder_is_named():
             unpack(file.to_bytes())
 
 
+def damaged_entry(file, change):
+    entry = json.loads(file.metadata("tfcompress"))
+    change(entry["tables"][0])
+    file.set_metadata("tfcompress", json.dumps(entry).encode())
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda file: setattr(file.subgraphs[0].operators[-1], "inputs", [0]),
+        lambda file: setattr(file.subgraphs[0].tensors[0], "buffer", 9999),
+        lambda file: damaged_entry(file, lambda table: table.update(tensors=[])),
+        lambda file: damaged_entry(file, lambda table: table["packed"].pop("type")),
+        lambda file: damaged_entry(file, lambda table: table["packed"].update(type="int99")),
+        lambda file: damaged_entry(file, lambda table: table.update(packed=7)),
+    ],
+)
+def test_files_that_contradict_themselves(damage):
+    for target in ("delegate", "builtin"):
+        file = read(packed_by(lookup_model(table("int8", LARGE)), target))
+        damage(file)
+        for step in (unpack, pack):
+            try:
+                step(file.to_bytes())
+            except (ModelError, CorruptTableError):
+                continue  # any other exception fails the test
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from tfcompress.codec.layout import parse_header
-from tfcompress.errors import ModelError
+from tfcompress.tflite.damaged import following_the_graph
 from tfcompress.tflite.delegate_rows import CUSTOM_CODE
 from tfcompress.tflite.flatbuffer import (
     TYPE_NAMES,
@@ -57,16 +57,8 @@ def inspect_model(content: bytes) -> ModelInfo:
     Raises:
         ModelError: it is no .tflite file, or it is damaged.
     """
-    try:
+    with following_the_graph():
         return _inspect(content)
-    except ModelError:
-        raise
-    except Exception as error:
-        # What the flatbuffer says of itself may contradict itself in any way.
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise ModelError(
-            f"damaged .tflite file: its graph cannot be followed ({reason})"
-        ) from error
 
 
 def _inspect(content: bytes) -> ModelInfo:

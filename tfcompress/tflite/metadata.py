@@ -9,6 +9,7 @@
 
 `tensors` names the constants that hold a table, so that a reader finds its bytes. `tied` says that
 scores are taken against it; a tied int8 or int4 table rounds the activations it meets to 8 bits.
+A packed table has a "codec" other than "none" and the key "packed" (`packed_metadata`).
 """
 
 import json

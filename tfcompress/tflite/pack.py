@@ -15,6 +15,7 @@ from tfcompress.errors import ConfigError
 from tfcompress.tflite import row_values
 from tfcompress.tflite.builtin_rows import BuiltinRows, choose_decoder
 from tfcompress.tflite.check import check_packed
+from tfcompress.tflite.damaged import following_the_graph
 from tfcompress.tflite.delegate_rows import DelegateRows
 from tfcompress.tflite.flatbuffer import TYPE_NAMES, TfliteFile, read
 from tfcompress.tflite.lookups import LeftConstant, LookupTable, find_tables, left_constant
@@ -108,9 +109,10 @@ def pack_model(
     """
     check_options(codec, target, decoder)
     file = read(content)
-    unpack_file(file)
+    with following_the_graph():
+        unpack_file(file)
+        tables, left = find_tables(file)
     packer = _Packer(file, codec, target, decoder)
-    tables, left = find_tables(file)
     packed, entries = [], {}
     for table in tables:
         made = packer.pack(table)

@@ -13,6 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 from tfcompress.codec import PackedTable
 from tfcompress.errors import CorruptTableError, ModelError
 from tfcompress.tflite.builtin_unpack import find_decoder, unpack_table
+from tfcompress.tflite.damaged import following_the_graph
 from tfcompress.tflite.delegate_rows import CUSTOM_CODE
 from tfcompress.tflite.flatbuffer import TfliteFile, indices, read, text
 from tfcompress.tflite.lookups import DTYPE_OF_KIND
@@ -33,7 +34,9 @@ def unpack(model_bytes: bytes) -> bytes:
         CorruptTableError: the bytes of a packed table are not what was packed.
     """
     file = read(model_bytes)
-    return file.to_bytes() if unpack_file(file) else model_bytes
+    with following_the_graph():
+        changed = unpack_file(file)
+    return file.to_bytes() if changed else model_bytes
 
 
 def unpack_file(file: TfliteFile) -> bool:
