@@ -27,7 +27,7 @@ PROBABILITY_BITS = 14
 STEPS_PER_OCTAVE = (2, 3, 4)
 ROW_CLASSES = (4, 8, 16, 32, 48)
 FITTED_VALUES = 1 << 22
-TRIED_VALUES = 1 << 20
+TRIED_VALUES = 1 << 19
 _ROUNDS = 6
 _FIRST_BAND_ROWS = 4
 _SEGMENT_BITS = 48.0
@@ -35,6 +35,8 @@ _SEGMENT_BITS = 48.0
 _LEVEL_BITS = 6.0
 """About what one more probability takes in the model."""
 _ABSENT_BITS = 16.0
+_HOPELESS = 1.03
+"""A few rows that take so much more than others let the rest be."""
 _COUNTED_COLUMNS = 8192
 
 
@@ -103,8 +105,7 @@ def fit(source: Source, starts: NDArray[np.int64]) -> RateFit:
     rows, band, weight = _sample(source, starts)
     values = source.take(rows).split(0, len(rows))[0]
     banded = _fit_bands(values, band, weight, starts)
-    own = _fit_rows(values, band, source.rows, starts)
-    return min(banded, own, key=lambda candidate: candidate.bits)
+    return _fit_rows(values, band, source.rows, starts, banded.bits) or banded
 
 
 def _sample(
@@ -139,14 +140,14 @@ def _fit_bands(
     for steps in STEPS_PER_OCTAVE:
         band_class, column_class = _start(counts, steps)
         for _ in range(_ROUNDS):
-            costs = _costs(counts, band_class, column_class)
+            costs = _costs(_fold_columns(counts, column_class), band_class)
             column_class = np.argmin(_column_costs(counts, costs, band_class), axis=1)
-            costs = _costs(counts, band_class, column_class)
-            band_class = _smooth(_band_costs(counts, costs, column_class))
-            lowest = int(band_class.min()), int(column_class.min())
-            band_class, column_class = band_class - lowest[0], column_class - lowest[1]
-        costs = _costs(counts, band_class, column_class)
-        spent = _band_costs(counts, costs, column_class)[np.arange(len(starts)), band_class]
+            column_class -= column_class.min()
+            folded = _fold_columns(counts, column_class)
+            band_class = _smooth(_band_costs(folded, _costs(folded, band_class)))
+            band_class -= band_class.min()
+        costs = _costs(folded, band_class)
+        spent = _band_costs(folded, costs)[np.arange(len(starts)), band_class]
         changes = np.count_nonzero(np.diff(band_class))
         levels = np.count_nonzero(costs < _ABSENT_BITS)
         bits = float(spent.sum()) + _SEGMENT_BITS * changes + _LEVEL_BITS * levels
@@ -157,8 +158,10 @@ def _fit_bands(
     return best
 
 
-def _fit_rows(values: U8, band: U8, rows: int, starts: NDArray[np.int64]) -> RateFit:
-    """A class for every row, as in mode `context`: as many classes as pay."""
+def _fit_rows(
+    values: U8, band: U8, rows: int, starts: NDArray[np.int64], most: float
+) -> RateFit | None:
+    """A class for every row, as in mode `context`: as many classes as pay. None above `most`."""
     few = np.ascontiguousarray(values[:: max(1, values.size // TRIED_VALUES)])
     best = math.inf, 1
     for row_classes in ROW_CLASSES:
@@ -167,12 +170,16 @@ def _fit_rows(values: U8, band: U8, rows: int, starts: NDArray[np.int64]) -> Rat
         if total > 1.002 * best[0]:
             break
         best = min(best, (total, row_classes))
+    if best[0] > _HOPELESS * most:
+        return None
     classes, _ = fit_classes(values, "int8", best[1], 12)
     _, costs = classes.assign(values)
     spent = np.bincount(band, costs / 256, minlength=len(starts))
     members = np.bincount(band, minlength=len(starts))
     sizes = np.diff(np.append(starts, rows))
     total = float((spent * sizes / members).sum()) + _LEVEL_BITS * np.count_nonzero(_seen(classes))
+    if total > most:
+        return None
     nothing = np.zeros(len(starts), np.uint8)
     return RateFit(starts, nothing, spent / members, classes.column_class, classes, total)
 
@@ -209,13 +216,21 @@ def _start(counts: NDArray[np.float32], steps: int) -> tuple[NDArray[np.int64], 
     return classes[0], classes[1]
 
 
-def _costs(
-    counts: NDArray[np.float32], band_class: NDArray[np.int64], column_class: NDArray[np.int64]
+def _fold_columns(
+    counts: NDArray[np.float32], column_class: NDArray[np.int64]
 ) -> NDArray[np.float32]:
+    """Counts by class of columns: shape `(classes, bands, BUCKETS)`."""
+    members = np.arange(column_class.max() + 1)[:, None] == column_class
+    folded = members.astype(np.float32) @ counts.reshape(len(counts), -1)
+    return np.asarray(folded.reshape(len(folded), *counts.shape[1:]))
+
+
+def _costs(folded: NDArray[np.float32], band_class: NDArray[np.int64]) -> NDArray[np.float32]:
     """Bits of every bucket in every context, and in one more on the far side of them."""
-    highest = int(band_class.max()) + int(column_class.max()) + 2
-    own = np.zeros((min(highest, MAX_CONTEXTS), BUCKETS))
-    np.add.at(own, column_class[:, None] + band_class, counts)
+    contexts = min(len(folded) + int(band_class.max()) + 1, MAX_CONTEXTS)
+    own = np.zeros((contexts, BUCKETS))
+    for column, by_band in enumerate(folded):
+        np.add.at(own, column + band_class, by_band)
     totals = own.sum(axis=1, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         bits = -np.log2(own / totals)
@@ -233,14 +248,13 @@ def _column_costs(
     return np.asarray(counts.reshape(len(counts), -1) @ classes.T)
 
 
-def _band_costs(
-    counts: NDArray[np.float32], costs: NDArray[np.float32], column_class: NDArray[np.int64]
-) -> NDArray[np.float64]:
+def _band_costs(folded: NDArray[np.float32], costs: NDArray[np.float32]) -> NDArray[np.float64]:
     """Bits of every band in every class: shape `(bands, classes)`."""
-    options = len(costs) - int(column_class.max())
-    by_band = counts.transpose(1, 0, 2).reshape(counts.shape[1], -1)
-    classes = np.stack([costs[column_class + k].reshape(-1) for k in range(options)])
-    return (by_band @ classes.T).astype(np.float64)
+    columns = np.arange(len(folded))
+    classes = [costs[columns + k] for k in range(len(costs) - len(folded) + 1)]
+    return np.stack([np.einsum("cbk,ck->b", folded, own) for own in classes], axis=1).astype(
+        np.float64
+    )
 
 
 def _smooth(costs: NDArray[np.float64]) -> NDArray[np.int64]:
