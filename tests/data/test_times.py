@@ -1,4 +1,5 @@
 import datetime
+import time
 
 import numpy as np
 import pyarrow as pa
@@ -73,6 +74,20 @@ def test_each_wrong_value_is_found_and_no_other(values):
     wrong = np.zeros(len(values), bool) if found.wrong is None else found.wrong
     assert wrong.tolist() == [isinstance(value, str) for value in values]
     assert found.numbers[~wrong].tolist() == [v for v in values if not isinstance(v, str)]
+
+
+def test_a_long_column_without_times_is_told_at_once():
+    column = pa.array([f"05/01/{row}" for row in range(100_000)])
+    start = time.process_time()
+    found = to_numbers(column)
+    assert found.wrong.all()
+    assert time.process_time() - start < 5  # one by one it takes 20 s
+
+
+def test_hexadecimals_among_decimals_are_no_times():
+    found = to_numbers(pa.array(["0x10", "1.5"]))
+    assert found.wrong.tolist() == [True, False]
+    assert found.numbers.tolist() == [0, 1.5]
 
 
 def test_an_empty_column_is_no_error():
