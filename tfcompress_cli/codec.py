@@ -48,6 +48,7 @@ def codec(
     from tfcompress.codec.compare import compare
     from tfcompress.files import write_file
 
+    console.refuse_outputs((json_file, plot_file), [table])
     if plot_file is not None:
         _check_plot(plot_file)
     content = read_table(table, granularity)

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
@@ -15,11 +17,21 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from tfcompress.errors import ConfigError
+
 # No markup: brackets in a path are not styles.
 out = Console(markup=False)
 err = Console(stderr=True, markup=False)
 
 Backend = Literal["tensorflow", "jax"]
+
+
+def refuse_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path]) -> None:
+    """Raises `ConfigError` for an output that is an input, under whatever name, or a folder."""
+    read = {path.resolve() for path in inputs}
+    for output in outputs:
+        if output is not None and (output.is_dir() or output.resolve() in read):
+            raise ConfigError(f"{output}: is an input or a folder; name another file to write to")
 
 
 def progress() -> Progress:

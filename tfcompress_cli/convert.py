@@ -98,8 +98,7 @@ def convert_file(
     """Converts, compares with Keras, prints where the bytes went (`brief`: one line), writes."""
     from tfcompress.files import refuse_existing, write_file
 
-    if out.is_dir() or out.absolute() == source.absolute():
-        raise ConfigError(f"{out}: is a folder or the model itself; name another file for --out")
+    console.refuse_outputs([out], [source])
     if codec != "none":
         from tfcompress.tflite.pack import check_options
 

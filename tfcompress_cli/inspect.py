@@ -27,6 +27,7 @@ def inspect(
     from tfcompress.files import write_file
     from tfcompress.tflite import inspect_model
 
+    console.refuse_outputs([json_file], [model])
     try:
         info = inspect_model(model.read_bytes())
     except OSError as error:

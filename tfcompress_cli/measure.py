@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tfcompress.errors import ConfigError
 from tfcompress_cli import console
 
 if TYPE_CHECKING:
@@ -57,10 +56,8 @@ def measure(
             raise typer.BadParameter(
                 f"{part!r} is not one of {', '.join(PARTS)}", param_hint="--skip"
             )
-    outputs = [path for path in (json_file, csv_file, markdown_file) if path is not None]
-    for output in outputs:
-        if output in models or output.is_dir():
-            raise ConfigError(f"{output}: is a model or a folder; name another file to write to")
+    read = [*models, *([Path(data)] if data else []), *([vocabulary] if vocabulary else [])]
+    console.refuse_outputs((json_file, csv_file, markdown_file), read)
     measurements = measure_side_by_side(
         models,
         data,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
-from tfcompress.errors import ConfigError, CorruptTableError, ModelError
+from tfcompress.errors import CorruptTableError, ModelError
 from tfcompress_cli import console
 
 if TYPE_CHECKING:
@@ -138,8 +138,7 @@ def _read(source: Path, out: Path, *, overwrite: bool) -> bytes:
     """The content of the source, once the output is known to be a place to write to."""
     from tfcompress.files import refuse_existing
 
-    if out.is_dir() or out.absolute() == source.absolute():
-        raise ConfigError(f"{out}: is a folder or the input itself; name another file for --out")
+    console.refuse_outputs([out], [source])
     refuse_existing(out, overwrite=overwrite)
     try:
         return source.read_bytes()

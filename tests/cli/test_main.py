@@ -1,12 +1,13 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tfcompress_cli import console, main
 
-COMMANDS = ("demo", "train", "convert", "inspect", "measure", "codec")
+COMMANDS = ("demo", "train", "convert", "pack", "unpack", "inspect", "measure", "codec")
 
 
 def test_help_names_every_command(tfcompress):
@@ -113,3 +114,27 @@ def test_the_console_follows_stderr(capsys):
     console.err.print("here")
     assert capsys.readouterr().err == "here\n"
     assert main.app.info.name == "tfcompress"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("inspect", "input", "--json", "input"),
+        ("inspect", "input", "--json", "folder/../input"),
+        ("codec", "input", "--json", "link"),
+        ("measure", "input", "--csv", "./input"),
+        ("measure", "other", "--data", "input", "--markdown", "input"),
+        ("pack", "input", "--out", "link", "--overwrite"),
+        ("convert", "input", "--out", "link", "--overwrite"),
+        ("inspect", "input", "--json", "folder"),
+    ],
+)
+def test_no_output_takes_the_place_of_an_input(tfcompress, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    Path("input").write_text("precious")
+    Path("link").symlink_to("input")
+    Path("folder").mkdir()
+    done = tfcompress(*words)
+    assert done.code == 2
+    assert "name another file" in done.err
+    assert Path("input").read_text() == "precious"
