@@ -215,6 +215,17 @@ def test_a_table_that_something_else_reads_stays():
     assert (listed.reason, listed.bytes) == (reason, LARGE * COLUMNS * 4)
 
 
+def test_a_table_with_several_scales_stays():
+    # Converters give equal constants one buffer, also where their scales differ.
+    file = empty_file()
+    content = table("int8", LARGE)
+    buffer = file.add_buffer(content)
+    for scale in (0.1, 0.5):
+        scales, kind = np.array([scale], np.float32), Type.INT8
+        add_lookup(file, buffer, content.shape, kind, operator="EMBEDDING_LOOKUP", scale=scales)
+    assert left_reason(file.to_bytes()) == "its readers see it with different scales"
+
+
 def test_a_table_that_is_an_output_stays():
     file = read(lookup_model(table("int8", LARGE)))
     file.subgraphs[0].outputs.append(0)

@@ -216,6 +216,8 @@ def _obstacle(uses: list[_Use]) -> str | None:
         for use in uses
     ):
         return "its readers see it in different shapes or types"
+    if len({_scales(use.tensor) for use in uses if use.lookup and use.lookup.is_scaled}) > 1:
+        return "its readers see it with different scales"
     kind = TYPE_NAMES[first.type].lower()
     if first.type not in DTYPE_OF_KIND:
         return f"{kind} values are not packed"
@@ -227,6 +229,11 @@ def _obstacle(uses: list[_Use]) -> str | None:
     if first.type == _Type.INT4 and columns % 2:
         return "its rows of int4 are not whole bytes"
     return next((reason for lookup in lookups if (reason := _lookup_obstacle(lookup))), None)
+
+
+def _scales(tensor: Any) -> tuple[float, ...]:
+    scale = None if tensor.quantization is None else tensor.quantization.scale
+    return () if scale is None else tuple(map(float, scale))
 
 
 def _lookup_obstacle(lookup: Lookup) -> str | None:
