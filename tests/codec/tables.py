@@ -4,12 +4,12 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-MODES = ("raw", "fixed", "indexed", "context", "predictive")
+MODES = ("raw", "fixed", "indexed", "context", "predictive", "rate")
 
 
 def offered(mode, dtype):
     """Whether a mode takes a dtype."""
-    return mode != "predictive" or dtype in ("int8", "uint8", "int4")
+    return mode not in ("predictive", "rate") or dtype in ("int8", "uint8", "int4")
 
 
 def small_tables(dtype="int8"):
@@ -38,6 +38,15 @@ def gaussian(rows, columns, *, scale=6.0, seed=0):
     values = generator.normal(size=(rows, columns))
     values[:, 1:] += 0.7 * values[:, :-1]
     return np.clip(np.rint(scale * loudness * values), -127, 127).astype(np.int8)
+
+
+def ranked(rows, columns, *, step=0.5, seed=0):
+    """int8 rows that get quieter with their rank, in columns of falling energy: a coarse table."""
+    generator = np.random.default_rng(seed)
+    loudness = np.arange(1, rows + 1)[:, None] ** -0.4
+    energy = np.exp2(-np.arange(columns) / 8)
+    values = generator.normal(size=(rows, columns)) * loudness * energy
+    return np.clip(np.rint(values / step), -127, 127).astype(np.int8)
 
 
 def fibonacci(columns=64, symbols=20):

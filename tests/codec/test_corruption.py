@@ -11,7 +11,7 @@ from tfcompress.codec import PackedTable, layout, pack
 from tfcompress.errors import CorruptTableError
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / f"codec_v{layout.VERSION}"
-NAMES = ("indexed", "context", "predictive")
+NAMES = ("indexed", "context", "predictive", "rate", "rate_ranked")
 MUTANTS = 1500
 
 

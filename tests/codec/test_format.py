@@ -23,7 +23,7 @@ def example():
     return np.array([line.split() for line in block("table").splitlines()], np.int8)
 
 
-@pytest.mark.parametrize("mode", ["indexed", "context"])
+@pytest.mark.parametrize("mode", ["indexed", "context", "rate"])
 def test_examples_are_what_pack_writes(mode):
     lines = [
         re.match(r"(?:[0-9a-f]{2} )+", f"{line} ") for line in block(f"hex {mode}").splitlines()

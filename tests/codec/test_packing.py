@@ -112,7 +112,7 @@ def test_one_symbol_takes_no_bits():
 
 def test_blocks_of_a_large_table_join():
     table = gaussian(70_000, 16)
-    for mode in ("raw", "indexed", "context", "predictive"):
+    for mode in ("raw", "indexed", "context", "predictive", "rate"):
         check(table, mode)
     # Two symbols: the search for a code has nothing to do. Blocks meet inside no byte.
     check((table[:, :15] > 0).astype(np.int8), "fixed")
@@ -120,7 +120,7 @@ def test_blocks_of_a_large_table_join():
 
 def test_each_mode_saves_more_than_the_one_before():
     table = gaussian(2000, 64)
-    saved = [pack(table, mode).saved for mode in MODES]
+    saved = [pack(table, mode).saved for mode in MODES if mode != "rate"]
     assert saved == sorted(saved)
     assert saved[-1] > saved[-2] + 0.02
     assert pack(table).mode == "predictive"
@@ -155,7 +155,7 @@ def test_note_travels_along():
 def test_progress_ends_at_the_end_and_never_goes_back():
     seen = []
     table = gaussian(70_000, 16)
-    for mode in ("auto", "raw", "indexed", "context", "predictive"):
+    for mode in ("auto", "raw", "indexed", "context", "predictive", "rate"):
         seen.clear()
         pack(table, mode, progress=lambda done, total: seen.append((done, total)))
         assert seen == sorted(seen)
@@ -201,6 +201,8 @@ def test_shorter_words_on_request():
         (np.zeros((2, 2), np.int8), {"max_code_bits": 15}, "max_code_bits: got 15"),
         (np.zeros((1, 70_000), np.int8), {}, "70000 columns"),
         (np.zeros((2, 2), np.float32), {"mode": "predictive"}, "use 'context'"),
+        (np.zeros((2, 2), np.float32), {"mode": "rate"}, "use 'context'"),
+        (np.zeros((2, 2), np.int8), {"mode": "rate", "row_classes": np.zeros(3, int)}, r"\(2,\)"),
     ],
 )
 def test_refusals(table, options, message):

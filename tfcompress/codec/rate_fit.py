@@ -24,8 +24,9 @@ MAX_CONTEXTS = 128
 MAX_BANDS = 255
 PROBABILITY_BITS = 14
 
-STEPS_PER_OCTAVE = (2, 3, 4)
-ROW_CLASSES = (4, 8, 16, 32, 48)
+STEPS_PER_OCTAVE = (0, 2, 3, 4)
+"""Scales of classes that are tried; 0 puts all values into one context."""
+ROW_CLASSES = (2, 4, 8, 16, 32, 48)
 FITTED_VALUES = 1 << 22
 TRIED_VALUES = 1 << 19
 _ROUNDS = 6
@@ -139,19 +140,25 @@ def _fit_bands(
     best: RateFit | None = None
     for steps in STEPS_PER_OCTAVE:
         band_class, column_class = _start(counts, steps)
-        for _ in range(_ROUNDS):
+        folded = _fold_columns(counts, column_class)
+        for _ in range(_ROUNDS if steps else 0):
+            last = band_class, column_class
             costs = _costs(_fold_columns(counts, column_class), band_class)
             column_class = np.argmin(_column_costs(counts, costs, band_class), axis=1)
             column_class -= column_class.min()
             folded = _fold_columns(counts, column_class)
             band_class = _smooth(_band_costs(folded, _costs(folded, band_class)))
             band_class -= band_class.min()
+            if all(map(np.array_equal, last, (band_class, column_class))):
+                break
         costs = _costs(folded, band_class)
         spent = _band_costs(folded, costs)[np.arange(len(starts)), band_class]
         changes = np.count_nonzero(np.diff(band_class))
         levels = np.count_nonzero(costs < _ABSENT_BITS)
         bits = float(spent.sum()) + _SEGMENT_BITS * changes + _LEVEL_BITS * levels
         if best is None or bits < best.bits:
+            if not band_class.any():  # numbers that no sum needs to fit into
+                column_class = np.unique(column_class, return_inverse=True)[1]
             classes = band_class.astype(np.uint8), column_class.astype(np.uint8)
             best = RateFit(starts, classes[0], spent / rows, classes[1], None, bits)
     assert best is not None
@@ -165,6 +172,8 @@ def _fit_rows(
     few = np.ascontiguousarray(values[:: max(1, values.size // TRIED_VALUES)])
     best = math.inf, 1
     for row_classes in ROW_CLASSES:
+        if row_classes > max(2, rows // 4):
+            break
         classes, cost = fit_classes(few, "int8", row_classes, 12, rounds=3)
         total = cost * rows / len(few) + _LEVEL_BITS * np.count_nonzero(_seen(classes))
         if total > 1.002 * best[0]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.codec.tables import MODES, fibonacci, gaussian, spread_rows
+from tests.codec.tables import MODES, fibonacci, gaussian, ranked, spread_rows
 from tfcompress.codec import pack
 from tfcompress.quantization import quantize
 
@@ -19,6 +19,10 @@ def main():
     tables = {mode: (gaussian(67, 9), mode, {}) for mode in MODES}
     tables["long_words"] = (fibonacci(12, 15), "indexed", {})
     tables["wide_index"] = (spread_rows(66, 270), "context", {})
+    tables["rate_ranked"] = (ranked(150, 20, step=0.1), "rate", {})
+    tables["rate_signs"] = (np.maximum(ranked(90, 12, step=0.05), -1), "rate", {})
+    tables["rate_uint8"] = (ranked(70, 5).view(np.uint8) ^ np.uint8(128), "rate", {})
+    tables["rate_int4"] = (nibbles & 0x11, "rate", {"dtype": "int4", "columns": 9})
     tables["uint8"] = (gaussian(20, 7).view(np.uint8) ^ np.uint8(128), "predictive", {})
     tables["int4"] = (nibbles, "predictive", {"dtype": "int4", "columns": 9})
     tables["float32"] = (floats, "context", {})
