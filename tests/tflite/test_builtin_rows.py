@@ -12,6 +12,7 @@ from tfcompress.tflite.pack import pack_model
 from tfcompress.tflite.unpack import unpack
 
 LARGER = 4000
+CODECS, DECODERS = ("fixed", "indexed"), ("few-ids", "many-ids")
 BATCHES = (0, 1, 7, 512)
 SCALES = np.random.default_rng(3).uniform(0.01, 2, ROWS).astype(np.float32)
 COARSE = np.rint(np.random.default_rng(4).laplace(0, 0.4, (ROWS, 19))).astype(np.int8)
@@ -65,9 +66,18 @@ def pack_whatever_it_costs(monkeypatch):
     monkeypatch.setattr(module, "_TABLE_OVERHEAD", -(10**9))
 
 
-@pytest.mark.parametrize("decoder", ["few-ids", "many-ids"])
-@pytest.mark.parametrize("codec", ["fixed", "indexed"])
-@pytest.mark.parametrize("name", MODELS)
+DTYPES = ("int8", "uint8", "int4", "float16", "float32")
+# Every mode and decoder with every dtype; the other models with each of them once.
+ALL = [(name, codec, d) for name in DTYPES for codec in CODECS for d in DECODERS]
+ALL += [
+    (name, *pair)
+    for name in MODELS
+    if name not in DTYPES
+    for pair in zip(CODECS, DECODERS, strict=True)
+]
+
+
+@pytest.mark.parametrize(("name", "codec", "decoder"), ALL)
 def test_the_same_rows(name, codec, decoder, run, pack_whatever_it_costs):
     plain = MODELS[name]()
     packing = pack_model(plain, codec=codec, decoder=decoder)
@@ -83,7 +93,7 @@ def test_the_same_rows(name, codec, decoder, run, pack_whatever_it_costs):
             assert found.tobytes() == expected.tobytes()
 
 
-@pytest.mark.parametrize("codec", ["fixed", "indexed"])
+@pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("wrong", [-1, LARGER, LARGER + 20, 2**31 - 1, -(2**31)])
 def test_an_id_out_of_range_is_refused(codec, wrong, packed_int8, run):
     content = packed_int8[codec]
@@ -97,11 +107,11 @@ def packed_int8():
     return {codec: pack_model(plain, codec=codec).content for codec in ("fixed", "indexed")}
 
 
-@pytest.mark.parametrize("codec", ["fixed", "indexed"])
+@pytest.mark.parametrize("codec", CODECS)
 def test_damaged_constants_are_an_error_or_other_rows(codec, packed_int8, run):
     rng = np.random.default_rng(0)
     refused = 0
-    for _ in range(20):
+    for _ in range(8):
         file = read(packed_int8[codec])
         for buffer in file.model.buffers:
             if buffer.data is not None and len(buffer.data) > 1000:
