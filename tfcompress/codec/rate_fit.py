@@ -27,7 +27,7 @@ PROBABILITY_BITS = 14
 STEPS_PER_OCTAVE = (0, 2, 3, 4)
 """Scales of classes that are tried; 0 puts all values into one context."""
 ROW_CLASSES = (2, 4, 8, 16, 32, 48)
-FITTED_VALUES = 1 << 22
+FITTED_VALUES = 1 << 21
 TRIED_VALUES = 1 << 19
 _ROUNDS = 6
 _FIRST_BAND_ROWS = 4

@@ -93,7 +93,7 @@ def pack_model(
     Args:
         content: bytes. Any .tflite file. What is packed in it already is packed anew.
         codec: str. "auto" (the smallest), or a mode: "fixed", "indexed", and for target "delegate"
-            "context" and "predictive"; "raw" puts rows into the file as they are.
+            "context", "rate" and "predictive"; "raw" puts rows into the file as they are.
         target: str. "builtin": rows are decoded by builtin operators, on any stock runtime;
             "delegate": by a custom operator that the package's delegate serves.
         decoder: str. For target "builtin": "few-ids" is the faster one up to about ten ids at a
