@@ -82,6 +82,10 @@ def run(arguments: list[str]) -> int:
         if debug:
             raise
         return _fail(str(error), 2)
+    except MemoryError as error:
+        if debug:
+            raise
+        return _fail(f"not enough memory for this: {error}", 2)
     except Exception as error:
         if debug:
             raise

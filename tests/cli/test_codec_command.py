@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
-from tfcompress.codec import Certificate, pack
+from tfcompress.codec import Certificate, pack, predictive, rate
 from tfcompress.codec.layout import MODES
 from tfcompress.errors import ConfigError, DataError
 from tfcompress.quantization import quantize
@@ -192,3 +192,12 @@ def test_granularity_of_integers_is_refused(tmp_path):
 def test_a_plot_of_another_kind_is_refused_before_the_work(tmp_path):
     with pytest.raises(ConfigError, match=r"--plot: got .*out\.svg"):
         run(tmp_path / "nothing.npy", "--plot", tmp_path / "out.svg")
+
+
+def test_a_wide_table_is_compared_in_the_modes_that_take_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(predictive, "MAX_PREDICTED", 8)
+    monkeypatch.setattr(rate, "MAX_COLUMNS", 8)
+    run(save(tmp_path / "t.npy", float_table()), "--json", tmp_path / "out.json")
+    (values,) = json.loads((tmp_path / "out.json").read_text())
+    names = [mode["name"] for mode in values["modes"]]
+    assert names == [name for name in MODES if name not in ("predictive", "rate")]

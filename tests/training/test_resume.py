@@ -11,7 +11,7 @@ import numpy as np
 from tfcompress.training import Run
 
 # XLA compiles anew in every process, so that twenty kills under JAX would take minutes.
-NUM_KILLS = 20 if keras.backend.backend() == "tensorflow" else 6
+NUM_KILLS = 20 if keras.backend.backend() == "tensorflow" else 4
 
 
 def test_kills_change_nothing(tmp_path: Path):

@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfcompress.codec import layout
+from tfcompress.codec import layout, predictive, rate
 from tfcompress.codec.baselines import Baseline, annealed_8bit, row_limits, two_tree_4bit
 from tfcompress.codec.certify import Certificate, certify
 from tfcompress.codec.packed_table import PackedTable
 from tfcompress.codec.packing import pack
 from tfcompress.codec.row_source import TableRows
+from tfcompress.codec.source import as_source
 from tfcompress.quantization import QuantizedTable
 
 FIXED_CODE_BITS = layout.MAX_CODE_BITS
 """The longest word that mode `fixed` takes unless told otherwise, and so what its limit is for."""
 
+_IS_OFFERED = {"predictive": predictive.can_predict, "rate": rate.can_code}
 _DECODED_ROWS = 20_000
 _DECODING_ROUNDS = 30
 
@@ -61,7 +63,7 @@ class Comparison:
             reach on average, no overheads counted.
         certificate: Certificate. The limit of any single prefix code with a fixed stride, for
             words of up to `FIXED_CODE_BITS`.
-        modes: tuple of ModeResult.
+        modes: tuple of ModeResult. Those offered for a table of that width.
         baselines: tuple of Baseline.
     """
 
@@ -114,7 +116,7 @@ def compare(
     *,
     on_step: Callable[[str], None] = lambda name: None,
 ) -> Comparison:
-    """Packs a table in every mode, and runs every baseline on it.
+    """Packs a table in every mode offered for it, and runs every baseline on it.
 
     Args:
         table: int8 or uint8 array, shape `(n, D)`, or a QuantizedTable, whose scales are then
@@ -146,7 +148,10 @@ def compare(
 def _measure_modes(
     table: ByteTable | QuantizedTable, integers: ByteTable, on_step: Callable[[str], None]
 ) -> Iterator[ModeResult]:
+    source = as_source(integers)
     for name in layout.MODES:
+        if name in _IS_OFFERED and not _IS_OFFERED[name](source):
+            continue
         on_step(name)
         start = time.perf_counter()
         packed = pack(table, name)

@@ -92,6 +92,8 @@ def products(columns: int, pivots: int) -> float:
 def fit_predictor(values: U8, source: Source, max_pivots: int) -> Predictor:
     """The predictor whose weights and residuals together take the fewest bytes."""
     columns = source.columns
+    # A pivot costs up to a byte a column: beyond half the rows it cannot pay, and takes long.
+    max_pivots = min(max_pivots, source.rows // 2)
     options = [k for k in PIVOTS if k < columns] + [columns]
     options = [k for k in options if k <= max_pivots]
     limit = 8 if source.dtype == "int4" else 128

@@ -131,6 +131,8 @@ def pack_model(
 
 def check_options(codec: str, target: str, decoder: str = "auto") -> None:
     """Raises `ConfigError` for arguments of `pack_model` that cannot be used."""
+    if target == "delegate" and decoder != "auto":
+        raise ConfigError(f"decoder: {decoder!r} is for target 'builtin'; leave it out")
     for name, value, choices in (
         ("codec", codec, CODECS),
         ("target", target, TARGETS),
@@ -160,7 +162,10 @@ class _Packer:
     def pack(self, table: LookupTable) -> tuple[PackedConstant, Entry] | LeftConstant:
         """Packs a table in place, or says why not."""
         raw_bytes = table.matrix(self.file).nbytes
-        writer = self._builtin(table) if self.target == "builtin" else self._delegate(table)
+        try:
+            writer = self._builtin(table) if self.target == "builtin" else self._delegate(table)
+        except ConfigError as error:  # a mode that is not offered for such a table
+            return left_constant(table.tensor, raw_bytes, str(error))
         if isinstance(writer, str):
             return left_constant(table.tensor, raw_bytes, writer)
         after = _TABLE_OVERHEAD + writer.constant_bytes

@@ -37,7 +37,7 @@ class DataConfig(BaseModel):
     max_items: Positive | None = None
     bad_rows: Literal["error", "skip"] = "error"
     max_words: Positive | None = None
-    bigram_buckets: Annotated[int, Field(ge=0)] | None = None
+    bigram_buckets: Annotated[int, Field(ge=0, le=1 << 24)] | None = None
 
     @property
     def options(self) -> dict[str, Any]:
