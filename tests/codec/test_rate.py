@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.codec.tables import gaussian, ranked
-from tfcompress.codec import PackedTable, choose, pack, rate, rate_fit
+from tfcompress.codec import PackedTable, pack, rate, rate_fit
 from tfcompress.codec.reference import decode_rows
 from tfcompress.codec.source import as_source
 from tfcompress.errors import ConfigError, CorruptTableError
@@ -89,11 +89,12 @@ def test_blocks_grow_with_rank_and_stay_bounded(coarse, coder):
     sizes = np.diff(coder.block_starts)
     assert sizes[0] < sizes[-2] <= rate.MAX_BLOCK_ROWS
     tail = coarse[-500:]
-    assert np.diff(plan(tail, max_block_rows=3).block_starts).max() == 2
     assert np.diff(plan(np.zeros((90, 1500), np.int8)).block_starts).max() == 1
-    quick = pack(tail, "rate", max_row_us=choose.row_us("rate", 4 * 64))
-    assert quick.header.blocks >= len(tail) / 4
+    slow, quick = pack(tail, "rate"), pack(tail, "rate", max_row_us=1.0)
+    assert quick.header.blocks > 2 * slow.header.blocks
     assert np.array_equal(quick.unpack(), tail)
+    with pytest.raises(ConfigError, match=r"max_row_us: 0.2 is too little .* rows take up to"):
+        pack(tail, "rate", max_row_us=0.2)
 
 
 def test_zeros_take_no_payload():

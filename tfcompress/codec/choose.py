@@ -13,7 +13,6 @@ from tfcompress.codec.source import Source
 from tfcompress.errors import ConfigError
 
 DEFAULT_SLOTS_BYTES = 1 << 18
-RATE_VALUE_US = 0.002
 MEASURED_BLOCKS = 8
 """Blocks of a large table that are coded to compare modes."""
 
@@ -60,14 +59,6 @@ class Limits:
             most -= 1
         return most
 
-    def block_rows(self, source: Source) -> int:
-        """How many rows the time allows to read for one: at least 1."""
-        most = rate.MAX_BLOCK_ROWS
-        if self.row_us is not None:
-            while most > 1 and row_us("rate", most * source.columns) > self.row_us:
-                most //= 2
-        return most
-
     def _allows(self, source: Source, pivots: int) -> bool:
         columns = source.columns
         if self.row_us is not None and row_us("predictive", columns, pivots) > self.row_us:
@@ -79,15 +70,15 @@ class Limits:
 def row_us(mode: str, columns: int, pivots: int = 0) -> float:
     """About how long one row takes to decode, in microseconds.
 
-    Random rows in batches, one core of an AMD EPYC (Zen 3) at 2.45 GHz. In rate, `columns` are
-    those of all rows of a block.
+    Random rows in batches, one core of an AMD EPYC (Zen 3) at 2.45 GHz. For rate, what a row of
+    zeros takes.
     """
     if mode == "raw":
         return 0.02 + 0.0001 * columns
     if mode in ("fixed", "indexed"):
         return 0.04 + 0.0014 * columns
     if mode == "rate":
-        return 0.1 + RATE_VALUE_US * columns
+        return rate.row_us(columns, 0.0)
     time = 0.08 + 0.0032 * columns
     if mode == "predictive":
         time += 0.004 * columns + predictive.products(columns, pivots) / 20_000
@@ -119,8 +110,7 @@ def plan(
     if mode == "rate":
         if limits.table_bytes is not None and rate.table_bytes(source.columns) > limits.table_bytes:
             raise _too_little(limits, mode)
-        block_rows = limits.block_rows(source)
-        return rate.plan(source, tick, max_block_rows=block_rows, row_classes=row_classes)
+        return rate.plan(source, tick, max_row_us=limits.row_us, row_classes=row_classes)
     slots = limits.slots_bytes(source, predicted=mode == "predictive")
     if slots < context.table_bytes(1, context.MIN_BITS):
         raise _too_little(limits, mode)

@@ -17,7 +17,6 @@ class of the segment + class of the row + class of the column, as one number of 
 without its trailing zero bytes.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -124,11 +123,16 @@ def table_bytes(columns: int) -> int:
     return contexts + 12 * (layout.MAX_SEGMENTS + 1) + 3 * columns + 5120 + 512
 
 
+def row_us(columns: int, bits: float) -> float:
+    """About how long one row takes to decode, on the machine of `choose.row_us`."""
+    return 0.1 + 0.002 * columns + 0.006 * bits
+
+
 def plan(
     source: Source,
     tick: Callable[[int], None],
     *,
-    max_block_rows: int = MAX_BLOCK_ROWS,
+    max_row_us: float | None = None,
     row_classes: NDArray[np.integer] | None = None,
 ) -> RateCoder:
     """The coder for a table of integers.
@@ -136,13 +140,15 @@ def plan(
     Args:
         source: Source. int8, uint8 or int4.
         tick: callable. Receives the number of rows done.
-        max_block_rows: int. Limit on the rows of a block: what reading one row may take.
+        max_row_us: float or None. Limit on the time to read a row, the rows before it in its block
+            included.
         row_classes: integer array, shape `(rows,)`, or None. Rows of one class, which must follow
             one another, are taken to be alike (those with one step, say); None takes half-octaves
             of the rank.
 
     Raises:
-        ConfigError: The table is of floats, too large, or the classes do not go with it.
+        ConfigError: The table is of floats or too large, rows take longer than allowed, or the
+            classes do not go with the table.
     """
     if not can_code(source):
         raise ConfigError(
@@ -153,8 +159,8 @@ def plan(
     if not source.size:
         nothing = np.zeros(len(starts), np.uint8), np.zeros(source.columns, np.uint8)
         fit = RateFit(starts, nothing[0], np.zeros(len(starts)), nothing[1], None, 0.0)
-        return _finish(source, fit, max_block_rows, tick)
-    return _finish(source, rate_fit.fit(source, starts), max_block_rows, tick)
+        return _finish(source, fit, max_row_us, tick)
+    return _finish(source, rate_fit.fit(source, starts), max_row_us, tick)
 
 
 def _runs(source: Source, row_classes: NDArray[np.integer] | None) -> NDArray[np.int64]:
@@ -175,13 +181,26 @@ def _runs(source: Source, row_classes: NDArray[np.integer] | None) -> NDArray[np
     return starts[: len(given)].astype(np.int64)
 
 
+def _block_shifts(source: Source, fit: RateFit, max_row_us: float | None) -> U8:
+    """Binary logarithm of the rows a block, for each band."""
+    most = np.full(len(fit.starts), min(MAX_BLOCK_ROWS, MAX_BLOCK_VALUES // max(1, source.columns)))
+    if max_row_us is not None:
+        allowed = max_row_us / np.array([row_us(source.columns, bits) for bits in fit.band_bits])
+        if allowed.min(initial=1) < 1:
+            raise ConfigError(
+                f"max_row_us: {max_row_us} is too little for mode 'rate', whose rows take up to "
+                f"{max_row_us / allowed.min():.1f}; use 'indexed' or 'raw'"
+            )
+        most = np.minimum(most, allowed.astype(np.int64))
+    wanted = np.rint(np.log2(BLOCK_BYTES / np.maximum(fit.band_bits / 8, 1.0)))
+    return np.clip(wanted, 0, np.floor(np.log2(np.maximum(most, 1)))).astype(np.uint8)
+
+
 def _finish(
-    source: Source, fit: RateFit, max_block_rows: int, tick: Callable[[int], None]
+    source: Source, fit: RateFit, max_row_us: float | None, tick: Callable[[int], None]
 ) -> RateCoder:
     """Cuts the rows into segments and blocks, and counts the probabilities: one pass."""
-    most = max(1, min(max_block_rows, MAX_BLOCK_VALUES // max(1, source.columns)))
-    wanted = np.log2(BLOCK_BYTES / np.maximum(fit.band_bits / 8, 1.0))
-    shifts = np.clip(np.rint(wanted), 0, int(math.log2(most))).astype(np.uint8)
+    shifts = _block_shifts(source, fit, max_row_us)
     kinds = fit.band_class.astype(int) << 8 | shifts
     kept = np.append(True, np.diff(kinds) != 0)[: len(kinds)]
     starts, classes, shifts = fit.starts[kept], fit.band_class[kept], shifts[kept]
