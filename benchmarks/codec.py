@@ -182,6 +182,9 @@ def check_promises(
         targets = {"MiniLM words": 42.5, "GPT-2 positions": 81, "MF items": 48}
         if name in targets:
             promise(f"{name}: best mode, % saved", best, targets[name])
+        if name.endswith(" bits"):
+            points = 100 * (modes["rate"]["saved"] - modes["context"]["saved"])
+            promise(f"{name}: rate over context, points", points, 0)
         if name == "MiniLM words, per row":
             promise(f"{name}: best mode, % saved", best, 7.4)
         if name == "MiniLM words":
