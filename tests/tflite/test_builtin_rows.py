@@ -150,7 +150,7 @@ def test_a_row_of_many_words_falls_back_to_the_shape_for_few_ids():
     assert pack_model(content, codec="indexed").packed[0].decoder == "few-ids"
 
 
-@pytest.mark.parametrize("codec", ["context", "predictive", "raw"])
+@pytest.mark.parametrize("codec", ["context", "predictive", "rate", "raw"])
 def test_modes_for_the_delegate_are_refused(codec):
     with pytest.raises(ConfigError, match=rf"codec: '{codec}' needs target 'delegate'; .* fixed"):
         pack_model(b"", codec=codec)
