@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from tfcompress.data.dataset import Dataset, Examples
 from tfcompress.data.ragged import Ragged
@@ -46,13 +47,9 @@ def encode(
                 f"{what} file an item"
             )
     if vocabulary is None:
-        counts = np.bincount(split.train.values, minlength=len(tokens))
-        vocabulary = Vocabulary.from_counts(tokens, counts, min_count=min_count, max_size=max_items)
-        if not len(vocabulary.tokens):
-            raise DataError(
-                f"{name}: no item occurs {min_count} times in the training part (the most frequent "
-                f"one {counts.max(initial=0)} times); lower the minimum"
-            )
+        vocabulary = rank_tokens(
+            tokens, split.train.values, name, "item", min_count=min_count, max_size=max_items
+        )
     ids = vocabulary.encode(tokens)
     return Dataset(
         name=name,
@@ -66,6 +63,38 @@ def encode(
         test=Examples(_apply(ids, split.test.history), _apply(ids, split.test.targets)),
         notes=split.notes,
     )
+
+
+def rank_tokens(
+    tokens: pa.Array,
+    values: NDArray[np.int32],
+    name: str,
+    unit: str,
+    *,
+    min_count: int,
+    max_size: int | None,
+) -> Vocabulary:
+    """The vocabulary of a training part.
+
+    Args:
+        tokens: pa.Array. The distinct tokens.
+        values: int array. Indices into `tokens`, one for each time one of them occurs.
+        name: str. The data set's, for the error.
+        unit: str. What a token is: "item" or "word".
+        min_count: int. Rarer tokens are left out.
+        max_size: int or None. At most so many are kept, the most frequent ones.
+
+    Raises:
+        DataError: no token is left.
+    """
+    counts = np.bincount(values, minlength=len(tokens))
+    vocabulary = Vocabulary.from_counts(tokens, counts, min_count=min_count, max_size=max_size)
+    if not len(vocabulary.tokens):
+        raise DataError(
+            f"{name}: no {unit} occurs {min_count} times in the training part (the most frequent "
+            f"one {counts.max(initial=0)} times); lower the minimum"
+        )
+    return vocabulary
 
 
 def _apply(ids: np.ndarray[tuple[int], np.dtype[np.int32]], rows: Ragged) -> Ragged:

@@ -11,6 +11,7 @@ from tfcompress.data.bad_rows import BadRows
 from tfcompress.data.dataset import Dataset
 from tfcompress.data.encoding import encode
 from tfcompress.data.formats import locate
+from tfcompress.data.limits import check_least
 from tfcompress.data.paths import existing, readable
 from tfcompress.data.reading import read_split, refuse
 from tfcompress.data.text_sources import NAMED_TEXTS
@@ -59,9 +60,7 @@ def load(
         DataError: names the file, the line and the column that cannot be used.
         ConfigError: an argument is unknown or does not fit the format.
     """
-    for argument, value in (("min_count", min_count), ("max_items", max_items)):
-        if value is not None and value < 1:
-            raise ConfigError(f"{argument}: must be at least 1, got {value}")
+    check_least({"min_count": min_count, "max_items": max_items}, {"min_count": 1, "max_items": 1})
     bad = BadRows(bad_rows)
     names = {"user_column": user_column, "item_column": item_column, "time_column": time_column}
     if isinstance(source, str) and source in NAMED:

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from tfcompress.data.dataset import Dataset
 from tfcompress.data.encoding import encode
+from tfcompress.data.limits import check_least
 from tfcompress.data.ragged import Ragged
 from tfcompress.data.splits import leave_one_out
-from tfcompress.errors import ConfigError
 from tfcompress.vocabulary import Vocabulary
 
 # Part of the hash: raise it whenever the same options would give other data.
@@ -146,6 +146,4 @@ class _Catalogue:
 def _check(options: dict[str, int]) -> None:
     least = {"num_users": 1, "num_clusters": 1, "mean_length": _SHORTEST + 1, "seed": 0}
     least["num_items"] = 10 * options["num_clusters"]
-    for name, smallest in least.items():
-        if options[name] < smallest:
-            raise ConfigError(f"{name}: must be at least {smallest}, got {options[name]}")
+    check_least(options, least)

@@ -16,10 +16,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tfcompress.data.limits import check_least
 from tfcompress.data.ragged import Ragged
 from tfcompress.data.text_dataset import LabelledTexts, TextDataset, encode_texts, split_texts
 from tfcompress.data.tokenizer import Tokenizer
-from tfcompress.errors import ConfigError
 from tfcompress.vocabulary import Vocabulary
 
 # Part of the hash: raise it whenever the same options would give other data.
@@ -70,9 +70,7 @@ def generate(
     }
     least = {"num_classes": 2, "mean_length": _SHORTEST + 1, "seed": 0}
     least |= {"num_texts": 10 * num_classes, "num_words": 10 * num_classes}
-    for name, smallest in least.items():
-        if options[name] < smallest:
-            raise ConfigError(f"{name}: must be at least {smallest}, got {options[name]}")
+    check_least(options, least)
     tokenizer = tokenizer or Tokenizer(max_words=32, num_buckets=1 << 12)
     words, labels = texts(**options)
     parts, notes = split_texts({"all": LabelledTexts(words.first(tokenizer.max_words), labels)})

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tfcompress.data.dataset import SplitData
+from tfcompress.data.encoding import rank_tokens
 from tfcompress.data.ragged import Ragged
 from tfcompress.data.tokenizer import Tokenizer
 from tfcompress.errors import DataError
@@ -152,13 +153,9 @@ def encode_texts(
             raise DataError(f"{name}: leaves no {part} example; it needs more texts")
     train = parts["train"]
     if vocabulary is None:
-        counts = np.bincount(train.ids.values, minlength=len(words))
-        vocabulary = Vocabulary.from_counts(words, counts, min_count=min_count, max_size=max_items)
-        if not len(vocabulary.tokens):
-            raise DataError(
-                f"{name}: no word occurs {min_count} times in the training part (the most frequent "
-                f"one {counts.max(initial=0)} times); lower the minimum"
-            )
+        vocabulary = rank_tokens(
+            words, train.ids.values, name, "word", min_count=min_count, max_size=max_items
+        )
     classes, class_of = _classes(name, train.labels, labels)
     encoded = {
         part: LabelledTexts(tokenizer.encode(texts.ids, words, vocabulary), class_of[texts.labels])

@@ -14,6 +14,7 @@ from tfcompress.data import labelled_text, synthetic_text
 from tfcompress.data.bad_rows import BadRows
 from tfcompress.data.formats import LABELLED_TEXT, locate
 from tfcompress.data.interactions import index_tokens
+from tfcompress.data.limits import check_least
 from tfcompress.data.paths import existing, readable
 from tfcompress.data.ragged import Ragged
 from tfcompress.data.text_dataset import LabelledTexts, TextDataset, encode_texts, split_texts
@@ -66,9 +67,7 @@ def load_texts(
         "max_words": max_words,
         "bigram_buckets": bigram_buckets,
     }
-    for argument, value in given.items():
-        if value is not None and value < least[argument]:
-            raise ConfigError(f"{argument}: must be at least {least[argument]}, got {value}")
+    check_least(given, least)
     bad = BadRows(bad_rows)
     tokenizer = Tokenizer(max_words=max_words, num_buckets=bigram_buckets)
     ranking: dict[str, Any] = {
