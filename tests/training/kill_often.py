@@ -112,7 +112,7 @@ def main() -> None:
         status = os.waitpid(process, 0)[1]
         assert not os.WIFEXITED(status) or os.WEXITSTATUS(status) == 0
         killed += os.WIFSIGNALED(status)
-        assert attempt < 20 * kills, "the trainings end before they are killed"
+        assert attempt < 4 * kills, "the trainings end before they are killed"
     finish(folder / "killed")
     print(json.dumps({"killed": killed, "attempts": attempt}))
 
