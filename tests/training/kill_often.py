@@ -2,7 +2,8 @@
 
     kill_often.py FOLDER NUM_KILLS
 
-Trainings are forks of this process, which has imported everything but started nothing. Half of the
+FOLDER/whole is never killed. FOLDER/killed-0 is killed and resumed until it ends; the next kills go
+to FOLDER/killed-1, because a training that has ended leaves nothing to kill. Trainings are forks of this process, which has imported everything but started nothing. Half of the
 kills come at a random moment; the others at a chosen step of a checkpoint write or of the last
 write of the run.
 """
@@ -89,31 +90,33 @@ def fork(path: Path, moment=None) -> int:
     return process
 
 
-def finish(path: Path) -> float:
-    started = time.monotonic()
-    status = os.waitpid(fork(path), 0)[1]
-    assert status == 0, f"training ended with {status}"
-    return time.monotonic() - started
+def wait(process: int) -> bool:
+    """Whether the training was killed; one that fails ends this script."""
+    status = os.waitpid(process, 0)[1]
+    assert not os.WIFEXITED(status) or os.WEXITSTATUS(status) == 0, f"training ended with {status}"
+    return os.WIFSIGNALED(status)
 
 
 def main() -> None:
     folder, kills = Path(sys.argv[1]), int(sys.argv[2])
-    seconds = finish(folder / "whole")
+    started = time.monotonic()
+    wait(fork(folder / "whole"))
+    seconds = time.monotonic() - started
     random.seed(0)
-    killed = 0
-    attempt = 0
+    killed = attempt = ended = 0
     while killed < kills:
         moment = MOMENTS[attempt // 2 % len(MOMENTS)] if attempt % 2 else None
         attempt += 1
-        process = fork(folder / "killed", moment)
+        process = fork(folder / f"killed-{ended}", moment)
         if moment is None:
             time.sleep(random.uniform(0, 0.8 * seconds))
             os.kill(process, signal.SIGKILL)
-        status = os.waitpid(process, 0)[1]
-        assert not os.WIFEXITED(status) or os.WEXITSTATUS(status) == 0
-        killed += os.WIFSIGNALED(status)
+        if wait(process):
+            killed += 1
+        else:
+            ended += 1
         assert attempt < 4 * kills, "the trainings end before they are killed"
-    finish(folder / "killed")
+    wait(fork(folder / f"killed-{ended}"))
     print(json.dumps({"killed": killed, "attempts": attempt}))
 
 

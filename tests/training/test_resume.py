@@ -24,18 +24,17 @@ def test_kills_change_nothing(tmp_path: Path):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert json.loads(done.stdout.splitlines()[-1])["killed"] == NUM_KILLS
-    whole, killed = Run(tmp_path / "whole"), Run(tmp_path / "killed")
+    whole, *killed = (Run(path) for path in sorted(tmp_path.iterdir(), reverse=True))
+    assert killed
+    for run in killed:
+        assert_same_end(whole, run)
+
+
+def assert_same_end(whole: Run, killed: Run) -> None:
     for first, second in zip(
         whole.model().get_weights(), killed.model().get_weights(), strict=True
     ):
         np.testing.assert_array_equal(first, second)
-
-    def without_times(run: Run) -> dict:
-        metrics = run.metrics()
-        for entry in metrics["history"]:
-            del entry["seconds"]
-        return metrics
-
     assert without_times(whole) == without_times(killed)
     # One checkpoint is left, and no temporary sibling of anything.
     assert [path.name for path in killed.checkpoints.iterdir()] == ["epoch-00008"]
@@ -47,3 +46,10 @@ def test_kills_change_nothing(tmp_path: Path):
         "tensorboard",
         "vocabulary.parquet",
     }
+
+
+def without_times(run: Run) -> dict:
+    metrics = run.metrics()
+    for entry in metrics["history"]:
+        del entry["seconds"]
+    return metrics
