@@ -3,9 +3,9 @@
     kill_often.py FOLDER NUM_KILLS
 
 FOLDER/whole is never killed. FOLDER/killed-0 is killed and resumed until it ends; the next kills go
-to FOLDER/killed-1, because a training that has ended leaves nothing to kill. Trainings are forks of this process, which has imported everything but started nothing. Half of the
-kills come at a random moment; the others at a chosen step of a checkpoint write or of the last
-write of the run.
+to FOLDER/killed-1, because a training that has ended leaves nothing to kill. Trainings are forks of
+this process, which has imported everything but started nothing. Half of the kills come at a random
+moment; the others at a chosen step of a checkpoint write or of the last write of the run.
 """
 
 import json
