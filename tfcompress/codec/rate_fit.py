@@ -86,6 +86,12 @@ class RateFit:
         highest = int(self.band_class.max(initial=0)) + int(self.column_class.max(initial=0))
         return highest + self.row_classes
 
+    def row_contexts(self, values: U8) -> U8:
+        """What every row of the table adds to the contexts of its values: shape `(rows,)`."""
+        ends = np.append(self.starts[1:], len(values))[: len(self.starts)]
+        shared = np.repeat(self.band_class, ends - self.starts)
+        return shared + self.classes.assign(values)[0] if self.classes else shared
+
 
 def half_octaves(rows: int) -> NDArray[np.int64]:
     """First rows of bands of ranks, each band reaching half an octave farther than the last."""
@@ -107,6 +113,22 @@ def fit(source: Source, starts: NDArray[np.int64]) -> RateFit:
     values = source.take(rows).split(0, len(rows))[0]
     banded = _fit_bands(values, band, weight, starts)
     return _fit_rows(values, band, source.rows, starts, banded.bits) or banded
+
+
+def magnitude_bits(values: U8, row_contexts: U8, fit: RateFit) -> NDArray[np.float32]:
+    """What magnitudes cost in every context of a table, for those who choose among roundings.
+
+    Args:
+        values: uint8 array, shape `(rows, columns)`. Symbol bytes.
+        row_contexts: uint8 array, shape `(rows,)`. See `RateFit.row_contexts`.
+        fit: RateFit. Of these or of like values.
+
+    Returns:
+        float32 array, shape `(contexts, 129)`. Bits with the sign's; a magnitude that its context
+        has not seen costs what it would add to the model.
+    """
+    symbols = _native.count_contexts(values, row_contexts, fit.column_class, fit.contexts)
+    return _bits(symbols.astype(np.float64) @ _FOLD)[:, BUCKET_OF]
 
 
 def _sample(
@@ -240,6 +262,11 @@ def _costs(folded: NDArray[np.float32], band_class: NDArray[np.int64]) -> NDArra
     own = np.zeros((contexts, BUCKETS))
     for column, by_band in enumerate(folded):
         np.add.at(own, column + band_class, by_band)
+    return _bits(own)
+
+
+def _bits(own: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Bits of every bucket by how often it occurs in each context, with sign and raw bits."""
     totals = own.sum(axis=1, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         bits = -np.log2(own / totals)

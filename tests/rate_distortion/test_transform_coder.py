@@ -1,0 +1,78 @@
+"""A float table to coarse integers and back: what ships is what is counted and what is read."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tfcompress.errors import ConfigError
+from tfcompress.quantization import snr_db
+from tfcompress.rate_distortion import TransformCoder, transform_code
+
+
+@pytest.fixture(scope="module")
+def ranked():
+    """Rows that differ less the rarer they are, with energy in few directions; and their counts."""
+    generator = np.random.default_rng(0)
+    counts = np.maximum(2000 / (np.arange(3000) + 4), 1).astype(np.int64)
+    counts[:2] = 0
+    table = generator.normal(size=(3000, 16)) * np.geomspace(1, 0.05, 16)
+    mixing = np.linalg.qr(generator.normal(size=(16, 16)))[0]
+    return (table @ mixing * counts[:, None] ** 0.2).astype(np.float32), counts
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    rows=st.integers(0, 40),
+    columns=st.integers(1, 9),
+    step=st.floats(0.01, 8),
+    exponent=st.sampled_from([0.0, 0.5, 1.0]),
+    rotation=st.booleans(),
+    rate_weight=st.sampled_from([0.0, 0.15]),
+    spread=st.integers(0, 30),
+    seed=st.integers(0, 99),
+)
+def test_what_ships_gives_the_table_back(
+    rows, columns, step, exponent, rotation, rate_weight, spread, seed
+):
+    generator = np.random.default_rng(seed)
+    table = generator.normal(size=(rows, columns)) * 2.0 ** generator.integers(
+        -spread, spread + 1, (rows, 1)
+    )
+    weights = generator.integers(0, 50, rows)
+    coder = TransformCoder(table, weights, rotation, exponent)
+    coded = coder.encode(step, rate_weight)
+    packed = coded.pack()
+    np.testing.assert_array_equal(packed.unpack(), coded.integers)
+    side = 4 + 8 * len(coded.steps) + (columns**2 + 4) * (coded.rotation is not None)
+    assert coded.nbytes == len(packed.to_bytes()) + side
+
+    values = coded.integers - coded.shrink * np.clip(coded.integers, -1, 1)
+    values = values * coded.steps[coded.row_classes][:, None]
+    if coded.rotation is not None:
+        values = values @ (coded.rotation * coded.rotation_scale)
+    restored = coded.dequantize()
+    assert restored.dtype == np.float32
+    assert restored.shape == table.shape
+    np.testing.assert_allclose(
+        restored, values, rtol=1e-4, atol=1e-5 * np.abs(values).max(initial=0)
+    )
+    assert coded.snr_db == snr_db(table, restored)
+
+
+def test_the_same_table_gives_the_same_bytes(ranked):
+    table, counts = ranked
+    first, second = (transform_code(table, step=1.0, weights=counts) for _ in range(2))
+    assert first.pack().to_bytes() == second.pack().to_bytes()
+    np.testing.assert_array_equal(first.dequantize(), second.dequantize())
+
+
+def test_a_fine_step_loses_little(ranked):
+    assert transform_code(ranked[0], step=0.05, row_step_exponent=0.0).snr_db > 30
+
+
+def test_a_row_that_cannot_be_coded_is_named(ranked):
+    table = ranked[0].copy()
+    table[7, 3] = np.nan
+    with pytest.raises(ConfigError, match="words row 7, column 3: got nan"):
+        transform_code(table, step=1.0, name="words")

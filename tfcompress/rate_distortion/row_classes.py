@@ -1,0 +1,93 @@
+"""Row classes: runs of rows that are read about equally often, and so share one step."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfcompress.errors import ConfigError
+
+CLASSES_PER_OCTAVE = 2
+MAX_CLASSES = 64
+ZIPF_SHIFT = 8.0
+_GRID = 512
+"""Runs of rows that are told apart."""
+
+
+def zipf_weights(rows: int) -> NDArray[np.float64]:
+    """How often rows are read where only their rank is known: 1 / (rank + 8).
+
+    Zipf's law with Mandelbrot's shift, which keeps the first few rows from standing for everything.
+
+    Args:
+        rows: int. Number of rows, the most frequent first.
+
+    Returns:
+        float64 array, shape `(rows,)`.
+    """
+    return 1.0 / (np.arange(rows) + ZIPF_SHIFT)
+
+
+def check_weights(weights: NDArray[np.number], rows: int, name: str) -> NDArray[np.float64]:
+    """Weights as floats.
+
+    Raises:
+        ConfigError: Not one finite number of at least 0 for each row.
+    """
+    given = np.asarray(weights)
+    if given.shape != (rows,) or not np.issubdtype(given.dtype, np.number):
+        raise ConfigError(
+            f"weights: got {given.dtype} {given.shape} for {name}, expected numbers ({rows},)"
+        )
+    result = given.astype(np.float64)
+    bad = ~(np.isfinite(result) & (result >= 0))
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise ConfigError(f"weights: got {given[row]} for row {row} of {name}, expected 0 or more")
+    return result
+
+
+def decreasing(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The nearest weights that never rise with the row: the least concave majorant of their sums.
+
+    Rows sorted by frequency keep theirs, rows in any order all get the mean, so that classes of
+    such rows are runs whatever the order is.
+
+    Reference:
+        Barlow et al. 1972, "Statistical inference under order restrictions", section 1.2.
+    """
+    rows = len(weights)
+    # Runs grow with the row, since frequencies fall by ratios.
+    grid = np.unique(np.rint(np.geomspace(1, rows + 1, _GRID)).astype(np.int64)) - 1
+    sums = np.append(0.0, np.cumsum(weights))[grid]
+    hull = [0]
+    for k in range(1, len(grid)):
+        while len(hull) > 1:
+            a, b = hull[-2], hull[-1]
+            if (sums[b] - sums[a]) * (grid[k] - grid[b]) > (sums[k] - sums[b]) * (
+                grid[b] - grid[a]
+            ):
+                break
+            hull.pop()
+        hull.append(k)
+    sizes = np.diff(grid[hull])
+    return np.repeat(np.diff(sums[hull]) / np.maximum(sizes, 1), sizes)
+
+
+def class_starts(weights: NDArray[np.float64]) -> NDArray[np.int64]:
+    """First rows of classes of half an octave of frequency each.
+
+    Rows before the first that is ever read (padding, out of vocabulary) are a class apart: what
+    nobody trained may be of any size.
+
+    Args:
+        weights: float64 array, shape `(rows,)`.
+
+    Returns:
+        int64 array, the first one 0.
+    """
+    unread = int(np.argmax(weights > 0)) if weights.any() else 0
+    smooth = decreasing(weights[unread:])
+    least = smooth[smooth > 0].min(initial=np.inf)
+    levels = np.rint(CLASSES_PER_OCTAVE * np.log2(np.maximum(smooth, least) / least))
+    levels = np.maximum(levels, levels.max(initial=0) - (MAX_CLASSES - 2))
+    starts = unread + np.append(0, np.flatnonzero(np.diff(levels)) + 1)
+    return np.unique(np.append(0, starts)).astype(np.int64)

@@ -1,0 +1,237 @@
+"""From a float table to a `TransformedTable`: classes, rotation, rounding, reconstruction."""
+
+import math
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfcompress.codec import rate_fit
+from tfcompress.codec.source import as_source
+from tfcompress.errors import ConfigError
+from tfcompress.quantization import snr_db
+from tfcompress.rate_distortion import rotation as rotations
+from tfcompress.rate_distortion import row_classes as classes
+from tfcompress.rate_distortion.rounding import MAX_MAGNITUDE, round_to, thresholds
+from tfcompress.rate_distortion.transformed_table import TransformedTable, row_bands
+
+F32 = NDArray[np.float32]
+Rotation = Literal["principal_axes", "none"]
+
+ROTATIONS = ("principal_axes", "none")
+_ROUNDS = 3
+_MAX_SHRINK = 0.499
+
+
+class TransformCoder:
+    """A table made ready once, to be coded at many steps.
+
+    Args:
+        table: float array, shape `(n, D)`.
+        weights: number array, shape `(n,)`, or None. How often each row is read (training counts).
+            None takes a Zipf law of the rank, rows being sorted by frequency.
+        rotation: str. "principal_axes" or "none".
+        row_step_exponent: float, 0 to 2. The step of a row grows as weight^-exponent. 0.5 makes the
+            error of a row, times how often it is read, alike everywhere; 0 is one step for all.
+        name: str. What errors call the table.
+
+    Raises:
+        ConfigError: An argument is out of its range, or a value is NaN or infinite (the row is
+            named).
+    """
+
+    def __init__(
+        self,
+        table: NDArray[np.floating],
+        weights: NDArray[np.number] | None = None,
+        rotation: Rotation | bool = "principal_axes",
+        row_step_exponent: float = 0.5,
+        *,
+        name: str = "table",
+    ) -> None:
+        self._table = check_table(table, name)
+        if isinstance(rotation, bool):
+            rotation = "principal_axes" if rotation else "none"
+        if rotation not in ROTATIONS:
+            raise ConfigError(f"rotation: got {rotation!r}, expected one of {', '.join(ROTATIONS)}")
+        if not 0 <= row_step_exponent <= 2:
+            raise ConfigError(f"row_step_exponent: got {row_step_exponent}, expected 0 to 2")
+        rows = len(self._table)
+        if weights is None:
+            counts = classes.zipf_weights(rows)
+        else:
+            counts = classes.check_weights(weights, rows, name)
+        self._starts = np.zeros(1, np.int64)
+        if row_step_exponent and rows:
+            self._starts = classes.class_starts(counts)
+        self._sizes = np.diff(np.append(self._starts, rows))
+        self._scales = _class_scales(counts, self._starts, self._sizes, row_step_exponent)
+        self._band = row_bands(self._starts, rows)
+        read = counts > 0 if counts.any() else np.ones(rows, bool)
+
+        scaled = self._table / np.repeat(self._scales, self._sizes)[:, None]
+        self._stored: tuple[NDArray[np.int8] | None, float] = None, 1.0
+        if rotation == "principal_axes" and scaled.size:
+            axes, scale = rotations.store(rotations.principal_axes(scaled[read]))
+            self._stored = axes, scale
+            # The inverse of what is stored, not of what was meant: its rounding costs nothing.
+            scaled = (scaled @ np.linalg.inv(axes * scale)).astype(np.float32)
+        self._values = scaled
+        self._magnitudes = np.abs(scaled)
+        energy = np.square(scaled[read], dtype=np.float64)
+        self._rms = math.sqrt(energy.mean()) if energy.any() else 1.0
+        largest = self._magnitudes.max(axis=1, initial=0)
+        self._largest = (
+            np.maximum.reduceat(largest, self._starts) if rows else np.zeros(1, np.float32)
+        )
+
+    def encode(self, step: float, rate_weight: float = 0.15) -> TransformedTable:
+        """Codes the table.
+
+        Args:
+            step: float, positive. In units of the root mean square of the values once steps of
+                classes and rotation are applied. Where integers would pass +-127, a class has a
+                larger step of its own.
+            rate_weight: float, at least 0. What a bit weighs against squared distortion in units of
+                the step; 0 rounds to the nearest.
+
+        Returns:
+            `TransformedTable`.
+
+        Raises:
+            ConfigError: An argument is out of its range.
+        """
+        if not (math.isfinite(step) and step > 0):
+            raise ConfigError(f"step: got {step!r}, expected a positive number")
+        if not (math.isfinite(rate_weight) and rate_weight >= 0):
+            raise ConfigError(f"rate_weight: got {rate_weight!r}, expected a number of at least 0")
+        steps = np.maximum(self._rms * step, self._largest / MAX_MAGNITUDE)
+        inverse = np.repeat(1 / steps, self._sizes).astype(np.float32)
+        magnitudes = self._magnitudes * inverse[:, None]
+        rounded = np.minimum(np.rint(magnitudes), MAX_MAGNITUDE).astype(np.uint8)
+        shrink, gains = self._reconstruct(magnitudes, rounded)
+        if rate_weight and rounded.any():
+            starts = np.append(0, np.flatnonzero(np.diff(self._band)) + 1)
+            fit = rate_fit.fit(as_source(rounded.view(np.int8)), starts)
+            for _ in range(_ROUNDS):
+                rounded = self._round(
+                    magnitudes, rounded, fit, gains=gains, shrink=shrink, rate_weight=rate_weight
+                )
+                shrink, gains = self._reconstruct(magnitudes, rounded)
+        integers = np.where(self._values < 0, -rounded.view(np.int8), rounded.view(np.int8))
+        result = TransformedTable(
+            integers,
+            self._starts,
+            np.maximum(gains * steps * self._scales, np.finfo(np.float32).tiny).astype(np.float32),
+            shrink,
+            *self._stored,
+            snr_db=0.0,
+        )
+        object.__setattr__(result, "snr_db", snr_db(self._table, result.dequantize()))
+        return result
+
+    def _round(
+        self,
+        magnitudes: F32,
+        last: NDArray[np.uint8],
+        fit: rate_fit.RateFit,
+        *,
+        gains: NDArray[np.float64],
+        shrink: float,
+        rate_weight: float,
+    ) -> NDArray[np.uint8]:
+        """The cheapest magnitudes under the costs that the last ones make."""
+        contexts = fit.row_contexts(last)
+        bits = rate_fit.magnitude_bits(last, contexts, fit)[:, : MAX_MAGNITUDE + 1]
+        points = np.arange(MAX_MAGNITUDE + 1) - shrink * (np.arange(MAX_MAGNITUDE + 1) > 0)
+        result = np.empty_like(last)
+        for start, size, gain in zip(self._starts, self._sizes, gains, strict=True):
+            part = slice(start, start + size)
+            limits = thresholds(bits, gain * points, rate_weight)
+            for context in np.unique(contexts[part]):
+                rows = start + np.flatnonzero(contexts[part] == context)
+                result[rows] = round_to(magnitudes[rows], limits[context + fit.column_class])
+        return result
+
+    def _reconstruct(
+        self, magnitudes: F32, rounded: NDArray[np.uint8]
+    ) -> tuple[float, NDArray[np.float64]]:
+        """Shrink and a factor for each class's step that bring values nearest: least squares."""
+        ones = (rounded > 0).sum(axis=1)
+        sums = [
+            np.add.reduceat(part, self._starts).astype(np.float64) if len(part) else np.zeros(1)
+            for part in (
+                np.einsum("rc,rc->r", magnitudes, rounded, dtype=np.float64),
+                (magnitudes * (rounded > 0)).sum(axis=1, dtype=np.float64),
+                np.square(rounded, dtype=np.float64).sum(axis=1),
+                rounded.sum(axis=1, dtype=np.float64),
+                ones,
+            )
+        ]
+        products, values, squares, integers, counts = sums
+        shrink, gains = 0.0, np.ones(len(self._starts))
+        for _ in range(4):
+            norms = squares - 2 * shrink * integers + shrink**2 * counts
+            np.divide(products - shrink * values, norms, out=gains, where=norms > 0)
+            weight = (gains**2 * counts).sum()
+            if weight:
+                shrink = float((gains * (gains * integers - values)).sum() / weight)
+            shrink = float(np.float32(min(max(shrink, 0.0), _MAX_SHRINK)))
+        norms = squares - 2 * shrink * integers + shrink**2 * counts
+        np.divide(products - shrink * values, norms, out=gains, where=norms > 0)
+        return shrink, gains
+
+
+def transform_code(
+    table: NDArray[np.floating],
+    *,
+    step: float,
+    row_step_exponent: float = 0.5,
+    rotation: Rotation | bool = "principal_axes",
+    rate_weight: float = 0.15,
+    weights: NDArray[np.number] | None = None,
+    name: str = "table",
+) -> TransformedTable:
+    """Codes one table once; arguments and errors as of `TransformCoder` and its `encode`."""
+    coder = TransformCoder(table, weights, rotation, row_step_exponent, name=name)
+    return coder.encode(step, rate_weight)
+
+
+def check_table(table: NDArray[np.floating], name: str) -> F32:
+    """The table as float32.
+
+    Raises:
+        ConfigError: Not two-dimensional, not of floats, or a value that is not finite in float32.
+    """
+    if table.ndim != 2:
+        raise ConfigError(f"{name}: got shape {table.shape}, expected (rows, columns)")
+    if not np.issubdtype(table.dtype, np.floating):
+        raise ConfigError(f"{name}: got dtype {table.dtype}, expected float16, float32 or float64")
+    with np.errstate(over="ignore"):
+        result = np.asarray(table, np.float32)
+    finite = np.isfinite(result)
+    if not finite.all():
+        row, column = np.argwhere(~finite)[0]
+        raise ConfigError(
+            f"{name} row {row}, column {column}: got {table[row, column]}; "
+            "only finite float32 values can be coded"
+        )
+    return result
+
+
+def _class_scales(
+    counts: NDArray[np.float64],
+    starts: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    exponent: float,
+) -> F32:
+    """What a class's step is to others': mean weight^-exponent, 1 for the mean of all rows.
+
+    A class of rows that are never read has the step of the class after it, or before the last.
+    """
+    if not counts.any():
+        return np.ones(len(starts), np.float32)
+    means = np.add.reduceat(counts, starts) / sizes
+    read = np.flatnonzero(means > 0)
+    nearest = read[np.minimum(np.searchsorted(read, np.arange(len(means))), len(read) - 1)]
+    return np.asarray((means[nearest] / counts.mean()) ** -exponent, np.float32)
