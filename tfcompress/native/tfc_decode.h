@@ -259,20 +259,42 @@ static inline tfc_status tfc_decode_lanes(const tfc_table *table, const tfc_span
   return TFC_OK;
 }
 
-/* Finds rows and asks the memory for them; returns how many are found before the first that is not,
- * and why that one is not. */
+/* Asks the memory for the line of a byte, and goes on. */
+static inline void tfc_fetch(const uint8_t *byte) {
+#if defined(__GNUC__)
+  __builtin_prefetch(byte);
+#else
+  (void)byte;
+#endif
+}
+
+/* Finds up to TFC_AHEAD rows and asks the memory for them; returns how many are found before the
+ * first that is not, and why that one is not. What finds a row is asked for first, for all of them:
+ * else each row in turn would wait for its entry of the index, then for its group's lengths. */
 static inline uint32_t tfc_find_rows(const tfc_table *table, const int64_t *ids, uint32_t count,
                                      tfc_span *spans, tfc_status *status) {
-  *status = TFC_OK;
-  for (uint32_t k = 0; k < count; k++) {
-    *status = ids[k] < 0 ? TFC_NO_SUCH_ROW : tfc_find_row(table, (uint64_t)ids[k], &spans[k]);
-    if (*status != TFC_OK) return k;
-#if defined(__GNUC__)
-    __builtin_prefetch(table->payload + spans[k].start / 8);
-    __builtin_prefetch(table->payload + spans[k].end / 8);
-#endif
+  uint32_t sound = 0;
+  while (sound < count && ids[sound] >= 0 && (uint64_t)ids[sound] < table->blocks) sound++;
+  *status = sound < count ? TFC_NO_SUCH_ROW : TFC_OK;
+  if (table->mode >= TFC_INDEXED) {
+    for (uint32_t k = 0; k < sound; k++) tfc_fetch(tfc_index_entry(table, (uint64_t)ids[k]));
+    for (uint32_t k = 0; k < sound; k++) {
+      const uint64_t base = tfc_group_start(tfc_load64(tfc_index_entry(table, (uint64_t)ids[k])));
+      if (base + TFC_GROUP_ROWS > table->payload_bytes) continue; /* damaged, or the very end */
+      tfc_fetch(table->payload + base);
+      tfc_fetch(table->payload + base + TFC_GROUP_ROWS); /* with 8 bits a length */
+    }
   }
-  return count;
+  for (uint32_t k = 0; k < sound; k++) {
+    const tfc_status own = tfc_find_row(table, (uint64_t)ids[k], &spans[k]);
+    if (own != TFC_OK) {
+      *status = own;
+      return k;
+    }
+    tfc_fetch(table->payload + spans[k].start / 8);
+    tfc_fetch(table->payload + spans[k].end / 8);
+  }
+  return sound;
 }
 
 /* The rows of mode `rate`: one after another, as a row may go on where the one before it ended. */

@@ -240,6 +240,13 @@ typedef struct {
   uint64_t start, end;
 } tfc_span;
 
+/* The entry of the index for the group of a row, and where that says the group starts. */
+static inline const uint8_t *tfc_index_entry(const tfc_table *table, uint64_t row) {
+  return table->index + 8 * (row / TFC_GROUP_ROWS);
+}
+
+static inline uint64_t tfc_group_start(uint64_t entry) { return entry & 0xffffffffffu; }
+
 /* Finds a row (a block of rows in rate). The span lies inside the payload and holds at least the
  * row's uncoded bytes. */
 static inline tfc_status tfc_find_row(const tfc_table *table, uint64_t row, tfc_span *span) {
@@ -249,8 +256,8 @@ static inline tfc_status tfc_find_row(const tfc_table *table, uint64_t row, tfc_
     span->end = span->start + table->stride_bits;
     return TFC_OK;
   }
-  const uint64_t entry = tfc_load64(table->index + 8 * (row / TFC_GROUP_ROWS));
-  const uint64_t base = entry & 0xffffffffffu;
+  const uint64_t entry = tfc_load64(tfc_index_entry(table, row));
+  const uint64_t base = tfc_group_start(entry);
   const uint32_t width = (uint32_t)(entry >> 40) & 31;
   const uint64_t shortest = entry >> 45;
   const uint64_t left = table->blocks - row / TFC_GROUP_ROWS * TFC_GROUP_ROWS;
