@@ -75,6 +75,12 @@ def test_real_table_reaches_its_measured_snr():
     assert quantize(table, 8, "per_row").snr_db > quantize(table, 8, "per_table").snr_db > 25
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_float64_past_float32_is_told_without_a_warning():
+    with pytest.raises(ConfigError, match="table row 0, column 1: got inf"):
+        quantize(np.array([[1.0, 1e300]]))
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_non_finite_values_name_table_row_and_column(bad):
     table = np.ones((70_000, 64), np.float32)

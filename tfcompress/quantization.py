@@ -180,7 +180,10 @@ def _blocks(table: FloatTable) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Blocks of rows as float32, each with the number of its first row."""
     rows = max(1, _BLOCK_VALUES // max(1, math.prod(table.shape[1:])))
     for start in range(0, len(table), rows):
-        yield start, np.asarray(table[start : start + rows], np.float32)
+        # What float32 cannot hold becomes infinite, which is then found and named.
+        with np.errstate(over="ignore"):
+            block = np.asarray(table[start : start + rows], np.float32)
+        yield start, block
 
 
 def _row_magnitudes(table: FloatTable, name: str) -> NDArray[np.float32]:

@@ -148,7 +148,8 @@ def convert_file(
     else:
         if packing is not None:
             show_packing(packing)
-        show_model(tflite.inspect_model(content), title=str(out))
+        # What packing left was listed just now, with the reasons.
+        show_model(tflite.inspect_model(content), title=str(out), unpackable=packing is None)
         console.out.print(agreement, highlight=False, soft_wrap=True)
     if dry_run:
         console.out.print(f"Dry run: {out} was not written.", highlight=False)

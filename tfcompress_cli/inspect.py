@@ -42,14 +42,14 @@ def inspect(
         )
 
 
-def show_model(info: ModelInfo, *, title: str) -> None:
+def show_model(info: ModelInfo, *, title: str, unpackable: bool = True) -> None:
     """Prints what packing cannot help, the tables (SNR in dB), other constants, and the sum."""
     from rich.table import Table
 
     from tfcompress.report import bytes_text
     from tfcompress.vocabulary import FIRST_ID
 
-    for left in info.unpackable[:_CONSTANTS_SHOWN]:
+    for left in info.unpackable[:_CONSTANTS_SHOWN] if unpackable else ():
         shape = " x ".join(map(str, left.shape))
         console.out.print(
             f"Packing cannot help: {left.name} ({shape} {left.dtype}, "

@@ -162,7 +162,9 @@ def run_training(
 
         def on_data(dataset: Dataset | TextDataset) -> None:
             for note in dataset.notes:
-                console.err.print(f"{dataset.name}: {note}", highlight=False, soft_wrap=True)
+                # A note on one file of several names it itself.
+                named = note if note.startswith(f"{dataset.name}: ") else f"{dataset.name}: {note}"
+                console.err.print(named, highlight=False, soft_wrap=True)
 
         def on_batch(epoch: int, done: int, total: int) -> None:
             progress.update(bar, description=f"epoch {epoch + 1}", completed=done, total=total)

@@ -42,7 +42,7 @@ def test_by_name():
 
 
 def test_it_is_no_data_for_a_ranker():
-    with pytest.raises(ConfigError, match="add --model text-classifier"):
+    with pytest.raises(ConfigError, match="train --model text-classifier"):
         load("synthetic-text")
 
 

@@ -59,6 +59,15 @@ def test_training_in_two_parts_gives_the_weights_of_one(tmp_path, config, datase
     train(changed(config, epochs=2), parts, dataset=dataset)
     train(config, parts, dataset=dataset, resume=True)
     assert same(whole, parts)
+    with pytest.raises(ConfigError, match="has 4 epochs already, epochs is 3"):
+        train(changed(config, epochs=3), parts, dataset=dataset, resume=True)
+    assert parts.config() == config
+
+
+def test_an_unknown_embedding_is_told_before_the_data_are_read(tmp_path, config):
+    config = changed(config, embedding="nosuch", data={"source": "absent.csv"})
+    with pytest.raises(ConfigError, match="received 'nosuch'"):
+        train(config, Run(tmp_path / "run"))
 
 
 def test_training_learns_the_planted_structure(tmp_path, config, dataset):

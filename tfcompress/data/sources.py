@@ -70,7 +70,10 @@ def load(
         refuse(source, {"format": format} | names)
         name, path = source, archives.fetch(source)
     elif source in NAMED_TEXTS:
-        raise ConfigError(f"{source}: holds labelled texts; add --model text-classifier")
+        raise ConfigError(
+            f"{source}: holds labelled texts, which are for a text-classifier (train --model "
+            "text-classifier)"
+        )
     else:
         path = existing(source, (*NAMED, *archives.ARCHIVES))
         name = path.resolve().name

@@ -62,8 +62,7 @@ def create(
     Raises:
         ConfigError: Unknown name, ratio out of reach, or bad arguments.
     """
-    if name not in _LAYERS:
-        raise ConfigError(f"embedding must be one of {', '.join(NAMES)}; received {name!r}")
+    check_name(name)
     cls, preset = _LAYERS[name]
     arguments = {**preset, **layer_args}
     if cls.size_argument in arguments:
@@ -73,3 +72,9 @@ def create(
     if cls.needs_counts:
         arguments["counts"] = counts
     return cls.from_ratio(input_dim, output_dim, ratio, **arguments)
+
+
+def check_name(name: str) -> None:
+    """Raises `ConfigError` where `name` is none of `NAMES`."""
+    if name not in _LAYERS:
+        raise ConfigError(f"embedding must be one of {', '.join(NAMES)}; received {name!r}")

@@ -13,6 +13,7 @@ import numpy as np
 
 from tfcompress.data import LOADERS, Dataset, TextDataset
 from tfcompress.errors import ConfigError
+from tfcompress.layers.create import check_name
 from tfcompress.training.allocator import KeepFreedMemory
 from tfcompress.training.checkpoint import Arrays, Progress, load_checkpoint, save_checkpoint
 from tfcompress.training.classification_task import ClassificationTask
@@ -61,6 +62,7 @@ def train(
         DataError: there is nothing to train or to validate on.
     """
     run.check_start(config, resume=resume)
+    check_name(config.embedding)
     if dataset is None:
         dataset = LOADERS[config.model](config.data.source, **config.data.options)
     if on_data:
@@ -71,6 +73,11 @@ def train(
         raise ConfigError(
             f"{run.path}: was trained on other content of {config.data.source} (sha256 "
             f"{stored[0].data_sha256[:12]}, now {dataset.sha256[:12]}); start a new run"
+        )
+    if stored is not None and stored[0].epochs_done > config.epochs:
+        raise ConfigError(
+            f"{run.path}: has {stored[0].epochs_done} epochs already, epochs is {config.epochs}; "
+            "ask for at least as many or start a new run"
         )
     make_deterministic(config.seed)
     model = task.build_model()
