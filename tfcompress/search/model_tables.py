@@ -1,0 +1,172 @@
+"""The tables of a Keras model, coded together and put in place of the trained ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfcompress.errors import ConfigError
+from tfcompress.rate_distortion import TransformCoder, TransformedTable, row_weights
+from tfcompress.search.settings import Coded, Settings
+
+if TYPE_CHECKING:
+    import keras
+
+MIN_COLUMNS = 8
+"""Narrower tables are left to other number types: a row of them has nothing to rotate."""
+MIN_BYTES = 4096
+"""Smaller tables, as float32, are not worth the operators that bring them back."""
+_PROBE_STEP = 0.5
+
+
+class ModelTables:
+    """The float32 tables of a model's lookups.
+
+    Args:
+        model: keras.Model.
+        names: collection of str. Tables that rows are looked up in, as "embedding/table".
+        counts: mapping of embedding name to number array `(input_dim,)`. How often each id is read.
+            Embeddings that are not in it have rows in any order, and one step for all.
+        probe: array or None. A batch of inputs. Where several tables share the bytes, what an error
+            in each does to the outputs of these is what they are shared by.
+        size_of: callable. Bytes of a coded table in the file.
+
+    Attributes:
+        names: tuple of str. Those that are coded, in the order of the model.
+
+    Raises:
+        ConfigError: There is nothing to code, or a table holds a NaN or an infinity.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        names: Mapping[str, Any] | set[str] | frozenset[str],
+        counts: Mapping[str, NDArray[np.number]],
+        probe: Any = None,
+        *,
+        size_of: Callable[[TransformedTable], int] = lambda table: table.nbytes,
+    ) -> None:
+        from tfcompress import layers
+
+        self._model, self._probe, self._size_of = model, probe, size_of
+        self._variables: dict[str, Any] = {}
+        self._weights: dict[str, NDArray[np.float64] | None] = {}
+        for embedding, layer in layers.model_embeddings(model).items():
+            known = row_weights(layer, counts[embedding]) if embedding in counts else {}
+            for key, variable in layers.layer_tables(layer).items():
+                name = f"{embedding}/{key}"
+                if name in names and _can_code(variable):
+                    self._variables[name] = variable
+                    self._weights[name] = known.get(key)
+        self.names = tuple(self._variables)
+        if not self.names:
+            raise ConfigError(
+                f"tables: none of the model's {len(names)} is float32 with at least {MIN_COLUMNS} "
+                "columns; use table_dtype"
+            )
+        self._trained = {name: _value(v) for name, v in self._variables.items()}
+        self._coder = lru_cache(maxsize=8)(self._make_coder)
+        self._share = dict.fromkeys(self.names, 1.0)
+        if len(self.names) > 1:
+            self._share = self._shares()
+
+    @property
+    def have_row_steps(self) -> bool:
+        """Whether how often rows are read is known, for any table."""
+        return any(weights is not None for weights in self._weights.values())
+
+    @property
+    def float_bytes(self) -> int:
+        """What the tables take as float32."""
+        return sum(value.nbytes for value in self._trained.values())
+
+    def encode(self, settings: Settings) -> Coded:
+        """Codes all tables at one setting."""
+        tables = {name: self._encode_one(name, settings) for name in self.names}
+        return Coded(settings, tables, sum(map(self._size_of, tables.values())))
+
+    @contextmanager
+    def in_place(self, tables: Mapping[str, TransformedTable]) -> Iterator[keras.Model]:
+        """The model with coded tables; the trained ones are put back."""
+        try:
+            for name, table in tables.items():
+                self._variables[name].assign(table.dequantize().reshape(self._trained[name].shape))
+            yield self._model
+        finally:
+            for name in tables:
+                self._variables[name].assign(self._trained[name])
+
+    def snr_db(self, tables: Mapping[str, TransformedTable]) -> float:
+        """Signal-to-noise ratio of all tables, rows weighted by how often they are read."""
+        signal = noise = 0.0
+        for name, table in tables.items():
+            trained = _matrix(self._trained[name])
+            weights = self._weights[name]
+            weights = np.ones(len(trained)) if weights is None else weights
+            signal += float(weights @ np.square(trained, dtype=np.float64).sum(axis=1))
+            error = trained - table.dequantize()
+            noise += float(weights @ np.square(error, dtype=np.float64).sum(axis=1))
+        return float("inf") if noise == 0 else 10 * float(np.log10(signal / noise))
+
+    def _encode_one(self, name: str, settings: Settings) -> TransformedTable:
+        coder = self._coder(name, settings.rotation, settings.row_step_exponent)
+        return coder.encode(settings.step * self._share[name], settings.rate_weight)
+
+    def _make_coder(self, name: str, rotation: bool, exponent: float) -> TransformCoder:
+        weights = self._weights[name]
+        trained = _matrix(self._trained[name])
+        if weights is None:
+            weights, exponent = np.ones(len(trained)), 0.0
+        return TransformCoder(trained, weights, rotation, exponent, name=name)
+
+    def _shares(self) -> dict[str, float]:
+        """Steps of the tables against each other: equal harm to the outputs a value, each.
+
+        At fine steps a table's harm is its own constant times the square of its step, and halving
+        the step costs a bit a value; so bytes are spent best where harm a value is the same.
+        """
+        if self._probe is None:
+            return dict.fromkeys(self.names, 1.0)
+        exact = self._outputs()
+        settings = Settings(_PROBE_STEP, 0.5, 0.0, rotation=False)
+        logs, sizes = [], []
+        self._share = dict.fromkeys(self.names, 1.0)
+        for name in self.names:
+            with self.in_place({name: self._encode_one(name, settings)}):
+                harm = float(np.mean(np.square(self._outputs() - exact, dtype=np.float64)))
+            sizes.append(self._trained[name].size)
+            logs.append(0.5 * np.log(sizes[-1] / max(harm, 1e-30)))
+        mean = np.average(logs, weights=sizes)
+        # A table that hardly shows in the probe is not thrown away for it.
+        return {
+            name: float(np.exp(np.clip(log - mean, -2.0, 2.0)))
+            for name, log in zip(self.names, logs, strict=True)
+        }
+
+    def _outputs(self) -> NDArray[np.float32]:
+        outputs = self._model.predict_on_batch(self._probe)
+        parts = outputs.values() if isinstance(outputs, dict) else [outputs]
+        return np.concatenate([np.asarray(part, np.float32).reshape(-1) for part in parts])
+
+
+def _can_code(variable: Any) -> bool:
+    shape = tuple(variable.shape)
+    columns = int(np.prod(shape[1:], dtype=np.int64))
+    is_float = str(variable.dtype) == "float32"
+    return is_float and columns >= MIN_COLUMNS and 4 * shape[0] * columns >= MIN_BYTES
+
+
+def _value(variable: Any) -> NDArray[np.float32]:
+    from keras import ops
+
+    return np.array(ops.convert_to_numpy(variable))
+
+
+def _matrix(value: NDArray[np.float32]) -> NDArray[np.float32]:
+    return value.reshape(len(value), -1)

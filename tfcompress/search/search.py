@@ -1,0 +1,197 @@
+"""The smallest tables whose quality suffices, or the best within a number of bytes.
+
+Bytes fall smoothly and almost surely with the step, so a step for given bytes is found by coding
+alone, in a few tries; quality, which is slow to measure, is asked for once per way of coding: a new
+way is tried at slightly fewer bytes than the best one so far, and is better if its quality still
+suffices.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from tfcompress.errors import ConfigError
+from tfcompress.search.settings import Coded, Settings, Trial
+
+START = Settings(step=1.0, row_step_exponent=0.5, rate_weight=0.15, rotation=True)
+"""Where a search begins; the step is found first."""
+
+_FINEST, _COARSEST = 1 / 64, 64.0
+_STRIDE = 1.5
+"""Ratio of neighbouring steps on the way to the first one that suffices."""
+_SMALLER = 0.97
+"""Part of the best bytes so far at which a new way of coding has to suffice."""
+_CLOSE = 0.01
+"""How near the bytes of a trial come to those wanted."""
+_EXPONENT_MOVE = 0.125
+_WEIGHT_MOVE = 1.4
+_MAX_EXPONENT = 1.25
+_MAX_WEIGHT = 1.0
+
+
+class Search:
+    """Walks over settings and remembers every trial.
+
+    Args:
+        encode: callable. Codes all tables at one setting.
+        quality: callable. Quality of the model with coded tables; higher is better.
+        start: Settings. Where it begins.
+        row_steps: bool. Whether row steps may vary; else the exponent stays what it is.
+        tell: callable or None. Receives every trial.
+
+    Attributes:
+        trials: list of Trial, in the order they were made.
+    """
+
+    def __init__(
+        self,
+        encode: Callable[[Settings], Coded],
+        quality: Callable[[Coded], float],
+        *,
+        start: Settings = START,
+        row_steps: bool = True,
+        tell: Callable[[Trial], None] | None = None,
+    ) -> None:
+        self._encode, self._quality, self._start = encode, quality, start
+        self._row_steps, self._tell = row_steps, tell
+        self._sizes: dict[Settings, int] = {}
+        self._last: Coded | None = None
+        self.trials: list[Trial] = []
+
+    def smallest(self, enough: float) -> Trial:
+        """The trial of fewest bytes whose quality is at least `enough`.
+
+        Raises:
+            ConfigError: Not even the finest step suffices.
+        """
+        best = self._coarsest(enough)
+        improved = True
+        while improved:
+            improved = False
+            for ways in self._directions():
+                while (better := self._first_smaller(ways(best.settings), best, enough)) is not None:
+                    best, improved = better, True
+        for part in (0.95, _SMALLER, 0.985):
+            while (better := self._try(best.settings, part * best.nbytes, enough)) is not None:
+                best = better
+        return best
+
+    def best(self, max_bytes: float) -> Trial:
+        """The trial of the highest quality among those of at most `max_bytes`.
+
+        Raises:
+            ConfigError: Not even the coarsest step gets below.
+        """
+        best = self._trial(self._within(self._start, max_bytes))
+        improved = True
+        while improved:
+            improved = False
+            for ways in self._directions():
+                for way in ways(best.settings):
+                    trial = self._trial(self._within(way, max_bytes))
+                    if trial.quality > best.quality:
+                        best, improved = trial, True
+                        break
+        return best
+
+    def _directions(self) -> Iterator[Callable[[Settings], list[Settings]]]:
+        if self._row_steps:
+            yield _other_exponents
+        yield _other_weights
+        yield lambda at: [replace(at, rotation=not at.rotation)]
+
+    def _coarsest(self, enough: float) -> Trial:
+        """The coarsest of the steps on the grid that suffices, at the settings of the start."""
+        trial = self._trial(self._start)
+        up = trial.quality >= enough
+        while True:
+            step = trial.settings.step * (_STRIDE if up else 1 / _STRIDE)
+            if not _FINEST <= step <= _COARSEST:
+                if up:
+                    return trial
+                raise ConfigError(
+                    f"quality: {enough:.4g} is asked for, the finest step gives "
+                    f"{trial.quality:.4g}; accept more loss"
+                )
+            following = self._trial(replace(trial.settings, step=step))
+            suffices = following.quality >= enough
+            if up != suffices:
+                return trial if up else following
+            trial = following
+
+    def _first_smaller(self, ways: list[Settings], best: Trial, enough: float) -> Trial | None:
+        for way in ways:
+            better = self._try(way, _SMALLER * best.nbytes, enough)
+            if better is not None:
+                return better
+        return None
+
+    def _try(self, way: Settings, nbytes: float, enough: float) -> Trial | None:
+        """The trial of a way of coding at some bytes, where it suffices and was not made before."""
+        settings = self._within(way, nbytes)
+        if any(trial.settings == settings for trial in self.trials):
+            return None
+        trial = self._trial(settings)
+        return trial if trial.quality >= enough and trial.nbytes <= nbytes else None
+
+    def _within(self, way: Settings, nbytes: float) -> Settings:
+        """The way with the finest step found that takes at most `nbytes`: false position in logs."""
+        low = high = None
+        step = way.step
+        for _ in range(12):
+            excess = math.log(self._bytes(replace(way, step=step)) / nbytes)
+            if -_CLOSE <= excess <= 0:
+                break
+            if excess > 0:
+                low = step, excess
+            else:
+                high = step, excess
+            if low and high:
+                span = math.log(high[0] / low[0])
+                share = low[1] / (low[1] - high[1])
+                step = low[0] * math.exp(span * min(max(share, 0.05), 0.95))
+            else:
+                # Bytes fall about as the step grows, or slower; a little past it brackets.
+                step *= math.exp(min(max(1.1 * excess, -1.0), 1.0) + (0.01 if low else -0.01))
+            if not _FINEST / 4 <= step <= 4 * _COARSEST:
+                break
+        found = replace(way, step=step)
+        if self._bytes(found) <= nbytes:
+            return found
+        if high:
+            return replace(way, step=high[0])
+        raise ConfigError(
+            f"max_bytes: {nbytes:,.0f} bytes are asked for, the coarsest step tried takes "
+            f"{self._bytes(found):,}; allow more"
+        )
+
+    def _bytes(self, settings: Settings) -> int:
+        return self._sizes[settings] if settings in self._sizes else self._coded(settings).nbytes
+
+    def _coded(self, settings: Settings) -> Coded:
+        # The setting found for given bytes was coded last, and comes again for its quality.
+        if self._last is None or self._last.settings != settings:
+            self._last = self._encode(settings)
+            self._sizes[settings] = self._last.nbytes
+        return self._last
+
+    def _trial(self, settings: Settings) -> Trial:
+        for made in self.trials:
+            if made.settings == settings:
+                return made
+        coded = self._coded(settings)
+        trial = Trial(settings, coded.nbytes, self._quality(coded))
+        self.trials.append(trial)
+        if self._tell:
+            self._tell(trial)
+        return trial
+
+
+def _other_exponents(at: Settings) -> list[Settings]:
+    moved = (at.row_step_exponent + _EXPONENT_MOVE, at.row_step_exponent - _EXPONENT_MOVE)
+    return [replace(at, row_step_exponent=e) for e in moved if 0 <= e <= _MAX_EXPONENT]
+
+
+def _other_weights(at: Settings) -> list[Settings]:
+    moved = (at.rate_weight * _WEIGHT_MOVE, at.rate_weight / _WEIGHT_MOVE)
+    return [replace(at, rate_weight=round(w, 4)) for w in moved if w <= _MAX_WEIGHT]

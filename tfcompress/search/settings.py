@@ -1,0 +1,58 @@
+"""What a search varies, and what one setting gave."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tfcompress.rate_distortion import TransformedTable
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How all tables of a model are coded.
+
+    Attributes:
+        step: float. Of the integers, relative; each table's own is a fixed multiple of it.
+        row_step_exponent: float. How fast steps grow for rarer rows.
+        rate_weight: float. What a bit weighs when values are rounded.
+        rotation: bool. Whether columns are rotated to principal axes.
+    """
+
+    step: float
+    row_step_exponent: float
+    rate_weight: float
+    rotation: bool
+
+
+@dataclass(frozen=True)
+class Coded:
+    """Tables coded at one setting.
+
+    Attributes:
+        settings: Settings.
+        tables: dict str -> TransformedTable, by table name.
+        nbytes: int. What all of them take in a file.
+    """
+
+    settings: Settings
+    tables: Mapping[str, TransformedTable] = field(repr=False)
+    nbytes: int
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One point of the curve: bytes and quality at one setting.
+
+    Attributes:
+        settings: Settings.
+        nbytes: int. What the coded tables take.
+        quality: float. Higher is better.
+    """
+
+    settings: Settings
+    nbytes: int
+    quality: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings, `table_bytes` and `quality`."""
+        return {**vars(self.settings), "table_bytes": self.nbytes, "quality": self.quality}
