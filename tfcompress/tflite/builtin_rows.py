@@ -150,13 +150,8 @@ class BuiltinRows:
         tail = indices(subgraph.tensors[output].shape)[rank:]
         if rank == 1 and len(tail) == 1:
             chain.end_in(output)
-        elif rank <= 1:
-            chain.reshape_like(result, chain.constant([-1] * rank + tail), output)
         else:
-            shape = chain.shape(ids)
-            if tail:
-                shape = chain.concatenate([shape, chain.constant(tail)])
-            chain.reshape_like(result, shape, output)
+            chain.reshape_rows(result, ids, tail, output)
         self._mark(subgraph, chain.operators)
         return chain.operators
 

@@ -5,17 +5,27 @@ from typing import Any, get_args
 
 from tfcompress.errors import ConfigError
 from tfcompress.quantization import Granularity
+from tfcompress.rate_distortion import TransformedTable
 from tfcompress.tflite.check import check
 from tfcompress.tflite.dense import quantize_dense
 from tfcompress.tflite.embedding_snr import embedding_snr_db
 from tfcompress.tflite.export import export
-from tfcompress.tflite.flatbuffer import read
+from tfcompress.tflite.flatbuffer import TfliteFile, read
+from tfcompress.tflite.fold_rotation import fold_rotation
 from tfcompress.tflite.metadata import describe, write_metadata
 from tfcompress.tflite.pack import CODECS, TARGETS, check_options, pack
 from tfcompress.tflite.prune import prune
 from tfcompress.tflite.runtime_version import raise_runtime_version
 from tfcompress.tflite.table_dtype import TABLE_DTYPES, TableDtype, store_tables
-from tfcompress.tflite.tables import ModelEmbedding, in_file, model_embeddings, name_tables
+from tfcompress.tflite.tables import (
+    ModelEmbedding,
+    TableConstant,
+    check_transformed,
+    in_file,
+    model_embeddings,
+    name_tables,
+    tables_replaced,
+)
 from tfcompress.tflite.top_k import append_top_k
 from tfcompress.tflite.vocabulary import check_vocabulary, vocabulary_file
 from tfcompress.vocabulary import Vocabulary
@@ -29,6 +39,7 @@ def convert(
     *,
     table_dtype: TableDtype = "float32",
     granularity: Granularity = "per_row",
+    transformed: Mapping[str, TransformedTable] | None = None,
     codec: str = "none",
     target: str = "builtin",
     dense_dtype: str = "float32",
@@ -44,6 +55,10 @@ def convert(
         table_dtype: str. Number type of the tables: "float32", "float16", "int8" or "int4". Rows
             are gathered before they are brought back to float32; see `table_dtype`.
         granularity: str. "per_row" or "per_table": one scale for what, with int8 and int4.
+        transformed: mapping str -> TransformedTable, or None. Tables by name ("embedding/table")
+            that are stored so, with steps of row classes and a rotation, whatever `table_dtype`
+            says of the others. An output matrix that scores are taken against may be among them.
+            The file gives what the model gives with these tables, `dequantize`d, in its layers.
         codec: str. "none", or how `pack` packs the tables: "auto", "fixed", "indexed", ...
         target: str. "builtin": the file runs on any stock runtime; "delegate": packed tables need
             the package's delegate.
@@ -69,11 +84,14 @@ def convert(
     if codec != "none":
         check_options(codec, target)
 
+    with tables_replaced(model, transformed or {}):
+        content, embeddings = export(model), model_embeddings(model)
     converted = assemble(
-        export(model),
-        model_embeddings(model),
+        content,
+        embeddings,
         table_dtype=table_dtype,
         granularity=granularity,
+        transformed=transformed,
         dense_dtype=dense_dtype,
         top_k=top_k,
         metadata=metadata,
@@ -88,6 +106,7 @@ def assemble(
     *,
     table_dtype: TableDtype = "float32",
     granularity: Granularity = "per_row",
+    transformed: Mapping[str, TransformedTable] | None = None,
     dense_dtype: str = "float32",
     top_k: int | None = None,
     metadata: Mapping[str, Any] | None = None,
@@ -98,8 +117,11 @@ def assemble(
     Args:
         content: bytes. From `export`.
         embeddings: list of ModelEmbedding. The embeddings of the model it was exported from.
+            Transformed tables had better be in the model when it is exported, as `convert` sees to:
+            the converter multiplies a bias before tied scores through the table it finds.
         table_dtype: str. See `convert`, as for the rest.
         granularity: str.
+        transformed: mapping or None.
         dense_dtype: str.
         top_k: int or None.
         metadata: mapping or None.
@@ -112,13 +134,30 @@ def assemble(
     # What the converter noted down about itself: of no use to a runtime.
     file.remove_metadata("CONVERSION_METADATA")
     constants = name_tables(file, embeddings)
-    embeddings = in_file(file, embeddings, constants)
+    given = dict(transformed or {})
+    check_transformed(given, {name: entry.table.value.shape for name, entry in constants.items()})
+    for name in given:
+        if (first := constants[name].table.name) != name:
+            raise ConfigError(
+                f"transformed: {name!r} holds the same values as {first!r} and is stored once with "
+                "it; give that name"
+            )
+    embeddings = in_file(file, embeddings, constants, given)
     used = {table.name for embedding in embeddings for table in embedding.tables}
     constants = {name: constant for name, constant in constants.items() if name in used}
+    tables = _buffers(file, constants)
+    folded = {
+        name
+        for name, table in given.items()
+        if (matrix := table.matrix()) is not None
+        and fold_rotation(file, constants[name], matrix, tables)
+    }
     dense_operators: dict[str, int] = {}
     if dense_dtype == "int8":
-        file, dense_operators = quantize_dense(file)
-    stored = store_tables(file, constants, table_dtype, granularity)
+        file, dense_operators = quantize_dense(file, tables)
+    stored = store_tables(
+        file, constants, table_dtype, granularity, transformed=given, folded=folded
+    )
     if top_k is not None:
         append_top_k(file, top_k)
 
@@ -138,6 +177,16 @@ def assemble(
     converted = file.to_bytes()
     check(converted)
     return converted
+
+
+def _buffers(file: TfliteFile, constants: Mapping[str, TableConstant]) -> set[int]:
+    """The buffers of tables."""
+    return {
+        subgraph.tensors[index].buffer
+        for subgraph in file.subgraphs
+        for constant in constants.values()
+        for index in constant.places(subgraph)
+    }
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

@@ -6,6 +6,7 @@ whose weights are not an embedding table: the quantiser would copy a table that 
 """
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
@@ -21,11 +22,14 @@ _WEIGHTS = 1
 _NUM_BITS = 8
 
 
-def quantize_dense(file: TfliteFile) -> tuple[TfliteFile, dict[str, int]]:
+def quantize_dense(
+    file: TfliteFile, tables: Collection[int] = ()
+) -> tuple[TfliteFile, dict[str, int]]:
     """Quantises the weights of dense and convolution operators to int8.
 
     Args:
         file: TfliteFile, float32. Not changed.
+        tables: collection of int. Buffers that are left alone, besides those looked up.
 
     Returns:
         The new file, and how many operators of each name were quantised.
@@ -35,11 +39,11 @@ def quantize_dense(file: TfliteFile) -> tuple[TfliteFile, dict[str, int]]:
 
     recipe = quantizer.Quantizer(file.flatbuffer_bytes())
     counts: dict[str, int] = {}
-    tables = looked_up_buffers(file)
+    kept = {*tables, *looked_up_buffers(file)}
     for subgraph in file.subgraphs:
         for operator in subgraph.operators:
             name = file.operator_name(operator)
-            if not _is_dense(file, subgraph, operator, name, tables):
+            if not _is_dense(file, subgraph, operator, name, kept):
                 continue
             counts[name] = counts.get(name, 0) + 1
             scope = tfl_flatbuffer_utils.get_op_scope(operator, subgraph.tensors)

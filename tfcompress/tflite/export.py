@@ -52,13 +52,28 @@ def export(model: Any) -> bytes:
         raise ModelError(f"model: got {type(model).__name__}, expected a keras.Model")
     if not model.built:
         raise ModelError(f"model {model.name!r} was never built: call it once on an example")
+    with _loud_embeddings(), _float32_compute(model):
+        return to_tflite(model)
+
+
+def to_tflite(model: Any, *, optimize: bool = False) -> bytes:
+    """What the converter makes of a Keras model as it is.
+
+    Args:
+        model: keras.Model, built, on TensorFlow.
+        optimize: bool. Whether the converter quantises weights its own way (Optimize.DEFAULT).
+
+    Raises:
+        ModelError: the model needs an operator TFLite does not have.
+    """
     import tensorflow as tf
 
     with tempfile.TemporaryDirectory() as directory:
-        with _loud_embeddings(), _float32_compute(model):
-            _save(model, input_specs(model), directory)
+        _save(model, input_specs(model), directory)
         converter = tf.lite.TFLiteConverter.from_saved_model(directory)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        if optimize:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
         try:
             with _quiet_stdout():
                 return bytes(converter.convert())

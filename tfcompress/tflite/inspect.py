@@ -7,7 +7,7 @@ The four classes of bytes sum to the size of the file:
 
 | class | holds |
 | --- | --- |
-| tables | constants of the tables, with their scales and quantisation parameters |
+| tables | constants of the tables, with their scales, quantisation parameters and class starts |
 | dense | every other constant: weights, biases, shapes |
 | vocabulary | the associated files (a ZIP archive behind the flatbuffer) |
 | graph | the rest: operators, tensor names, metadata, alignment |
@@ -70,7 +70,9 @@ def _inspect(content: bytes) -> ModelInfo:
     groups = described + found
     counted = _Counter(file)
     tables = tuple(
-        _table_info(table, sum(counted.take(tensor) for tensor in tensors))
+        _table_info(
+            table, sum(counted.take(tensor) for tensor in tensors) + _class_bytes(file, tensors)
+        )
         for table, tensors in groups
     )
     constants = _constants(file, counted)
@@ -160,6 +162,23 @@ def _described_tables(file: TfliteFile, metadata: dict[str, Any]) -> list[_Group
         ]
         groups.append((table, views))
     return groups
+
+
+def _class_bytes(file: TfliteFile, tensors: list[Any]) -> int:
+    """The first rows of row classes, which BUCKETIZE holds to find the step of a row."""
+    size = 0
+    for subgraph in file.subgraphs:
+        holds = [any(tensor is other for other in tensors) for tensor in subgraph.tensors]
+        gathers = (file.operator_name(o) == "GATHER" for o in subgraph.operators)
+        classes = {
+            operator.inputs[1]
+            for operator, is_gather in zip(subgraph.operators, gathers, strict=True)
+            if is_gather and holds[operator.inputs[0]]
+        }
+        for operator in subgraph.operators:
+            if file.operator_name(operator) == "BUCKETIZE" and operator.outputs[0] in classes:
+                size += _FLOAT32_BYTES * len(operator.builtinOptions.boundaries)
+    return size
 
 
 def _found_tables(file: TfliteFile) -> list[_Group]:

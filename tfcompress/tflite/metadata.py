@@ -7,6 +7,15 @@
      "dense_dtype": "int8", "dense_operators": {"FULLY_CONNECTED": 3},
      ... what the caller adds: "model", "trained_on"}
 
+A transformed table has besides
+
+    "transform": {"class_starts": [0, 2, 3, 4, ...], "steps": tensor name, "shrink": 0.08,
+                  "rotation": "none" | "folded" | "stored", "rotation_bytes": 4096}
+
+the first rows of its classes of rows, the constant that holds their steps, how much nearer to zero
+than its integer a value lies, and whether rows are rotated after the lookup ("stored") or the
+weights behind it took the rotation.
+
 `tensors` names the constants that hold a table, so that a reader finds its bytes. `tied` says that
 scores are taken against it; a tied int8 or int4 table rounds the activations it meets to 8 bits.
 A packed table has a "codec" other than "none" and the key "packed" (`packed_metadata`).
@@ -39,6 +48,10 @@ class _Embedding(_Part):
     output_dim: PositiveInt
 
 
+class _Transform(_Part):
+    class_starts: list[NonNegativeInt]
+
+
 class _Table(_Part):
     name: str
     rows: NonNegativeInt
@@ -47,6 +60,7 @@ class _Table(_Part):
     codec: str
     snr_db: float | None
     tensors: list[str]
+    transform: _Transform | None = None
 
 
 class _Model(_Part):
@@ -152,6 +166,7 @@ def describe(
                 "snr_db": _finite(table.snr_db),
                 "tensors": list(table.tensors),
                 "tied": table.tied,
+                **({"transform": table.transform} if table.transform else {}),
             }
             for table in unique.values()
         ],

@@ -151,6 +151,17 @@ class OperatorChain:
         options = schema.ReshapeOptionsT()
         self.operators.append(self._file.operator("RESHAPE", [a, shape], [output], options))
 
+    def reshape_rows(self, a: int, ids: int, row: Sequence[int], output: int) -> None:
+        """`a` in the shape of the ids with that of a row behind, written to `output`."""
+        rank = self._rank(ids)
+        if rank <= 1:
+            shape = self.constant([-1] * rank + list(row))
+        else:
+            shape = self.shape(ids)
+            if row:
+                shape = self.concatenate([shape, self.constant(list(row))])
+        self.reshape_like(a, shape, output)
+
     def end_in(self, output: int) -> None:
         """Lets the last operator write to the tensor `output`."""
         (written,) = self.operators[-1].outputs

@@ -6,12 +6,17 @@ would not get smaller stays. The rest of the file, signatures and associated fil
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tfcompress import codec as row_codec
 from tfcompress.codec.layout import MODES
 from tfcompress.codec.source import as_source
-from tfcompress.errors import ConfigError
+from tfcompress.errors import ConfigError, ModelError
+from tfcompress.rate_distortion.transformed_table import row_bands
 from tfcompress.tflite import row_values
 from tfcompress.tflite.builtin_rows import BuiltinRows, choose_decoder
 from tfcompress.tflite.check import check_packed
@@ -19,6 +24,7 @@ from tfcompress.tflite.damaged import following_the_graph
 from tfcompress.tflite.delegate_rows import DelegateRows
 from tfcompress.tflite.flatbuffer import TYPE_NAMES, TfliteFile, read
 from tfcompress.tflite.lookups import LeftConstant, LookupTable, find_tables, left_constant
+from tfcompress.tflite.metadata import read_metadata
 from tfcompress.tflite.operator_chain import ChainConstants
 from tfcompress.tflite.packed_lookups import RowsWriter, obstacle_to_builtin, replace_lookups
 from tfcompress.tflite.packed_metadata import Entry, add_packed_entries
@@ -158,6 +164,7 @@ class _Packer:
 
     def __post_init__(self) -> None:
         self._constants = ChainConstants(self.file)
+        self._classes = _class_starts(self.file)
 
     def pack(self, table: LookupTable) -> tuple[PackedConstant, Entry] | LeftConstant:
         """Packs a table in place, or says why not."""
@@ -189,7 +196,12 @@ class _Packer:
     def _delegate(self, table: LookupTable) -> RowsWriter:
         matrix = table.matrix(self.file)
         dtype, columns = ("int4", table.columns) if table.dtype == "int4" else (None, None)
-        packed = row_codec.pack(matrix, self.codec, dtype=dtype, columns=columns)
+        classes = None
+        if table.name in self._classes:
+            classes = _row_classes(table, self._classes[table.name])
+        packed = row_codec.pack(
+            matrix, self.codec, dtype=dtype, columns=columns, row_classes=classes
+        )
         return DelegateRows(self.file, table.name, packed)
 
     def _builtin(self, table: LookupTable) -> RowsWriter | str:
@@ -205,6 +217,28 @@ class _Packer:
         if decoder is None:
             return f"rows of {table.columns:,} values take too many operators: use the delegate"
         return BuiltinRows(self._constants, table.name, table.dtype, plan, values, left, decoder)
+
+
+def _class_starts(file: TfliteFile) -> dict[str, list[int]]:
+    """First rows of the row classes of transformed tables, by the name of the table's tensor."""
+    entries = (read_metadata(file) or {}).get("tables", [])
+    return {
+        entry["tensors"][0]: entry["transform"]["class_starts"]
+        for entry in entries
+        if entry["tensors"] and entry.get("transform")
+    }
+
+
+def _row_classes(table: LookupTable, class_starts: list[int]) -> NDArray[np.int64]:
+    """The bands of rows that the codec is told of."""
+    rows = table.shape[0]
+    ascends = all(first < second for first, second in pairwise(class_starts))
+    if class_starts[:1] != [0] or not ascends or class_starts[-1] >= max(1, rows):
+        raise ModelError(
+            f"{table.name}: the file's metadata has row classes that start at rows {class_starts}, "
+            f"expected 0 first, ascending, all below {rows}; convert the model again"
+        )
+    return row_bands(np.array(class_starts, np.int64), rows)
 
 
 def _entry(

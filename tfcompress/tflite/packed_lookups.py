@@ -87,6 +87,11 @@ def obstacle_to_builtin(file: TfliteFile, table: LookupTable) -> str | None:
     """Why the decoder of builtin operators cannot serve the lookups of a table; None if it can."""
     for lookup in table.lookups:
         tensors = lookup.subgraph.tensors
+        if any(
+            lookup.ids in operator.outputs and file.operator_name(operator) == "RANGE"
+            for operator in lookup.subgraph.operators
+        ):
+            return "scores are taken against all rows, and only the delegate decodes so many fast"
         if tensors[lookup.ids].type != _Type.INT32:
             return "its ids are not int32, and builtin operators decode by int32"
         if table.tensor.type != _Type.INT4 or lookup.is_scaled:

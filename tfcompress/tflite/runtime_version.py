@@ -17,7 +17,9 @@ _ENTRY_BYTES = 16
 _Operator = schema.BuiltinOperator
 _SINCE: dict[tuple[int, int], str] = {
     (_Operator.ADD, 1): "1.5.0",
+    (_Operator.BATCH_MATMUL, 1): "2.3.0",
     (_Operator.BITCAST, 1): "2.13.0",
+    (_Operator.BUCKETIZE, 1): "2.8.0",
     (_Operator.CAST, 1): "1.5.0",
     (_Operator.CAST, 3): "2.8.0",  # int8
     (_Operator.CAST, 5): "2.12.0",  # float16
@@ -26,7 +28,9 @@ _SINCE: dict[tuple[int, int], str] = {
     (_Operator.CONV_2D, 5): "2.4.0",  # int8 weights, a scale per channel
     (_Operator.CUMSUM, 1): "2.4.0",
     (_Operator.DEPTHWISE_CONV_2D, 6): "2.3.0",  # int8 weights, a scale per channel
+    (_Operator.DEQUANTIZE, 2): "1.14.0",  # int8
     (_Operator.EMBEDDING_LOOKUP, 1): "1.13.0",
+    (_Operator.FULLY_CONNECTED, 5): "2.0.0",  # keeps the dimensions
     (_Operator.FULLY_CONNECTED, 9): "2.3.0",  # int8 weights, asymmetric activations
     (_Operator.FULLY_CONNECTED, 10): "2.11.0",  # int4 weights
     (_Operator.FULLY_CONNECTED, 12): "2.17.0",  # int8 weights, a scale per channel
@@ -37,6 +41,8 @@ _SINCE: dict[tuple[int, int], str] = {
     (_Operator.GATHER, 7): "2.15.0",  # int4
     (_Operator.MUL, 1): "1.5.0",
     (_Operator.PACK, 1): "1.11.0",
+    (_Operator.RANGE, 1): "1.13.0",
+    (_Operator.RELU_N1_TO_1, 1): "1.5.0",
     (_Operator.RESHAPE, 1): "1.5.0",
     (_Operator.RIGHT_SHIFT, 1): "2.13.0",
     (_Operator.SHAPE, 1): "1.10.0",

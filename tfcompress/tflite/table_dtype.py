@@ -13,8 +13,11 @@ what it can become:
 Tables narrower than 8 columns become float16 where int8 or int4 is asked for (a scale a row would
 cost as much as it saves), unless scores are taken against them. A row of an odd number of values
 takes int8 where int4 is asked for: GATHER copies whole bytes.
+
+A table that comes with a `TransformedTable` is stored as that says, whatever the number type.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -23,11 +26,13 @@ from numpy.typing import NDArray
 
 from tfcompress.errors import ConfigError
 from tfcompress.quantization import Granularity
+from tfcompress.rate_distortion import TransformedTable
 from tfcompress.tflite.flatbuffer import TYPE_NAMES, TfliteFile, indices
 from tfcompress.tflite.float16_rows import Float16Rows
 from tfcompress.tflite.integer_rows import IntegerRows
 from tfcompress.tflite.readers import is_row_lookup, readers
 from tfcompress.tflite.tables import NARROW_COLUMNS, ModelTable, TableConstant
+from tfcompress.tflite.transformed_rows import TransformedRows
 
 TableDtype = Literal["float32", "float16", "int8", "int4"]
 TABLE_DTYPES: tuple[TableDtype, ...] = get_args(TableDtype)
@@ -44,9 +49,10 @@ class StoredTable:
         dtype: str. The number type of its values: "float32", "float16", "int8", "int4", "int32".
         tied: bool. Whether all of it is read too, to score every id.
         tensors: tuple of str. Names of the constants that hold it.
-        granularity: str or None. "per_row" or "per_table" for integers with scales.
+        granularity: str or None. "per_row", "per_table" or "per_class" for integers with scales.
         snr_db: float or None. Signal-to-noise ratio; None where nothing was rounded.
         value: array or None. The stored values as float32; None where nothing was rounded.
+        transform: dict or None. Of a transformed table, what `metadata` lists.
     """
 
     name: str
@@ -58,6 +64,10 @@ class StoredTable:
     granularity: str | None = None
     snr_db: float | None = None
     value: NDArray[np.float32] | None = None
+    transform: dict[str, Any] | None = None
+
+
+_Writer = Float16Rows | IntegerRows | TransformedRows
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,9 @@ def store_tables(
     constants: dict[str, TableConstant],
     table_dtype: TableDtype,
     granularity: Granularity = "per_row",
+    *,
+    transformed: Mapping[str, TransformedTable] | None = None,
+    folded: Collection[str] = (),
 ) -> dict[str, StoredTable]:
     """Rewrites the tables of a file to a number type.
 
@@ -86,6 +99,9 @@ def store_tables(
         constants: dict str -> TableConstant, from `name_tables`.
         table_dtype: str. "float32", "float16", "int8" or "int4".
         granularity: str. "per_row" or "per_table", for the integers.
+        transformed: mapping str -> TransformedTable, or None. By table name; the others take
+            `table_dtype`.
+        folded: collection of str. Those of them whose readers take rows without rotation.
 
     Returns:
         dict str -> StoredTable by the names of `constants`.
@@ -95,9 +111,16 @@ def store_tables(
             cannot hold.
     """
     stored: dict[str, StoredTable] = {}
+    given = transformed or {}
     for constant in constants.values():
-        if constant.table.name not in stored:
-            stored[constant.table.name] = _store(file, constant, table_dtype, granularity)
+        name = constant.table.name
+        if name in stored:
+            continue
+        if name in given:
+            writer = TransformedRows(file, constant.table, given[name], is_folded=name in folded)
+            stored[name] = _store_transformed(file, constant, writer)
+        else:
+            stored[name] = _store(file, constant, table_dtype, granularity)
     return {name: stored[constant.table.name] for name, constant in constants.items()}
 
 
@@ -113,23 +136,51 @@ def _store(
     if dtype is None:
         kind = TYPE_NAMES[tensors[0].type].lower()
         return StoredTable(*size, kind, uses.is_tied, constant.tensors)
-    for tensor in tensors:
-        tensor.name = ""  # it goes to what takes its place
     writer: Float16Rows | IntegerRows
     if dtype == "float16":
         writer = Float16Rows(file, table)
     else:
         writer = IntegerRows(file, table, int(dtype.removeprefix("int")), granularity)
+    return _written(file, table, places, uses, writer)
+
+
+def _store_transformed(
+    file: TfliteFile, constant: TableConstant, writer: TransformedRows
+) -> StoredTable:
+    places = [(subgraph, constant.places(subgraph)) for subgraph in file.subgraphs]
+    uses = _uses(file, places)
+    if uses.others:
+        raise ConfigError(
+            f"transformed: {constant.table.name} cannot be transformed, because {uses.others[0]} "
+            "reads all of it as float32; leave it out"
+        )
+    return _written(file, constant.table, places, uses, writer)
+
+
+def _written(
+    file: TfliteFile,
+    table: ModelTable,
+    places: list[tuple[Any, set[int]]],
+    uses: _Uses,
+    writer: _Writer,
+) -> StoredTable:
+    """Lets the writer take the place of the table, and says what it stored."""
+    for subgraph, found in places:
+        for index in found:
+            subgraph.tensors[index].name = ""  # it goes to what takes its place
     for subgraph, found in places:
         _rewrite(file, subgraph, found, writer)
     return StoredTable(
-        *size,
+        table.name,
+        table.rows,
+        table.columns,
         writer.dtype,
         uses.is_tied,
         tuple(writer.tensors),
-        granularity if isinstance(writer, IntegerRows) else None,
+        None if isinstance(writer, Float16Rows) else writer.granularity,
         writer.snr_db,
         writer.value,
+        writer.transform if isinstance(writer, TransformedRows) else None,
     )
 
 
@@ -175,9 +226,7 @@ def _dtype_of(table: ModelTable, uses: _Uses, table_dtype: TableDtype) -> str | 
     return dtype
 
 
-def _rewrite(
-    file: TfliteFile, subgraph: Any, places: set[int], writer: Float16Rows | IntegerRows
-) -> None:
+def _rewrite(file: TfliteFile, subgraph: Any, places: set[int], writer: _Writer) -> None:
     """Puts the writer's operators in the place of those that read the tensors `places`."""
     operators: list[Any] = []
     whole: dict[int, int] = {}
@@ -190,7 +239,7 @@ def _rewrite(
             # GATHER takes (table, ids), EMBEDDING_LOOKUP (ids, table).
             ids = operator.inputs[1 - slots[0]]
             operators += writer.rows(subgraph, ids, operator.outputs[0])
-        elif isinstance(writer, IntegerRows):
+        elif not isinstance(writer, Float16Rows):
             operators += writer.product(subgraph, operator)
         else:
             for slot in slots:

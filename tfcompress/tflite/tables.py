@@ -5,8 +5,10 @@ they are recognised by their bytes, and then carry the table's name ("item_embed
 tensor name: that is how later steps, and anyone who opens the file, find them.
 """
 
+import contextlib
 import hashlib
 import warnings
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +16,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
+from tfcompress.errors import ConfigError
+from tfcompress.rate_distortion import TransformedTable
 from tfcompress.tflite.flatbuffer import TfliteFile, free_name, text
 from tfcompress.tflite.readers import looked_up_buffers
 
@@ -94,21 +98,69 @@ def model_embeddings(model: Any) -> list[ModelEmbedding]:
     ]
 
 
+def check_transformed(
+    transformed: Mapping[str, TransformedTable], shapes: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Raises `ConfigError` where transformed tables do not go with the tables of these shapes."""
+    for name, given in transformed.items():
+        if name not in shapes:
+            known = ", ".join(shapes) or "none"
+            raise ConfigError(f"transformed: there is no table {name!r}; there is {known}")
+        rows, *row = shapes[name]
+        size = rows, int(np.prod(row, dtype=np.int64))
+        if given.integers.shape != size:
+            raise ConfigError(
+                f"transformed: {name!r} has integers {given.integers.shape}, the table is {size}"
+            )
+
+
+@contextlib.contextmanager
+def tables_replaced(model: Any, transformed: Mapping[str, TransformedTable]) -> Iterator[None]:
+    """Inside, the embedding layers of a Keras model hold transformed tables.
+
+    Raises:
+        ConfigError: the model has no such table, or one of another shape.
+    """
+    from tfcompress import layers
+
+    variables = {
+        f"{name}/{key}": variable
+        for name, layer in layers.model_embeddings(model).items()
+        for key, variable in layers.layer_tables(layer).items()
+    }
+    check_transformed(transformed, {name: entry.shape for name, entry in variables.items()})
+    before = {name: np.array(variables[name]) for name in transformed}
+    try:
+        for name, table in transformed.items():
+            variables[name].assign(table.dequantize().reshape(before[name].shape))
+        yield
+    finally:
+        for name, value in before.items():
+            variables[name].assign(value)
+
+
 def in_file(
-    file: TfliteFile, embeddings: list[ModelEmbedding], constants: dict[str, TableConstant]
+    file: TfliteFile,
+    embeddings: list[ModelEmbedding],
+    constants: dict[str, TableConstant],
+    kept: Collection[str] = (),
 ) -> list[ModelEmbedding]:
     """The embeddings that look rows up in this file.
 
-    An embedding layer that only takes scores (an untied output matrix) is dense weights.
+    An embedding layer that only takes scores (an untied output matrix) is dense weights, unless one
+    of its tables is among the names `kept`.
     """
     buffers = looked_up_buffers(file)
 
     def looks_up(table: ModelTable) -> bool:
         constant = constants.get(table.name)
-        return constant is not None and any(
-            subgraph.tensors[index].buffer in buffers
-            for subgraph in file.subgraphs
-            for index in constant.places(subgraph)
+        return table.name in kept or (
+            constant is not None
+            and any(
+                subgraph.tensors[index].buffer in buffers
+                for subgraph in file.subgraphs
+                for index in constant.places(subgraph)
+            )
         )
 
     return [entry for entry in embeddings if any(looks_up(table) for table in entry.tables)]
