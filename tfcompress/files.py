@@ -4,6 +4,7 @@ Everything is written to a temporary sibling, flushed to the disk and put in pla
 a reader (or the next start after a crash) sees the old content or the new one, never a part.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -85,6 +86,26 @@ def new_directory(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     _sync_directory(path.parent)
+
+
+@contextmanager
+def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Holds a lock that one process at a time can hold; it ends with the process at the latest.
+
+    Args:
+        path: Path. The lock's file; its folder must exist.
+        wait: bool. Whether to wait for a process that holds it.
+
+    Yields:
+        bool. Whether the lock is held; always, with `wait`.
+    """
+    with path.open("ab") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 def sha256_of_files(paths: list[Path]) -> str:

@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console
 from rich.progress import (
@@ -17,13 +16,15 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from tfcompress import backend
 from tfcompress.errors import ConfigError
 
 # No markup: brackets in a path are not styles.
 out = Console(markup=False)
 err = Console(stderr=True, markup=False)
 
-Backend = Literal["tensorflow", "jax"]
+Backend = backend.Backend
+use_backend = backend.use_backend
 
 
 def refuse_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path]) -> None:
@@ -34,13 +35,14 @@ def refuse_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path]) -> No
             raise ConfigError(f"{output}: is an input or a folder; name another file to write to")
 
 
-def progress() -> Progress:
+def progress(*, with_time: bool = True) -> Progress:
     """A progress bar on stderr that vanishes when it is done; none where stderr is no terminal."""
+    time = [TimeRemainingColumn()] if with_time else []
     return Progress(
         TextColumn("{task.description}", style="bold", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TimeRemainingColumn(),
+        *time,
         console=err,
         transient=True,
         disable=not err.is_terminal,
@@ -64,16 +66,6 @@ def download(source: str) -> None:
         task = bar.add_task(f"downloading {source}", total=None)
         archives.fetch(source, lambda done, total: bar.update(task, completed=done, total=total))
     err.print(f"{source}: downloaded to {archives.cache_folder()}", highlight=False)
-
-
-def use_backend(name: Backend) -> None:
-    """Chooses Keras' backend and quietens TensorFlow; call before Keras is imported."""
-    os.environ["KERAS_BACKEND"] = name
-    if name == "jax":
-        # Keras imports TensorFlow where it finds it, also to save a model trained on JAX.
-        sys.modules.setdefault("tensorflow", None)  # type: ignore[arg-type]
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
 
 
 def silence_native_logs() -> None:

@@ -12,9 +12,20 @@ from rich.text import Text
 
 from tfcompress import __version__
 from tfcompress.errors import TfcompressError
-from tfcompress_cli import codec, console, convert, demo, inspect, measure, pack, train
+from tfcompress_cli import (
+    codec,
+    console,
+    convert,
+    demo,
+    inspect,
+    measure,
+    pack,
+    report,
+    sweep,
+    train,
+)
 
-INTERRUPTED = "interrupted; a training goes on with --resume"
+INTERRUPTED = "interrupted; a training goes on with --resume, a sweep with the same command"
 
 app = typer.Typer(
     name="tfcompress",
@@ -33,6 +44,8 @@ for command in (
     inspect.inspect,
     measure.measure,
     codec.codec,
+    sweep.sweep,
+    report.report,
 ):
     app.command()(command)
 

@@ -18,7 +18,7 @@ def test_the_ratio_follows_the_embedding():
         ({"dropout": 1.5}, r"dropout is 1\.5"),
         ({"hidden_units": ("64", "x")}, r"hidden_units\.1 is 'x'"),
         ({"embedding": "full", "ratio": 4}, "the full table has ratio 1"),
-        ({"colour": "red"}, "colour is 'red'"),
+        ({"colour": "red"}, "colour: no such key"),
         ({"seed": -1}, "seed is -1"),
     ],
 )

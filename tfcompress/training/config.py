@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tfcompress.errors import ConfigError
+from tfcompress.validation import validated
 
 Positive = Annotated[int, Field(ge=1)]
 
@@ -116,14 +116,7 @@ class TrainConfig(BaseModel):
     @classmethod
     def parse(cls, values: dict[str, Any]) -> "TrainConfig":
         """Validates `values`; raises `ConfigError` naming the first wrong field in one line."""
-        try:
-            return cls.model_validate(values)
-        except ValidationError as error:
-            first = error.errors()[0]
-            if not first["loc"]:
-                raise ConfigError(first["msg"].removeprefix("Value error, ")) from None
-            field = ".".join(str(part) for part in first["loc"])
-            raise ConfigError(f"{field} is {first['input']!r}: {first['msg']}") from None
+        return validated(cls, values)
 
     def first_difference(self, earlier: "TrainConfig") -> str | None:
         """The first field that a resumed training may not change but does; None if none does.

@@ -67,7 +67,7 @@ def printed(measurements, width):
 @pytest.mark.parametrize("width", [80, 104])
 def test_the_table_looks_as_it_did(width):
     """One line per file where the columns fit, two where they do not."""
-    golden = Path(__file__).with_name("golden") / f"report_{width}.txt"
+    golden = Path(__file__).parent.parent / "golden" / f"report_{width}.txt"
     assert printed([*FOUR, FOREIGN] if width == 80 else FOUR, width) == (
         golden.read_text(encoding="utf-8").splitlines()
     )

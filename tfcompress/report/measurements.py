@@ -13,15 +13,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tfcompress.measure.measurement import Measurement
+from tfcompress.report.text import MISSING, bytes_text, ratio_text, time_text
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
-MISSING = "-"
+    from tfcompress.measure.measurement import Measurement
+
 # Between two columns of the table in a terminal.
 _GAP = 2
-_KIB = 1024
 # A relative loss of nDCG smaller than this is within the noise of one training: over three seeds
 # the full table of amazon_games_seq had a standard deviation of 2 %.
 _NOISE = 0.03
@@ -144,34 +144,6 @@ def notes(measurements: Sequence[Measurement]) -> list[str]:
         parts += [f"{name} {versions[name]}" for name in versions if name != "numpy"]
         lines.append(", ".join(str(part) for part in parts))
     return lines
-
-
-def bytes_text(count: int | None) -> str:
-    """A size a person reads: "812 B", "20.5 KiB", "24.41 MiB"."""
-    if count is None:
-        return MISSING
-    if count < _KIB:
-        return f"{count} B"
-    if count < 1000 * _KIB:
-        return f"{count / _KIB:.1f} KiB"
-    if count < 1000 * _KIB**2:
-        return f"{count / _KIB**2:.2f} MiB"
-    return f"{count / _KIB**3:.2f} GiB"
-
-
-def ratio_text(ratio: float | None) -> str:
-    """A compression ratio: "15.8x", and "158x" where decimals say nothing."""
-    if ratio is None:
-        return MISSING
-    return f"{ratio:.1f}x" if ratio < 100 else f"{ratio:.0f}x"
-
-
-def time_text(microseconds: float | None) -> str:
-    """Microseconds with three digits that matter: "4.25", "31.7", "1,234"."""
-    if microseconds is None:
-        return MISSING
-    decimals = 2 if microseconds < 10 else 1 if microseconds < 100 else 0
-    return f"{microseconds:,.{decimals}f}"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,123 @@
+"""ai-edge-quantizer on the lookups of a model: the strongest thing its users have today.
+
+The quantiser leaves a GATHER alone, which is what Keras' tables become, so a lookup first becomes
+
+    RESHAPE(ids, [-1]) -> EMBEDDING_LOOKUP -> RESHAPE(rows, SHAPE(ids) + [D])
+
+whose kernel takes one vector of ids and multiplies integers by the scales of their rows. Its
+`weight_only` recipes would dequantise the whole table in every run; these are its dynamic ones.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ai_edge_litert import schema_py_generated as schema
+
+from tfcompress.errors import ConfigError
+from tfcompress.tflite.flatbuffer import TfliteFile, read, text
+from tfcompress.tflite.operator_chain import ChainConstants, OperatorChain
+from tfcompress.tflite.prune import prune
+from tfcompress.tflite.readers import is_row_lookup, looked_up_buffers
+from tfcompress.tflite.runtime_version import raise_runtime_version
+
+_BLOCK = 32
+
+
+def quantize_lookups(content: bytes, num_bits: int, *, blocks: bool = False) -> bytes:
+    """Quantises the tables of a file.
+
+    Args:
+        content: bytes. A float32 .tflite.
+        num_bits: int. 8, 4 or 2 bits a value.
+        blocks: bool. Whether every 32 values of a row have a scale of their own; a row has one
+            otherwise.
+
+    Raises:
+        ConfigError: it has no table, or one whose rows are not whole blocks.
+    """
+    from ai_edge_quantizer import qtyping, quantizer
+
+    lookups = embedding_lookups(content, _BLOCK if blocks else 1)
+    recipe = quantizer.Quantizer(lookups)
+    granularity = qtyping.QuantGranularity
+    how = {
+        "num_bits": num_bits,
+        "granularity": granularity.BLOCKWISE_32 if blocks else granularity.CHANNELWISE,
+    }
+    recipe.add_dynamic_config(".*", qtyping.TFLOperationName.EMBEDDING_LOOKUP, **how)
+    for scope in _tied_products(read(lookups)):
+        # Alike, or the quantiser would make a second table for them.
+        recipe.add_dynamic_config(
+            f"^{re.escape(scope)}$", qtyping.TFLOperationName.FULLY_CONNECTED, **how
+        )
+    done = recipe.quantize(enable_progress_bar=False, enable_progress_report=False)
+    return bytes(done.quantized_model)
+
+
+def _tied_products(file: TfliteFile) -> Iterator[str]:
+    """What the quantiser calls the operators that take scores against a table."""
+    from ai_edge_quantizer.utils import tfl_flatbuffer_utils
+
+    tables = looked_up_buffers(file)
+    for subgraph in file.subgraphs:
+        for operator in subgraph.operators:
+            if file.operator_name(operator) != "FULLY_CONNECTED":
+                continue
+            if subgraph.tensors[operator.inputs[1]].buffer in tables:
+                yield tfl_flatbuffer_utils.get_op_scope(operator, subgraph.tensors)
+
+
+def embedding_lookups(content: bytes, block: int = 1) -> bytes:
+    """The file with an EMBEDDING_LOOKUP in the place of every GATHER of rows of a float32 table.
+
+    Args:
+        content: bytes. A .tflite.
+        block: int. What the width of a row must be a multiple of.
+
+    Raises:
+        ConfigError: it has no table, or one of another width.
+    """
+    file = read(content)
+    constants = ChainConstants(file)
+    found = 0
+    for subgraph in file.subgraphs:
+        operators: list[Any] = []
+        for operator in subgraph.operators:
+            if _looks_up_matrix(file, subgraph, operator):
+                operators += _flat_lookup(constants, subgraph, operator, block)
+                found += 1
+            else:
+                operators.append(operator)
+        subgraph.operators = operators
+    if not found:
+        raise ConfigError("the model looks up no rows of a float32 matrix; nothing to quantise")
+    prune(file)
+    raise_runtime_version(file)
+    return file.to_bytes()
+
+
+def _looks_up_matrix(file: TfliteFile, subgraph: Any, operator: Any) -> bool:
+    if not is_row_lookup(file.operator_name(operator), operator, 0):
+        return False
+    table = subgraph.tensors[operator.inputs[0]]
+    # A single column is a vector of scales or the like.
+    is_matrix = len(table.shape) == 2 and table.shape[1] > 1
+    return is_matrix and table.type == schema.TensorType.FLOAT32 and file.data(table) is not None
+
+
+def _flat_lookup(constants: ChainConstants, subgraph: Any, gather: Any, block: int) -> list[Any]:
+    file, (table, ids), (output,) = constants.file, gather.inputs, gather.outputs
+    columns = int(subgraph.tensors[table].shape[1])
+    if columns % block:
+        name = text(subgraph.tensors[table].name)
+        raise ConfigError(f"{name} has {columns} columns; blocks of {block} need a multiple")
+    chain = OperatorChain(constants, subgraph)
+    flat_ids = chain.reshape(ids, [-1])
+    rows = file.add_tensor(
+        subgraph, "", [1, columns], schema.TensorType.FLOAT32, signature=[-1, columns]
+    )
+    chain.operators.append(file.operator("EMBEDDING_LOOKUP", [flat_ids, table], [rows]))
+    shape = chain.concatenate([chain.shape(ids), chain.constant([columns])])
+    chain.reshape_like(rows, shape, output)
+    return chain.operators

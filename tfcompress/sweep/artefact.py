@@ -1,0 +1,137 @@
+"""One cell of a sweep: a .tflite, how its model is trained, how it is made, what is measured."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tfcompress.backend import Backend
+from tfcompress.training.config import TrainConfig
+
+TableDtype = Literal["float32", "float16", "int8", "int4"]
+Granularity = Literal["per-row", "per-table"]
+DenseDtype = Literal["float32", "int8"]
+Codec = Literal["none", "auto", "fixed", "indexed", "context", "rate", "predictive", "raw"]
+Target = Literal["builtin", "delegate"]
+
+OURS = "ours"
+"""The method whose files `tfcompress.tflite.convert` makes; every other one is a peer."""
+PLAIN = "float32"
+"""The peer that ships the trained float32 tables as they are."""
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Measured(_Settings):
+    """What is measured besides bytes and quality.
+
+    Attributes:
+        latency: bool.
+        memory: bool.
+        runs: int. Timed invocations per batch size.
+    """
+
+    latency: bool = True
+    memory: bool = True
+    runs: Annotated[int, Field(ge=50)] = 200
+
+
+class Training(_Settings):
+    """One training, which every artefact made of it shares.
+
+    Attributes:
+        config: TrainConfig.
+        backend: str. Of Keras: weights differ in the last bits.
+    """
+
+    config: TrainConfig
+    backend: Backend = "tensorflow"
+
+    @property
+    def key(self) -> str:
+        """16 hexadecimal digits that stand for everything above."""
+        return _digest(self)
+
+    @property
+    def name(self) -> str:
+        """Of its run directory: readable, and no two trainings have the same."""
+        config = self.config
+        parts = [data_name(config), config.embedding, f"{config.ratio:g}x"]
+        parts += ["tied"] * config.tie + [f"s{config.seed}", self.key[:8]]
+        return _file_name("-".join(parts))
+
+
+class Artefact(_Settings):
+    """All that a row of the results depends on.
+
+    Attributes:
+        training: Training.
+        method: str. "ours", or a name of `tfcompress.peers.PEERS`.
+        table_dtype: str or None. Ours, as the next ones: see `tfcompress.tflite.convert`. None
+            where it means nothing, so that equal files have equal keys.
+        granularity: str or None. With int8 and int4.
+        dense_dtype: str or None.
+        codec: str or None.
+        target: str or None. With a codec.
+        measured: Measured.
+    """
+
+    training: Training
+    method: str = OURS
+    table_dtype: TableDtype | None = None
+    granularity: Granularity | None = None
+    dense_dtype: DenseDtype | None = None
+    codec: Codec | None = None
+    target: Target | None = None
+    measured: Measured = Measured()
+
+    @property
+    def key(self) -> str:
+        """16 hexadecimal digits that stand for everything above."""
+        return _digest(self)
+
+    @property
+    def words(self) -> list[str]:
+        """What tells it from the other artefacts of a sweep, in the order a reader wants it."""
+        config = self.training.config
+        words = [data_name(config), config.embedding]
+        words += [f"{config.ratio:g}x"] if config.ratio != 1 else []
+        words += ["tied"] if config.tie else []
+        if self.method == OURS:
+            optional = (self.granularity, self.codec, self.target)
+            words += [str(self.table_dtype), *(word for word in optional if word is not None)]
+            words += ["dense int8"] if self.dense_dtype == "int8" else []
+        else:
+            words.append(self.method)
+        return [*words, f"seed {config.seed}"]
+
+    @property
+    def file_name(self) -> str:
+        """Of its .tflite: readable, and no two artefacts have the same."""
+        words = [*self.words[:-1], f"s{self.training.config.seed}", self.key[:8]]
+        return _file_name("-".join(words)) + ".tflite"
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields; `Artefact.model_validate_json` of its text brings the artefact back."""
+        return self.model_dump(mode="json")
+
+
+def data_name(config: TrainConfig) -> str:
+    """The data as tables name them: without the folders before them."""
+    return Path(config.data.source).name or config.data.source
+
+
+def _digest(settings: BaseModel) -> str:
+    # Without None, so that a field that a later version adds leaves the keys of old rows alone.
+    content = settings.model_dump(mode="json", exclude_none=True)
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _file_name(text: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", text)

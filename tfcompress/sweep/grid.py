@@ -1,0 +1,267 @@
+"""The settings of a sweep, and the artefacts they stand for.
+
+A setting that is a list is an axis: every combination becomes an artefact. What differs in nothing
+but the way to the file shares one training. Combinations that cannot be are left out, and said.
+"""
+
+import functools
+import itertools
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from tfcompress.backend import Backend
+from tfcompress.errors import ConfigError
+from tfcompress.peers import EMBEDDINGS, PEERS
+from tfcompress.sweep.artefact import (
+    OURS,
+    PLAIN,
+    Artefact,
+    Codec,
+    DenseDtype,
+    Granularity,
+    Measured,
+    TableDtype,
+    Target,
+    Training,
+)
+from tfcompress.training.config import DataConfig, TrainConfig
+from tfcompress.validation import unknown_name, validated
+
+Model = Literal["sequence-ranker", "text-classifier"]
+Embedding = Literal[
+    "full",
+    "truncated",
+    "hash",
+    "double-hash",
+    "qr",
+    "memcom",
+    "memcom-bias",
+    "huffman",
+    "tensor-train",
+    "fpd",
+    "low-rank",
+    "tiered",
+    "mixed-width",
+]
+"""`tfcompress.layers.NAMES`, which would import Keras; a test holds them equal."""
+
+METHODS = (OURS, *PEERS)
+
+
+def _known_method(name: str) -> str:
+    if name not in METHODS:
+        raise ValueError(f"there are {', '.join(METHODS)}")
+    return name
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+def _source_alone(value: Any) -> Any:
+    return {"source": value} if isinstance(value, str) else value
+
+
+_Listed = BeforeValidator(_as_list)
+_Filled = Field(min_length=1)
+
+
+class DataEntry(DataConfig):
+    """One data set: how to read it, and what is best for it.
+
+    Attributes:
+        model: list of str or None. None: those of the grid.
+        learning_rate: list of float or None. None: those of the grid.
+        training: dict. Over those of the grid.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    model: Annotated[list[Model], _Listed, _Filled] | None = None
+    learning_rate: Annotated[list[float], _Listed, _Filled] | None = None
+    training: dict[str, Any] = Field(default_factory=dict)
+
+    def data_config(self) -> dict[str, Any]:
+        """The fields of DataConfig."""
+        return self.model_dump(include=set(DataConfig.model_fields))
+
+
+class Grid(BaseModel):
+    """What a sweep runs over. Each of the lists may be given as a single value.
+
+    Attributes:
+        data: list of str or DataEntry.
+        model: list of str.
+        method: list of str. "ours" and names of peers; all of them unless said otherwise.
+        embedding: list of str. Names of `tfcompress.layers.NAMES`.
+        ratio: list of float. Of every embedding but the full one.
+        tie: list of bool.
+        seed: list of int.
+        learning_rate: list of float. The report takes the one that validates best.
+        table_dtype: list of str. Ours, as the next ones.
+        granularity: list of str.
+        dense_dtype: list of str.
+        codec: list of str.
+        target: list of str.
+        backend: str. Of Keras, for the trainings.
+        training: dict. Other fields of TrainConfig: epochs, dim, history_length, ...
+        measure: Measured.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    data: Annotated[list[Annotated[DataEntry, BeforeValidator(_source_alone)]], _Listed, _Filled]
+    model: Annotated[list[Model], _Listed, _Filled] = ["sequence-ranker"]
+    method: Annotated[list[Annotated[str, AfterValidator(_known_method)]], _Listed, _Filled] = list(
+        METHODS
+    )
+    embedding: Annotated[list[Embedding], _Listed, _Filled] = ["full", "memcom"]
+    ratio: Annotated[list[Annotated[float, Field(ge=1)]], _Listed, _Filled] = [16.0]
+    tie: Annotated[list[bool], _Listed, _Filled] = [False]
+    seed: Annotated[list[Annotated[int, Field(ge=0)]], _Listed, _Filled] = [0]
+    learning_rate: Annotated[list[float], _Listed, _Filled] = [2e-3]
+    table_dtype: Annotated[list[TableDtype], _Listed, _Filled] = ["float32", "int8", "int4"]
+    granularity: Annotated[list[Granularity], _Listed, _Filled] = ["per-row"]
+    dense_dtype: Annotated[list[DenseDtype], _Listed, _Filled] = ["float32"]
+    codec: Annotated[list[Codec], _Listed, _Filled] = ["none"]
+    target: Annotated[list[Target], _Listed, _Filled] = ["builtin"]
+    backend: Backend = "tensorflow"
+    training: dict[str, Any] = Field(default_factory=dict)
+    measure: Measured = Measured()
+
+    @classmethod
+    def parse(cls, values: dict[str, Any]) -> "Grid":
+        """Validates `values`; raises `ConfigError` naming the first wrong key in one line."""
+        grid = validated(cls, values)
+        _check_training(grid.training, "training")
+        for entry in grid.data:
+            _check_training(entry.training, f"data {entry.source}: training")
+        return grid
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The keys of a settings file.
+
+    Raises:
+        ConfigError: it is not there, or no TOML; the line is named.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is no TOML file: {error}") from None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a grid comes to.
+
+    Attributes:
+        artefacts: tuple of Artefact, each once; those of one training stand together.
+        left_out: dict str -> int. Why combinations were left out, and how many.
+    """
+
+    artefacts: tuple[Artefact, ...]
+    left_out: dict[str, int]
+
+    @property
+    def num_trainings(self) -> int:
+        """Different trainings."""
+        return len({artefact.training.key for artefact in self.artefacts})
+
+
+def expand(grid: Grid) -> Plan:
+    """The artefacts of a grid.
+
+    Raises:
+        ConfigError: no combination is possible.
+    """
+    artefacts: dict[str, Artefact] = {}
+    left_out: dict[str, int] = {}
+    trainings: dict[str, Training] = {}
+    for values in _training_values(grid):
+        try:
+            training = Training(config=TrainConfig.parse(values), backend=grid.backend)
+        except ConfigError as error:
+            left_out[str(error)] = left_out.get(str(error), 0) + 1
+        else:
+            trainings.setdefault(training.key, training)
+    for training in trainings.values():
+        for artefact in _files(grid, training, left_out):
+            artefacts.setdefault(artefact.key, artefact)
+    if not artefacts:
+        reasons = list(left_out) or ["no method asked for can be used with these embeddings"]
+        raise ConfigError(f"nothing to run: {reasons[0]}")
+    return Plan(tuple(artefacts.values()), left_out)
+
+
+def _training_values(grid: Grid) -> Iterator[dict[str, Any]]:
+    for entry in grid.data:
+        axes: dict[str, list[Any]] = {
+            "model": entry.model or grid.model,
+            "embedding": grid.embedding,
+            "ratio": grid.ratio,
+            "tie": grid.tie,
+            "seed": grid.seed,
+            "learning_rate": entry.learning_rate or grid.learning_rate,
+        }
+        for cell in itertools.product(*axes.values()):
+            values: dict[str, Any] = dict(zip(axes, cell, strict=True))
+            if values["embedding"] == "full":
+                del values["ratio"]
+            common = {**grid.training, **entry.training}
+            yield {"data": entry.data_config(), **common, **values}
+
+
+def _files(grid: Grid, training: Training, left_out: dict[str, int]) -> Iterator[Artefact]:
+    """The ways from a training to a file."""
+    embedding = training.config.embedding
+    make = functools.partial(Artefact, training=training, measured=grid.measure)
+    for method in grid.method:
+        if method != OURS and embedding in PEERS[method].embeddings:
+            yield make(method=method)
+    if OURS not in grid.method:
+        return
+    axes = (grid.table_dtype, grid.granularity, grid.dense_dtype, grid.codec, grid.target)
+    for table_dtype, granularity, dense_dtype, codec, target in itertools.product(*axes):
+        if codec != "none" and (reason := _why_not(codec, target)):
+            left_out[reason] = left_out.get(reason, 0) + 1
+            continue
+        plain = table_dtype == dense_dtype == "float32" and codec == "none"
+        if plain and embedding in EMBEDDINGS:
+            yield make(method=PLAIN)  # The same file under one name.
+            continue
+        yield make(
+            table_dtype=table_dtype,
+            granularity=granularity if table_dtype.startswith("int") else None,
+            dense_dtype=dense_dtype,
+            codec=None if codec == "none" else codec,
+            target=None if codec == "none" else target,
+        )
+
+
+def _why_not(codec: Codec, target: Target) -> str | None:
+    from tfcompress.tflite.pack import check_options
+
+    try:
+        check_options(codec, target)
+    except ConfigError as error:
+        return str(error)
+    return None
+
+
+def _check_training(values: dict[str, Any], where: str) -> None:
+    """Raises `ConfigError` for a key that no training has, or that is an axis."""
+    axes = {"data", *Grid.model_fields} & {*TrainConfig.model_fields}
+    known = [name for name in TrainConfig.model_fields if name not in axes]
+    for name in values:
+        if name in axes:
+            raise ConfigError(f"{where}: {name} is an axis; give it beside [training], as a list")
+        if name not in known:
+            raise ConfigError(f"{where}: {unknown_name(name, known)}")

@@ -1,0 +1,141 @@
+"""results.jsonl: one line of JSON for every artefact that is finished, failed ones too.
+
+    key          of the artefact (`Artefact.key`)
+    config       the artefact (`Artefact.to_json`)
+    status       "done" or "failed"
+    error        one line, or null
+    stage        what failed: "training", "conversion" or "measuring"; null when nothing did
+    file         its .tflite, relative to the folder; null when there is none
+    measurement  as `tfcompress measure --json` writes it; null when it failed
+    valid        quality of the Keras model on the validation split, or null
+    seconds      {training, conversion, measuring}; training is 0 where it was there already
+    jobs         processes that the sweep ran at once
+
+A line is appended with one write and flushed to the disk. A process that is killed inside the write
+leaves a line without its end; the next start cuts it off and runs that artefact again.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tfcompress.errors import ConfigError, DataError
+from tfcompress.files import locked, write_file
+from tfcompress.sweep.artefact import Artefact
+
+FILE = "results.jsonl"
+DONE, FAILED = "done", "failed"
+
+Row = dict[str, Any]
+
+
+def new_row(artefact: Artefact) -> Row:
+    """The row of an artefact of which nothing went wrong yet, without what is measured."""
+    return {
+        "key": artefact.key,
+        "config": artefact.to_json(),
+        "status": DONE,
+        "error": None,
+        "stage": None,
+        "file": None,
+        "measurement": None,
+        "valid": None,
+        "seconds": {},
+    }
+
+
+def fail(row: Row, error: str, stage: str | None) -> Row:
+    """The row, failed."""
+    return {**row, "status": FAILED, "error": error, "stage": stage}
+
+
+class Results:
+    """The finished artefacts of a sweep, and the file that keeps them.
+
+    Args:
+        folder: Path. Of the sweep.
+
+    Attributes:
+        rows: dict str -> dict. By key.
+
+    Raises:
+        DataError: a line of the file is none of ours.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE
+        if self.path.exists():
+            _heal(self.path)
+        self.rows: dict[str, Row] = {row["key"]: row for row in read_rows(folder)}
+
+    @classmethod
+    @contextmanager
+    def opened(cls, folder: Path) -> Iterator["Results"]:
+        """Makes the folder and keeps other sweeps out of it while the block runs.
+
+        Raises:
+            ConfigError: another sweep is running in the folder.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder / ".lock", wait=False) as is_ours:
+            if not is_ours:
+                raise ConfigError(f"{folder}: another sweep is running there; choose another --out")
+            yield cls(folder)
+
+    def append(self, row: Row) -> None:
+        """Adds a row whose key is new, and puts it on the disk."""
+        if row["key"] in self.rows:
+            raise ValueError(f"{row['key']} has a row already")
+        with self.path.open("ab") as stream:
+            stream.write(_line(row))
+            stream.flush()
+            os.fsync(stream.fileno())
+        self.rows[row["key"]] = row
+
+    def forget_failed(self) -> None:
+        """Drops the rows of failed artefacts, so that they run again."""
+        kept = {key: row for key, row in self.rows.items() if row["status"] != FAILED}
+        if len(kept) < len(self.rows):
+            write_file(self.path, b"".join(map(_line, kept.values())))
+            self.rows = kept
+
+
+def read_rows(folder: Path) -> list[Row]:
+    """The rows of a sweep, in the order they were finished.
+
+    A last line that is not complete is left out: it is being written, or never will be.
+
+    Raises:
+        DataError: there are none, or a line is none of ours.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return []
+    *lines, _ = path.read_bytes().split(b"\n")
+    rows = []
+    for number, line in enumerate(lines, 1):
+        try:
+            row = json.loads(line)
+            row["key"], row["status"], row["config"]["training"]["config"]
+        except (ValueError, LookupError, TypeError):
+            raise DataError(
+                f"{path}, line {number}: is no row of a sweep ({line[:40]!r}); remove the line, "
+                "and its artefact runs again"
+            ) from None
+        rows.append(row)
+    return rows
+
+
+def _line(row: Row) -> bytes:
+    return json.dumps(row, separators=(",", ":")).encode() + b"\n"
+
+
+def _heal(path: Path) -> None:
+    """Cuts off a last line that has no end."""
+    content = path.read_bytes()
+    complete = content.rfind(b"\n") + 1
+    if complete < len(content):
+        os.truncate(path, complete)

@@ -1,0 +1,252 @@
+"""`tfcompress sweep`: a grid of trainings and files, every file measured, resumable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tfcompress.errors import ConfigError
+from tfcompress_cli import console
+from tfcompress_cli.console import Backend
+
+if TYPE_CHECKING:
+    from tfcompress.sweep import Artefact, Plan, Results
+    from tfcompress.sweep.results import Row
+    from tfcompress.sweep.runner import Watcher
+
+Option = typer.Option
+GridPanel = "Grid (each may be given several times)"
+
+
+def sweep(
+    settings: Annotated[
+        Path | None,
+        typer.Argument(metavar="[CONFIG.toml]", help="Settings; flags go before what it says."),
+    ] = None,
+    out: Annotated[Path, Option(help="Folder of the sweep; an unfinished one goes on.")] = Path(
+        "sweep"
+    ),
+    data: Annotated[
+        list[str] | None, Option(help="As of tfcompress train.", rich_help_panel=GridPanel)
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        Option(help="sequence-ranker or text-classifier.", rich_help_panel=GridPanel),
+    ] = None,
+    method: Annotated[
+        list[str] | None,
+        Option(
+            help="ours, or a peer; an unknown one lists them. Default: all.",
+            rich_help_panel=GridPanel,
+        ),
+    ] = None,
+    embedding: Annotated[
+        list[str] | None, Option(help="Default: full, memcom.", rich_help_panel=GridPanel)
+    ] = None,
+    ratio: Annotated[
+        list[float] | None,
+        Option(help="Of all but the full table. Default: 16.", rich_help_panel=GridPanel),
+    ] = None,
+    tie: Annotated[
+        list[str] | None,
+        Option(help="true or false: score against the table?", rich_help_panel=GridPanel),
+    ] = None,
+    seed: Annotated[list[int] | None, Option(rich_help_panel=GridPanel)] = None,
+    learning_rate: Annotated[
+        list[float] | None,
+        Option(help="The best in validation counts.", rich_help_panel=GridPanel),
+    ] = None,
+    table_dtype: Annotated[
+        list[str] | None,
+        Option(help="Ours. Default: float32, int8, int4.", rich_help_panel=GridPanel),
+    ] = None,
+    granularity: Annotated[
+        list[str] | None, Option(help="Ours: per-row, per-table.", rich_help_panel=GridPanel)
+    ] = None,
+    dense_dtype: Annotated[
+        list[str] | None, Option(help="Ours.", rich_help_panel=GridPanel)
+    ] = None,
+    codec: Annotated[list[str] | None, Option(help="Ours.", rich_help_panel=GridPanel)] = None,
+    target: Annotated[
+        list[str] | None, Option(help="Ours, with a codec.", rich_help_panel=GridPanel)
+    ] = None,
+    training: Annotated[
+        list[str] | None,
+        Option(metavar="KEY=VALUE", help="Such as epochs=5; may be given several times."),
+    ] = None,
+    backend: Annotated[Backend | None, Option(help="Of Keras, for the trainings.")] = None,
+    skip: Annotated[
+        list[str] | None,
+        Option(help="latency or memory; may be given again."),
+    ] = None,
+    runs: Annotated[int | None, Option(help="Timed runs, as of tfcompress measure.")] = None,
+    jobs: Annotated[
+        int, Option(min=1, help="Processes at once; latency is best measured with one.")
+    ] = 1,
+    reuse: Annotated[
+        list[Path] | None,
+        Option(help="A folder of runs of tfcompress train: those that fit are not trained anew."),
+    ] = None,
+    retry_failed: Annotated[
+        bool, Option("--retry-failed", help="Run what failed before once more.")
+    ] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Say what would run.")] = False,
+) -> None:
+    """Train, convert and measure every combination, ours and what people use today.
+
+    Example: tfcompress sweep --data synthetic --embedding full --embedding qr --seed 0 --seed 1
+    """
+    for folder in reuse or ():
+        if not folder.is_dir():
+            raise ConfigError(f"--reuse {folder}: no such folder")
+    for part in skip or ():
+        if part not in ("latency", "memory"):
+            raise ConfigError(f"--skip {part}: expected latency or memory")
+    from tfcompress.sweep import Grid, expand
+    from tfcompress.sweep.grid import read_toml
+
+    values = read_toml(settings) if settings is not None else {}
+    axes = {
+        "data": data,
+        "model": model,
+        "method": method,
+        "embedding": embedding,
+        "ratio": ratio,
+        "tie": [{"true": True, "false": False}.get(value, value) for value in tie or ()],
+        "seed": seed,
+        "learning_rate": learning_rate,
+        "table_dtype": table_dtype,
+        "granularity": granularity,
+        "dense_dtype": dense_dtype,
+        "codec": codec,
+        "target": target,
+        "backend": backend,
+    }
+    values |= {name: value for name, value in axes.items() if value}
+    if training:
+        values["training"] = values.get("training", {}) | _key_values(training)
+    measured = dict.fromkeys(skip or (), False) | ({"runs": runs} if runs is not None else {})
+    if measured:
+        values["measure"] = values.get("measure", {}) | measured
+    if "data" not in values:
+        raise ConfigError("data: none given; pass --data, or a CONFIG.toml that names some")
+    try:
+        grid = Grid.parse(values)
+    except ConfigError as error:
+        raise ConfigError(f"{settings}: {error}" if settings else str(error)) from None
+    plan = expand(grid)
+    for reason, count in plan.left_out.items():
+        console.err.print(f"left out {count}: {reason}", highlight=False, soft_wrap=True)
+    if dry_run:
+        _list(plan)
+        return
+    for entry in grid.data:
+        console.download(entry.source)
+    _run(plan, out, jobs=jobs, reuse=reuse or [], retry_failed=retry_failed)
+
+
+def _run(plan: Plan, out: Path, *, jobs: int, reuse: list[Path], retry_failed: bool) -> None:
+    from tfcompress.sweep import Results, run_sweep
+
+    with Results.opened(out) as results:
+        if retry_failed:
+            results.forget_failed()
+        left = [artefact for artefact in plan.artefacts if artefact.key not in results.rows]
+        console.err.print(
+            f"{_size(plan)}, {len(plan.artefacts) - len(left)} of them finished; "
+            f"{len(left)} to run in {out}/, {jobs} at a time",
+            highlight=False,
+            soft_wrap=True,
+        )
+        with _watching(left, jobs) as watcher:
+            run_sweep(left, results, jobs=jobs, earlier=reuse, watcher=watcher)
+        _conclude(plan, results, out)
+
+
+def _conclude(plan: Plan, results: Results, out: Path) -> None:
+    rows = [results.rows[artefact.key] for artefact in plan.artefacts]
+    failed = [row for row in rows if row["status"] == "failed"]
+    if len(failed) == len(rows):
+        raise ConfigError(f"every run failed, the first with: {failed[0]['error']}")
+    again = " (--retry-failed runs them once more)" if failed else ""
+    console.out.print(
+        f"{len(rows) - len(failed)} measured, {len(failed)} failed{again}; "
+        f"tfcompress report {out} shows them",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@contextmanager
+def _watching(left: list[Artefact], jobs: int) -> Iterator[Watcher]:
+    """A bar with the time left where stderr is a terminal, and a line for every row."""
+    from tfcompress.report.text import bytes_text
+    from tfcompress.sweep.runner import Watcher
+    from tfcompress.sweep.time_left import TimeLeft, duration_text
+
+    estimate, running = TimeLeft(left, jobs), list[str]()
+    done = 0
+    with console.progress(with_time=False) as bar:
+        task = bar.add_task("starting", total=len(left))
+
+        def show() -> None:
+            seconds = estimate.seconds
+            time = "" if seconds is None else f"about {duration_text(seconds)} left; "
+            bar.update(task, completed=done, description=time + ", ".join(running))
+
+        def started(artefact: Artefact) -> None:
+            running.append(" ".join(artefact.words))
+            show()
+
+        def finished(artefact: Artefact, row: Row) -> None:
+            nonlocal done
+            done += 1
+            estimate.finished(artefact, row)
+            name = " ".join(artefact.words)
+            if name in running:
+                running.remove(name)
+            if row["status"] == "failed":
+                said = f"failed: {row['error']}"
+            else:
+                measurement = row["measurement"]
+                quality = measurement["quality"]
+                watched = next(key for key in ("ndcg@10", "accuracy") if key in quality)
+                tables = bytes_text(measurement["bytes"]["tables"])
+                said = f"tables {tables}, {watched} {quality[watched]:.4f}"
+            console.err.print(
+                f"[{done}/{len(left)}] {name}: {said}", highlight=False, soft_wrap=True
+            )
+            show()
+
+        yield Watcher(started, finished)
+
+
+def _list(plan: Plan) -> None:
+    for artefact in plan.artefacts:
+        console.out.print(" ".join(artefact.words), highlight=False, soft_wrap=True)
+    console.out.print(f"{_size(plan)}; nothing was run", highlight=False)
+
+
+def _size(plan: Plan) -> str:
+    files, trainings = len(plan.artefacts), plan.num_trainings
+    return f"{files} file{'s' * (files != 1)} of {trainings} training{'s' * (trainings != 1)}"
+
+
+def _key_values(words: list[str]) -> dict[str, Any]:
+    """Values as TOML has them (epochs=5); what is no TOML value is a text."""
+    import tomllib
+
+    values: dict[str, Any] = {}
+    for word in words:
+        key, equals, text = word.partition("=")
+        if not key or not equals:
+            raise ConfigError(f"--training {word}: expected KEY=VALUE, such as epochs=5")
+        try:
+            values[key] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            values[key] = text
+    return values
