@@ -6,15 +6,35 @@ multiplies all vectors of a table by one matrix may then wait until a linear lay
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from tfcompress.tflite.flatbuffer import TfliteFile, indices
 
-Blocks = tuple[int, ...]
-"""The columns at which vectors start."""
-BlocksOf = Mapping[int, Blocks]
 LINEAR = ("FULLY_CONNECTED", "CONV_2D")
 """Operators that multiply the last axis of input 0 by the last axis of input 1, their weights."""
+
+Starts = tuple[int, ...]
+StartsOf = Mapping[int, Starts]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where vectors stand among the values of a tensor, counted row by row.
+
+    Attributes:
+        starts: tuple of int. In every run of `period` values vectors start here; none, nowhere.
+        period: int. The last dimension of a tensor; behind a reshape, what it was before.
+    """
+
+    starts: Starts
+    period: int
+
+    def aligned(self, width: int) -> Starts | None:
+        """Where vectors start in rows of `width` values; None where rows cut periods."""
+        if not width or width % self.period:
+            return None
+        return tuple(start + at for at in range(0, width, self.period) for start in self.starts)
 
 
 class GraphView:
@@ -46,33 +66,45 @@ class GraphView:
         return self.rank(index) == 0 or self.width(index) == 1
 
 
-def blocks_behind(
-    graph: GraphView, name: str, operator: Any, slots: list[int], blocks_of: BlocksOf
-) -> Blocks | None:
+def columns_behind(
+    graph: GraphView, name: str, operator: Any, columns_of: Mapping[int, Columns]
+) -> Columns | None:
     """Where vectors stand in the result of an operator.
 
     Args:
         graph: GraphView.
         name: str. The operator's name.
         operator: schema.OperatorT.
-        slots: list of int. Its inputs that hold vectors.
-        blocks_of: mapping of int to Blocks. Where they stand in them, by tensor.
+        columns_of: mapping of int to Columns. Where they stand in its inputs, by tensor.
 
     Returns:
-        Blocks, or None where the operator does not treat all columns alike.
+        Columns, or None where the operator does not treat all columns of a vector alike.
     """
+    slots = [slot for slot, index in enumerate(operator.inputs) if index in columns_of]
+    if name == "SHAPE":
+        return Columns((), 1)
+    if name in _RESHAPES:
+        return columns_of[operator.inputs[0]] if slots == [0] else None
     rule = _RULES.get(name)
-    return rule(graph, operator, slots, blocks_of) if rule else None
+    starts_of = {}
+    for slot in slots:
+        index = operator.inputs[slot]
+        starts = columns_of[index].aligned(graph.width(index))
+        if starts is None or rule is None:
+            return None
+        starts_of[index] = starts
+    found = rule(graph, operator, slots, starts_of) if rule else None
+    width = graph.width(operator.outputs[0])
+    return Columns(found, width) if found is not None and width else None
 
 
-def weight_blocks(
-    graph: GraphView, operator: Any, slots: list[int], blocks_of: BlocksOf
-) -> Blocks | None:
-    """The columns of the weights of one of `LINEAR` that meet vectors; None if not only those."""
-    if slots != [0]:
-        return None
+def weight_columns(
+    graph: GraphView, operator: Any, columns_of: Mapping[int, Columns]
+) -> Starts | None:
+    """Where vectors meet the weights of one of `LINEAR`; None if not only there."""
     source, weights = operator.inputs[:2]
-    return _repeated(blocks_of[source], graph.width(source), graph.width(weights))
+    slots = [slot for slot, index in enumerate(operator.inputs) if index in columns_of]
+    return columns_of[source].aligned(graph.width(weights)) if slots == [0] else None
 
 
 def activation(operator: Any) -> int:
@@ -80,68 +112,51 @@ def activation(operator: Any) -> int:
     return int(getattr(operator.builtinOptions, "fusedActivationFunction", 0) or 0)
 
 
-def _repeated(blocks: Blocks, width: int, new_width: int) -> Blocks | None:
-    """Blocks where `new_width` columns are several times `width`, one behind the other."""
-    if not width or not new_width or new_width % width:
-        return None
-    return tuple(start + at for at in range(0, new_width, width) for start in blocks)
-
-
-def _alike(graph: GraphView, operator: Any, slots: list[int], blocks_of: BlocksOf) -> Blocks | None:
-    """The blocks of all inputs where they are the same in each of them."""
-    blocks = {blocks_of[operator.inputs[slot]] for slot in slots}
+def _alike(graph: GraphView, operator: Any, slots: list[int], starts_of: StartsOf) -> Starts | None:
+    """The starts of all inputs where they are the same in each of them."""
+    starts = {starts_of[operator.inputs[slot]] for slot in slots}
     widths = {graph.width(index) for index in operator.inputs}
-    same = len(slots) == len(operator.inputs) and len(blocks) == 1 and len(widths) == 1
-    return blocks.pop() if same and not activation(operator) else None
+    same = len(slots) == len(operator.inputs) and len(starts) == 1 and len(widths) == 1
+    return starts.pop() if same and not activation(operator) else None
 
 
 def _multiply(
-    graph: GraphView, operator: Any, slots: list[int], blocks_of: BlocksOf
-) -> Blocks | None:
+    graph: GraphView, operator: Any, slots: list[int], starts_of: StartsOf
+) -> Starts | None:
     """MUL by what is the same for all columns."""
     if len(slots) != 1 or activation(operator):
         return None
     (slot,) = slots
     other = operator.inputs[1 - slot]
-    return blocks_of[operator.inputs[slot]] if graph.is_scalar(other) else None
+    return starts_of[operator.inputs[slot]] if graph.is_scalar(other) else None
 
 
 def _divide(
-    graph: GraphView, operator: Any, slots: list[int], blocks_of: BlocksOf
-) -> Blocks | None:
-    return _multiply(graph, operator, slots, blocks_of) if slots == [0] else None
+    graph: GraphView, operator: Any, slots: list[int], starts_of: StartsOf
+) -> Starts | None:
+    return _multiply(graph, operator, slots, starts_of) if slots == [0] else None
 
 
 def _reduce(
-    graph: GraphView, operator: Any, slots: list[int], blocks_of: BlocksOf
-) -> Blocks | None:
+    graph: GraphView, operator: Any, slots: list[int], starts_of: StartsOf
+) -> Starts | None:
     """SUM or MEAN over other axes than the last."""
     source = operator.inputs[0]
     axes, rank = graph.integers(operator.inputs[1]), graph.rank(source)
     if slots != [0] or axes is None or any(axis % rank == rank - 1 for axis in axes):
         return None
-    return blocks_of[source]
-
-
-def _reshape(
-    graph: GraphView, operator: Any, slots: list[int], blocks_of: BlocksOf
-) -> Blocks | None:
-    """RESHAPE, EXPAND_DIMS or SQUEEZE into rows of one or more whole vectors."""
-    if slots != [0]:
-        return None
-    source, result = operator.inputs[0], operator.outputs[0]
-    return _repeated(blocks_of[source], graph.width(source), graph.width(result))
+    return starts_of[source]
 
 
 def _strided_slice(
-    graph: GraphView, operator: Any, slots: list[int], blocks_of: BlocksOf
-) -> Blocks | None:
+    graph: GraphView, operator: Any, slots: list[int], starts_of: StartsOf
+) -> Starts | None:
     """STRIDED_SLICE that keeps the last axis whole."""
     source, options = operator.inputs[0], operator.builtinOptions
     begin, end, strides = (graph.integers(index) for index in operator.inputs[1:4])
     if slots != [0] or options.ellipsisMask or options.newAxisMask or options.offset:
         return None
-    if begin is None or end is None or strides is None or not graph.width(source):
+    if begin is None or end is None or strides is None:
         return None
     last = graph.rank(source) - 1
     is_whole = last >= len(begin) or (
@@ -150,54 +165,52 @@ def _strided_slice(
         and bool(options.beginMask >> last & 1 or begin[last] == 0)
         and bool(options.endMask >> last & 1 or end[last] >= graph.width(source))
     )
-    return blocks_of[source] if is_whole else None
+    return starts_of[source] if is_whole else None
 
 
-def _slice(graph: GraphView, operator: Any, slots: list[int], blocks_of: BlocksOf) -> Blocks | None:
+def _slice(graph: GraphView, operator: Any, slots: list[int], starts_of: StartsOf) -> Starts | None:
     """SLICE that keeps the last axis whole."""
     source = operator.inputs[0]
     begin, size = (graph.integers(index) for index in operator.inputs[1:3])
     if slots != [0] or not begin or not size or begin[-1]:
         return None
-    return blocks_of[source] if size[-1] in (-1, graph.width(source)) else None
+    return starts_of[source] if size[-1] in (-1, graph.width(source)) else None
 
 
 def _transpose(
-    graph: GraphView, operator: Any, slots: list[int], blocks_of: BlocksOf
-) -> Blocks | None:
+    graph: GraphView, operator: Any, slots: list[int], starts_of: StartsOf
+) -> Starts | None:
     """TRANSPOSE that leaves the last axis the last."""
     order = graph.integers(operator.inputs[1])
     if slots != [0] or not order or order[-1] != len(order) - 1:
         return None
-    return blocks_of[operator.inputs[0]]
+    return starts_of[operator.inputs[0]]
 
 
 def _concatenate(
-    graph: GraphView, operator: Any, slots: list[int], blocks_of: BlocksOf
-) -> Blocks | None:
+    graph: GraphView, operator: Any, slots: list[int], starts_of: StartsOf
+) -> Starts | None:
     """CONCATENATION: of vectors beside each other, or of rows of them."""
     rank = graph.rank(operator.outputs[0])
     if operator.builtinOptions.axis % rank != rank - 1:
-        return _alike(graph, operator, slots, blocks_of)
-    offset, blocks = 0, []
+        return _alike(graph, operator, slots, starts_of)
+    offset, starts = 0, []
     for index in operator.inputs:
         if not graph.width(index) or activation(operator):
             return None
-        blocks += [start + offset for start in blocks_of.get(index, ())]
+        starts += [start + offset for start in starts_of.get(index, ())]
         offset += graph.width(index)
-    return tuple(blocks)
+    return tuple(starts)
 
 
-_RULES: dict[str, Callable[[GraphView, Any, list[int], BlocksOf], Blocks | None]] = {
+_RESHAPES = ("RESHAPE", "EXPAND_DIMS", "SQUEEZE")
+_RULES: dict[str, Callable[[GraphView, Any, list[int], StartsOf], Starts | None]] = {
     "ADD": _alike,
     "CONCATENATION": _concatenate,
     "DIV": _divide,
-    "EXPAND_DIMS": _reshape,
     "MEAN": _reduce,
     "MUL": _multiply,
-    "RESHAPE": _reshape,
     "SLICE": _slice,
-    "SQUEEZE": _reshape,
     "STRIDED_SLICE": _strided_slice,
     "SUB": _alike,
     "SUM": _reduce,

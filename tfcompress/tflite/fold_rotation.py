@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 
 from tfcompress.tflite.column_blocks import (
     LINEAR,
-    Blocks,
+    Columns,
     GraphView,
+    Starts,
     activation,
-    blocks_behind,
-    weight_blocks,
+    columns_behind,
+    weight_columns,
 )
 from tfcompress.tflite.flatbuffer import TfliteFile
 from tfcompress.tflite.readers import is_row_lookup, readers
@@ -42,12 +43,12 @@ _CHECKED_ROWS = 16
 class _Layer:
     """A linear layer that takes the rotation.
 
-    `blocks` says which columns of its weights do; None where it makes what scores are taken with.
+    `starts` says which columns of its weights do; None where it makes what scores are taken with.
     """
 
     subgraph: Any
     operator: Any
-    blocks: Blocks | None
+    starts: Starts | None
 
 
 def fold_rotation(
@@ -92,28 +93,28 @@ def _after_rows(
 ) -> list[_Layer] | None:
     """The layers that all rows looked up end in; None where they end in something else."""
     graph = GraphView(file, subgraph)
-    unrotated: dict[int, Blocks] = {}
+    unrotated: dict[int, Columns] = {}
     layers = []
     for operator in subgraph.operators:
         name = file.operator_name(operator)
         table = next((k for k, index in enumerate(operator.inputs) if index in places), None)
-        slots = [k for k, index in enumerate(operator.inputs) if index in unrotated]
         if table is not None and is_row_lookup(name, operator, table):
             if graph.width(operator.outputs[0]) != columns:  # rows of several dimensions
                 return None
-            unrotated[operator.outputs[0]] = (0,)
-        elif slots:
-            is_linear = name in LINEAR
-            if is_linear:
-                blocks = weight_blocks(graph, operator, slots, unrotated)
-            else:
-                blocks = blocks_behind(graph, name, operator, slots, unrotated)
-            if blocks is None:
+            unrotated[operator.outputs[0]] = Columns((0,), columns)
+        elif not unrotated.keys() & set(operator.inputs):
+            continue
+        elif name in LINEAR:
+            starts = weight_columns(graph, operator, unrotated)
+            if starts is None:
                 return None
-            if is_linear:
-                layers.append(_Layer(subgraph, operator, blocks))
-            else:
-                unrotated[operator.outputs[0]] = blocks
+            layers.append(_Layer(subgraph, operator, starts))
+        else:
+            found = columns_behind(graph, name, operator, unrotated)
+            if found is None:
+                return None
+            if found.starts:
+                unrotated[operator.outputs[0]] = found
     return None if unrotated.keys() & set(subgraph.outputs) else layers
 
 
@@ -155,7 +156,7 @@ def _buffer_uses(file: TfliteFile) -> dict[int, int]:
 
 def _is_own(file: TfliteFile, layer: _Layer, uses: dict[int, int], tables: Collection[int]) -> bool:
     """Whether the constants to be changed are plain weights that nothing else reads."""
-    changed = layer.operator.inputs[1:2] if layer.blocks else layer.operator.inputs[1:3]
+    changed = layer.operator.inputs[1:2] if layer.starts else layer.operator.inputs[1:3]
     for index in changed:
         if index < 0:  # no bias
             continue
@@ -184,7 +185,7 @@ def _fold_into(
     tensors = layer.subgraph.tensors
     weights = tensors[layer.operator.inputs[1]]
     before = value(weights).astype(np.float64)
-    if layer.blocks is None:
+    if layer.starts is None:
         bias = layer.operator.inputs[2] if len(layer.operator.inputs) > 2 else -1
         if bias >= 0:
             turned = rotation @ value(tensors[bias])
@@ -194,7 +195,7 @@ def _fold_into(
         return _agree(before.T @ rotation.T, after.T)
     size = len(rotation)
     flat = before.reshape(-1, before.shape[-1])
-    for start in layer.blocks:
+    for start in layer.starts:
         block = slice(start, start + size)
         flat[:, block] = flat[:, block] @ rotation.T
     after = flat.astype(np.float32).reshape(before.shape)
