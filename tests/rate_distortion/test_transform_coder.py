@@ -76,3 +76,31 @@ def test_a_row_that_cannot_be_coded_is_named(ranked):
     table[7, 3] = np.nan
     with pytest.raises(ConfigError, match="words row 7, column 3: got nan"):
         transform_code(table, step=1.0, name="words")
+
+
+def test_a_metric_saves_bytes_at_equal_harm(ranked):
+    table, counts = ranked
+    generator = np.random.default_rng(1)
+    mixing = np.linalg.qr(generator.normal(size=(16, 16)))[0]
+    metric = (mixing * np.geomspace(1, 0.01, 16)) @ mixing.T
+
+    def harm(coded):
+        error = table - coded.dequantize()
+        return float(counts @ np.einsum("rc,cd,rd->r", error, metric, error))
+
+    plain = TransformCoder(table, counts).encode(1.0)
+    seen = TransformCoder(table, counts, metric=metric)
+    smaller = min(
+        (
+            coded
+            for step in (0.8, 1.0, 1.25, 1.6, 2.0)
+            if harm(coded := seen.encode(step)) < harm(plain)
+        ),
+        key=lambda coded: coded.nbytes,
+    )
+    assert smaller.nbytes < 0.85 * plain.nbytes
+
+
+def test_a_metric_needs_the_rotation():
+    with pytest.raises(ConfigError, match="metric: needs rotation"):
+        TransformCoder(np.eye(4), rotation="none", metric=np.eye(4))

@@ -1,7 +1,7 @@
 """Rate-distortion tables: the fewest bytes for a stated loss, of a table that is trained already.
 
-A float table becomes coarse integers with one step for each class of rows, behind an orthogonal
-rotation of its columns; `codec` mode "rate" packs them near their entropy. NumPy only.
+A float table becomes coarse integers with one step for each class of rows, behind a rotation
+of its columns; `codec` mode "rate" packs them near their entropy. NumPy only.
 """
 
 from tfcompress.rate_distortion.row_weights import row_weights

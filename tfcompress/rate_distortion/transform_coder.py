@@ -33,6 +33,10 @@ class TransformCoder:
         rotation: str. "principal_axes" or "none".
         row_step_exponent: float, 0 to 2. The step of a row grows as weight^-exponent. 0.5 makes the
             error of a row, times how often it is read, alike everywhere; 0 is one step for all.
+        metric: float array, shape `(D, D)`, or None. Positive semidefinite M: the error e of a row
+            harms the model by e M e^T. The columns are then turned to the principal axes of what
+            the model sees of the table, with finer steps along those it is sensitive to. None
+            takes every direction to be alike. Needs the rotation.
         name: str. What errors call the table.
 
     Raises:
@@ -47,6 +51,7 @@ class TransformCoder:
         rotation: Rotation | bool = "principal_axes",
         row_step_exponent: float = 0.5,
         *,
+        metric: NDArray[np.floating] | None = None,
         name: str = "table",
     ) -> None:
         self._table = check_table(table, name)
@@ -69,10 +74,12 @@ class TransformCoder:
         self._band = row_bands(self._starts, rows)
         read = counts > 0 if counts.any() else np.ones(rows, bool)
 
+        if metric is not None and rotation == "none":
+            raise ConfigError("metric: needs rotation='principal_axes', which carries it")
         scaled = self._table / np.repeat(self._scales, self._sizes)[:, None]
         self._stored: tuple[NDArray[np.int8] | None, float] = None, 1.0
         if rotation == "principal_axes" and scaled.size:
-            axes, scale = rotations.store(rotations.principal_axes(scaled[read]))
+            axes, scale = rotations.store(rotations.principal_axes(scaled[read], metric))
             self._stored = axes, scale
             # The inverse of what is stored, not of what was meant: its rounding costs nothing.
             scaled = (scaled @ np.linalg.inv(axes * scale)).astype(np.float32)
