@@ -7,7 +7,10 @@ import pytest
 
 from tfcompress_cli import console, main
 
-COMMANDS = ("demo", "train", "convert", "pack", "unpack", "inspect", "measure", "codec")
+COMMANDS = (
+    *("demo", "train", "convert", "pack", "unpack", "inspect", "measure", "codec"),
+    *("sweep", "report"),
+)
 
 
 def test_help_names_every_command(tfcompress):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tfcompress.sweep.artefact import Artefact
 from tfcompress.sweep.results import DONE, Results, Row, fail, new_row
-from tfcompress.sweep.worker import DiedError, Worker
+from tfcompress.worker import DiedError, Worker
 
 RUN_ONE = "tfcompress.sweep.unit:answer"
 LOGS = "logs"

@@ -15,8 +15,8 @@ from tfcompress.errors import TfcompressError
 from tfcompress.files import locked
 from tfcompress.sweep.artefact import Training
 from tfcompress.sweep.faults import one_line
-from tfcompress.sweep.worker import call
 from tfcompress.training.run import Run
+from tfcompress.worker import call
 
 FOLDER = "runs"
 

@@ -1,0 +1,59 @@
+"""Units of work that take no time; the processes of sweeps in tests call them."""
+
+import hashlib
+import json
+import os
+import signal
+import time
+
+
+def answer(job):
+    time.sleep(0.01)
+    return row(job["config"])
+
+
+def row(config):
+    return {
+        "key": key(config),
+        "config": config,
+        "status": "done",
+        "error": None,
+        "stage": None,
+        "file": None,
+        "measurement": None,
+        "valid": None,
+        "seconds": {"training": 0.0, "conversion": 0.01},
+    }
+
+
+def key(config):
+    """Of an artefact, as the format of the results says it."""
+    text = json.dumps(without_none(config), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def without_none(value):
+    if isinstance(value, dict):
+        return {name: without_none(part) for name, part in value.items() if part is not None}
+    return value
+
+
+def seed(job):
+    return job["config"]["training"]["config"]["seed"]
+
+
+def some_fail(job):
+    """Seed 0 fails in training, seed 1 dies, seed 2 answers nothing."""
+    made = row(job["config"])
+    if seed(job) == 0:
+        return made | {"status": "failed", "error": "too wide", "stage": "training"}
+    if seed(job) == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if seed(job) == 2:
+        raise RuntimeError("a fault")
+    return made
+
+
+def sleep(job):
+    print(os.getpid(), flush=True)  # On the standard error: the output is for the answer.
+    time.sleep(60)

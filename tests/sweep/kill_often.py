@@ -1,0 +1,59 @@
+"""Kills a sweep with SIGKILL and resumes it, until it ends; prints the kills.
+
+    kill_often.py FOLDER NUM_KILLS
+
+The sweep is a fork of this process, which has imported everything but started nothing.
+"""
+
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+from tfcompress.sweep import Grid, Results, expand, run_sweep
+
+PLAN = expand(
+    Grid.parse(
+        {
+            "data": ["synthetic", "other"],
+            "method": "ours",
+            "embedding": ["full", "qr", "hash"],
+            "table_dtype": ["float32", "int8"],
+            "seed": list(range(6)),
+        }
+    )
+)
+
+
+def fork(folder: Path) -> int:
+    process = os.fork()
+    if process == 0:
+        try:
+            with Results.opened(folder) as results:
+                run_sweep(PLAN.artefacts, results, jobs=2, function="fake_unit:answer")
+            os._exit(0)
+        except BaseException as error:
+            print(f"sweep failed: {error!r}", file=sys.stderr, flush=True)
+            os._exit(1)
+    return process
+
+
+def main() -> None:
+    folder, kills = Path(sys.argv[1]), int(sys.argv[2])
+    random.seed(0)
+    killed = 0
+    while killed < kills:
+        process = fork(folder)
+        time.sleep(random.uniform(0, 0.3))
+        os.kill(process, signal.SIGKILL)
+        status = os.waitpid(process, 0)[1]
+        assert os.WIFSIGNALED(status), "the sweep ended before it was killed"
+        killed += 1
+    assert os.waitpid(fork(folder), 0)[1] == 0
+    print(killed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+from pathlib import Path
+
+import pytest
+
+from tests.sweep.conftest import artefacts
+from tfcompress import layers
+from tfcompress.errors import ConfigError
+from tfcompress.peers import EMBEDDINGS, PEERS
+from tfcompress.sweep import Artefact, Grid, expand
+from tfcompress.sweep.grid import Embedding, read_toml
+
+
+def names(planned: list[Artefact]) -> list[str]:
+    return [" ".join(artefact.words) for artefact in planned]
+
+
+def test_the_grid_crosses_its_axes():
+    planned = artefacts(
+        method="ours",
+        embedding=["full", "qr"],
+        ratio=[4, 16.0],
+        table_dtype=["int8", "int4"],
+        tie=[False, True],
+        seed=[0, 1],
+    )
+    # The full table has no ratio.
+    assert len(planned) == (1 + 2) * 2 * 2 * 2
+    assert len({artefact.key for artefact in planned}) == len(planned)
+    assert len({artefact.file_name for artefact in planned}) == len(planned)
+    assert len({artefact.training.name for artefact in planned}) == len(planned) // 2
+    assert "synthetic qr 4x tied int4 per-row seed 1" in names(planned)
+
+
+def test_equal_files_are_one_artefact():
+    planned = artefacts(
+        embedding="full",
+        table_dtype=["float32", "int8"],
+        granularity=["per-row", "per-table"],
+        target=["builtin", "delegate"],
+    )
+    ours = [artefact for artefact in planned if artefact.method == "ours"]
+    assert names(ours) == [
+        "synthetic full int8 per-row seed 0",
+        "synthetic full int8 per-table seed 0",
+    ]
+    # The plain tables of what people train today are the peer "float32", with and without peers.
+    assert [artefact.method for artefact in planned if artefact.method != "ours"] == [*PEERS]
+    alone = artefacts(embedding="full", method="ours", table_dtype="float32")
+    assert [artefact.key for artefact in alone] == [planned[0].key]
+
+
+def test_peers_go_with_what_people_train_today():
+    planned = artefacts(embedding=["full", "truncated", "low-rank", "memcom"])
+    found = {
+        embedding: [a.method for a in planned if a.training.config.embedding == embedding]
+        for embedding in ("full", "low-rank", "memcom")
+    }
+    assert set(PEERS) < {*found["full"]}
+    assert "keras-int8" not in found["low-rank"]
+    assert "edge-int4" in found["low-rank"]
+    assert {*found["memcom"]} == {"ours"}
+    assert all(set(peer.embeddings) <= set(EMBEDDINGS) for peer in PEERS.values())
+
+
+def test_what_cannot_be_is_left_out_and_said():
+    values = {"data": "synthetic", "method": "ours", "embedding": "qr", "table_dtype": "int8"}
+    plan = expand(Grid.parse({**values, "codec": ["none", "fixed", "context"]}))
+    assert [artefact.codec for artefact in plan.artefacts] == [None, "fixed"]
+    assert [(count, "needs target 'delegate'" in why) for why, count in plan.left_out.items()] == [
+        (1, True)
+    ]
+    with pytest.raises(ConfigError, match="nothing to run: epochs is 0"):
+        expand(Grid.parse({**values, "training": {"epochs": 0}}))
+
+
+def test_a_data_set_has_settings_of_its_own(tmp_path: Path):
+    path = tmp_path / "grid.toml"
+    path.write_text(
+        """
+        data = [
+            "synthetic",
+            { source = "d/ml1m", min_count = 2, learning_rate = 0.004, training = { epochs = 7 } },
+        ]
+        method = "ours"
+        embedding = "full"
+        table_dtype = "int8"
+        [training]
+        epochs = 30
+        patience = 2
+        """
+    )
+    first, second = (a.training.config for a in expand(Grid.parse(read_toml(path))).artefacts)
+    assert (first.epochs, first.patience, first.learning_rate) == (30, 2, 0.002)
+    assert (second.epochs, second.patience, second.learning_rate) == (7, 2, 0.004)
+    assert (second.data.source, second.data.min_count) == ("d/ml1m", 2)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"tabel_dtype": ["int8"]}, "tabel_dtype: no such key; did you mean table_dtype?"),
+        ({"seed": ["0"]}, r"seed.0 is '0': .*integer"),
+        ({"seed": [-1]}, "seed.0 is -1"),
+        ({"seed": []}, "seed is .*at least 1 item"),
+        ({"ratio": [0.5]}, "ratio.0 is 0.5"),
+        ({"embedding": "fool"}, "embedding.0 is 'fool': .*'full', 'truncated'"),
+        ({"method": "edge"}, "method.0 is 'edge': there are ours, float32"),
+        ({"data": []}, "data is .*at least 1 item"),
+        ({"data": {"source": "x", "colour": 1}}, "data.0.colour is 1"),
+        ({"data": {"source": "x", "training": {"sede": 1}}}, "data x: training: sede: no such key"),
+        ({"training": {"tie": True}}, "training: tie is an axis"),
+        ({"training": {"epoch": 3}}, "training: epoch: no such key; did you mean epochs?"),
+        ({"measure": {"runs": 3}}, "measure.runs is 3"),
+    ],
+)
+def test_a_wrong_key_is_one_line(values, message):
+    with pytest.raises(ConfigError, match=message.replace("?", r"\?")) as caught:
+        Grid.parse({"data": "synthetic", **values})
+    assert "\n" not in str(caught.value)
+
+
+def test_a_settings_file_that_is_no_toml_is_one_line(tmp_path: Path):
+    path = tmp_path / "grid.toml"
+    path.write_text("seed = 1\ndata == 2\n")
+    with pytest.raises(ConfigError, match=r"grid.toml: is no TOML file: .*line 2"):
+        read_toml(path)
+    with pytest.raises(ConfigError, match="no such file"):
+        read_toml(tmp_path / "other.toml")
+
+
+def test_the_names_of_embeddings_are_those_of_the_layers():
+    assert Embedding.__args__ == layers.NAMES
+
+
+def test_json_brings_an_artefact_back():
+    (artefact,) = artefacts(
+        method="ours", embedding="qr", table_dtype="int8", codec="auto", training={"epochs": 2}
+    )
+    text = artefact.model_dump_json()
+    assert Artefact.model_validate_json(text) == artefact
+    assert Artefact.model_validate_json(text).key == artefact.key
+
+
+def test_a_later_field_that_is_none_changes_no_key():
+    class Later(Artefact):
+        added: float | None = None
+
+    (artefact,) = artefacts(method="float32", embedding="full")
+    assert Later(training=artefact.training, method="float32").key == artefact.key
+    assert Later(training=artefact.training, method="float32", added=0.5).key != artefact.key

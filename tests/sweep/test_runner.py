@@ -1,0 +1,81 @@
+from pathlib import Path
+
+import pytest
+
+from tests.sweep import fake_unit
+from tests.sweep.conftest import artefacts
+from tfcompress.errors import ConfigError
+from tfcompress.sweep import Results, run_sweep
+from tfcompress.sweep.runner import Watcher
+
+
+def run(folder: Path, planned, function: str = "fake_unit:answer", **options):
+    told = []
+    watcher = Watcher(
+        started=lambda artefact: told.append(("started", artefact.key)),
+        finished=lambda artefact, row: told.append((row["status"], artefact.key)),
+    )
+    with Results.opened(folder) as results:
+        run_sweep(planned, results, watcher=watcher, function=function, **options)
+    return results.rows, told
+
+
+def test_finished_ones_are_skipped_and_other_settings_do_not_collide(tmp_path: Path):
+    first = artefacts(method="ours", embedding="full", table_dtype=["float32", "int8"])
+    both = artefacts(method="ours", embedding=["full", "qr"], table_dtype=["float32", "int8"])
+    rows, told = run(tmp_path, first, jobs=2)
+    assert set(rows) == {artefact.key for artefact in first}
+    rows, told = run(tmp_path, both, jobs=2)
+    assert {key for kind, key in told if kind == "started"} == {
+        artefact.key for artefact in both if artefact.training.config.embedding == "qr"
+    }
+    assert set(rows) == {artefact.key for artefact in both}
+    assert all(row["jobs"] == 2 for row in rows.values())
+    assert run(tmp_path, both) == (rows, [])
+    # The rows keep their artefact, word for word.
+    assert [rows[artefact.key]["config"] for artefact in both] == [a.to_json() for a in both]
+    assert all(fake_unit.key(row["config"]) == key for key, row in rows.items())
+
+
+def test_one_of_a_training_goes_first(tmp_path: Path):
+    planned = artefacts(method="ours", embedding="full", table_dtype=["float32", "int8", "int4"])
+    _, told = run(tmp_path, planned, jobs=3)
+    assert told[:2] == [("started", planned[0].key), ("done", planned[0].key)]
+    assert [kind for kind, _ in told[2:4]] == ["started", "started"]
+
+
+def test_a_failure_is_a_row(tmp_path: Path):
+    planned = artefacts(
+        method="ours", embedding="qr", table_dtype=["float32", "int8"], seed=[0, 1, 2, 3]
+    )
+    rows, told = run(tmp_path, planned, "fake_unit:some_fail", jobs=2)
+    assert len(rows) == 8
+    by_seed = {
+        seed: [rows[a.key] for a in planned if a.training.config.seed == seed] for seed in range(4)
+    }
+    # A training that failed is not tried again for the next file of it.
+    assert sum(kind == "started" for kind, _ in told) == 7
+    assert {(row["status"], row["error"], row["stage"]) for row in by_seed[0]} == {
+        ("failed", "too wide", "training")
+    }
+    assert all("ended by signal 9" in row["error"] for row in by_seed[1])
+    assert all("ended with code 1" in row["error"] for row in by_seed[2])
+    assert all(row["status"] == "done" for row in by_seed[3])
+    # What went wrong can be read; nothing is kept where nothing did.
+    logs = {path.stem for path in (tmp_path / "logs").iterdir()}
+    assert {row["key"] for row in by_seed[2]} <= logs
+    assert not {row["key"] for row in by_seed[3]} & logs
+
+    with Results.opened(tmp_path) as results:
+        results.forget_failed()
+        assert set(results.rows) == {row["key"] for row in by_seed[3]}
+    assert len(run(tmp_path, planned)[0]) == 8
+
+
+def test_one_sweep_at_a_time(tmp_path: Path):
+    with (
+        Results.opened(tmp_path),
+        pytest.raises(ConfigError, match="another sweep"),
+        Results.opened(tmp_path),
+    ):
+        pass
