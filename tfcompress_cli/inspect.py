@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from tfcompress.tflite import ModelInfo
 
 _CONSTANTS_SHOWN = 5
+_ROTATIONS = {
+    "none": "no rotation",
+    "folded": "rotation folded into the layers around it",
+    "stored": "rotation stored",
+}
 
 
 def inspect(
@@ -77,6 +82,13 @@ def show_model(info: ModelInfo, *, title: str, unpackable: bool = True) -> None:
         )
     if info.tables:
         console.out.print(tables)
+        for name, entry in info.transforms.items():
+            console.out.print(
+                f"{name}: {len(entry['class_starts'])} row classes, shrink {entry['shrink']:.3f}, "
+                f"{_ROTATIONS.get(entry['rotation'], entry['rotation'])}",
+                highlight=False,
+                soft_wrap=True,
+            )
         for name, snr_db in info.embedding_snr_db.items():
             console.out.print(f"{name}: SNR {snr_db:.1f} dB of the vectors looked up")
     else:

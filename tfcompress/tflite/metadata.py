@@ -50,6 +50,8 @@ class _Embedding(_Part):
 
 class _Transform(_Part):
     class_starts: list[NonNegativeInt]
+    shrink: float
+    rotation: str
 
 
 class _Table(_Part):

@@ -153,6 +153,15 @@ class ModelInfo:
             if len(embedding.get("tables", ())) > 1 and embedding.get("snr_db") is not None
         }
 
+    @property
+    def transforms(self) -> dict[str, dict[str, Any]]:
+        """What the metadata say of transformed tables (`metadata`), by table."""
+        return {
+            table["name"]: table["transform"]
+            for table in (self.metadata or {}).get("tables", [])
+            if table.get("transform")
+        }
+
     def size_json(self) -> dict[str, Any]:
         """`file_bytes`, `bytes` (four, which sum to it), `ratio`, `tables`, `embedding_snr_db`."""
         return {
