@@ -12,6 +12,7 @@ from tfcompress.errors import ConfigError
 from tfcompress.quantization import snr_db
 from tfcompress.rate_distortion import rotation as rotations
 from tfcompress.rate_distortion import row_classes as classes
+from tfcompress.rate_distortion.rare_rows import shrink_rare
 from tfcompress.rate_distortion.rounding import MAX_MAGNITUDE, round_to, thresholds
 from tfcompress.rate_distortion.transformed_table import TransformedTable, row_bands
 
@@ -37,6 +38,9 @@ class TransformCoder:
             harms the model by e M e^T. The columns are then turned to the principal axes of what
             the model sees of the table, with finer steps along those it is sensitive to. None
             takes every direction to be alike. Needs the rotation.
+        rare_shrinkage: float, at least 0. How far rows are drawn to the mean row before they are
+            coded, see `rare_rows`: a row that is read so many times goes half the way. The mean
+            row is stored as the `offset`. 0 leaves rows as they are, without an offset.
         name: str. What errors call the table.
 
     Raises:
@@ -52,6 +56,7 @@ class TransformCoder:
         row_step_exponent: float = 0.5,
         *,
         metric: NDArray[np.floating] | None = None,
+        rare_shrinkage: float = 0.0,
         name: str = "table",
     ) -> None:
         self._table = check_table(table, name)
@@ -61,6 +66,10 @@ class TransformCoder:
             raise ConfigError(f"rotation: got {rotation!r}, expected one of {', '.join(ROTATIONS)}")
         if not 0 <= row_step_exponent <= 2:
             raise ConfigError(f"row_step_exponent: got {row_step_exponent}, expected 0 to 2")
+        if not (math.isfinite(rare_shrinkage) and rare_shrinkage >= 0):
+            raise ConfigError(f"rare_shrinkage: got {rare_shrinkage!r}, expected at least 0")
+        if rare_shrinkage and weights is None:
+            raise ConfigError("rare_shrinkage: needs weights, which tell the rare rows")
         rows = len(self._table)
         if weights is None:
             counts = classes.zipf_weights(rows)
@@ -76,13 +85,16 @@ class TransformCoder:
 
         if metric is not None and rotation == "none":
             raise ConfigError("metric: needs rotation='principal_axes', which carries it")
-        scaled = self._table / np.repeat(self._scales, self._sizes)[:, None]
+        coded, self._offset = self._table, None
+        if rare_shrinkage:
+            coded, self._offset = shrink_rare(self._table, counts, rare_shrinkage)
+        scaled = coded / np.repeat(self._scales, self._sizes)[:, None]
         self._stored: tuple[NDArray[np.int8] | None, float] = None, 1.0
         if rotation == "principal_axes" and scaled.size:
             axes, scale = rotations.store(rotations.principal_axes(scaled[read], metric))
             self._stored = axes, scale
             # The inverse of what is stored, not of what was meant: its rounding costs nothing.
-            scaled = (scaled @ np.linalg.inv(axes * scale)).astype(np.float32)
+            scaled = (scaled @ np.linalg.pinv(axes * scale)).astype(np.float32)
         self._values = scaled
         self._magnitudes = np.abs(scaled)
         energy = np.square(scaled[read], dtype=np.float64)
@@ -133,6 +145,7 @@ class TransformCoder:
             shrink,
             *self._stored,
             snr_db=0.0,
+            offset=self._offset,
         )
         object.__setattr__(result, "snr_db", snr_db(self._table, result.dequantize()))
         return result
@@ -149,15 +162,20 @@ class TransformCoder:
     ) -> NDArray[np.uint8]:
         """The cheapest magnitudes under the costs that the last ones make."""
         contexts = fit.row_contexts(last)
-        bits = rate_fit.magnitude_bits(last, contexts, fit)[:, : MAX_MAGNITUDE + 1]
-        points = np.arange(MAX_MAGNITUDE + 1) - shrink * (np.arange(MAX_MAGNITUDE + 1) > 0)
+        # Costs and gains change little from round to round, so no magnitude grows past the next.
+        most = min(int(last.max()) + 1, MAX_MAGNITUDE)
+        bits = rate_fit.magnitude_bits(last, contexts, fit)[:, : most + 1]
+        points = np.arange(most + 1.0)
+        points[1:] -= shrink
+        classes_of_columns = int(fit.column_class.max()) + 1
         result = np.empty_like(last)
         for start, size, gain in zip(self._starts, self._sizes, gains, strict=True):
-            part = slice(start, start + size)
-            limits = thresholds(bits, gain * points, rate_weight)
-            for context in np.unique(contexts[part]):
-                rows = start + np.flatnonzero(contexts[part] == context)
-                result[rows] = round_to(magnitudes[rows], limits[context + fit.column_class])
+            own = contexts[start : start + size]
+            for context in np.unique(own):
+                rows = start + np.flatnonzero(own == context)
+                costs = bits[context : context + classes_of_columns]
+                limits = thresholds(costs, gain * points, rate_weight)
+                result[rows] = round_to(magnitudes[rows], limits[fit.column_class])
         return result
 
     def _reconstruct(

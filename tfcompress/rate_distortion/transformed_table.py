@@ -1,4 +1,4 @@
-"""The one stored form of a table in few bytes: integers, steps of row classes, a rotation."""
+"""The one stored form of a table in few bytes: integers, row classes, a rotation, an offset."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +19,8 @@ NUMBER_BYTES = 4
 class TransformedTable:
     """A table as integers behind a rotation of the columns.
 
-        row r of the table ~ (q_r - shrink * clip(q_r, -1, 1)) * step of r's class @ rotation
+        values of row r = (q_r - shrink * clip(q_r, -1, 1)) * step of r's class
+        row r of the table ~ values @ rotation + offset
 
     Attributes:
         integers: int8 array, shape `(n, D)`, values within +-127.
@@ -31,6 +32,7 @@ class TransformedTable:
         rotation_scale: float. What the integers of `rotation` are multiples of; 1 without one.
         snr_db: float. Signal-to-noise ratio of `dequantize()`, every row counting alike; `inf` when
             exact.
+        offset: float32 array, shape `(D,)`, or None for none. What every row adds.
     """
 
     integers: NDArray[np.int8]
@@ -40,6 +42,7 @@ class TransformedTable:
     rotation: NDArray[np.int8] | None
     rotation_scale: float
     snr_db: float
+    offset: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         """Checks that the parts go together."""
@@ -63,6 +66,9 @@ class TransformedTable:
                 f"rotation: got shape {self.rotation.shape}, expected {(columns, columns)}"
             )
 
+        if self.offset is not None and self.offset.shape != (columns,):
+            raise ConfigError(f"offset: got shape {self.offset.shape}, expected {(columns,)}")
+
     @property
     def row_classes(self) -> NDArray[np.int64]:
         """Class of every row: int64 array, shape `(n,)`."""
@@ -71,9 +77,10 @@ class TransformedTable:
 
     @property
     def side_bytes(self) -> int:
-        """Bytes of everything but the packed integers: classes, steps, rotation, shrink."""
+        """Bytes of everything but the packed integers: classes, steps, rotation, offset, shrink."""
         rotation = 0 if self.rotation is None else self.rotation.nbytes + NUMBER_BYTES
-        return 2 * NUMBER_BYTES * len(self.steps) + NUMBER_BYTES + rotation
+        offset = 0 if self.offset is None else self.offset.nbytes
+        return 2 * NUMBER_BYTES * len(self.steps) + NUMBER_BYTES + rotation + offset
 
     @property
     def nbytes(self) -> int:
@@ -92,7 +99,9 @@ class TransformedTable:
         values -= np.float32(self.shrink) * np.clip(values, -1, 1)
         values *= self.steps[self.row_classes][:, None]
         matrix = self.matrix()
-        return values if matrix is None else values @ matrix
+        if matrix is not None:
+            values = values @ matrix
+        return values if self.offset is None else values + self.offset
 
     def pack(self) -> PackedTable:
         """The integers in the codec's mode "rate"; packed once."""
