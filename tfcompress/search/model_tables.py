@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,8 @@ from tfcompress.search.settings import Coded, Settings
 
 if TYPE_CHECKING:
     import keras
+
+Metrics = Callable[[dict[str, Any]], dict[str, NDArray[np.float64]]]
 
 MIN_COLUMNS = 8
 """Narrower tables are left to other number types: a row of them has nothing to rotate."""
@@ -34,6 +36,8 @@ class ModelTables:
             Embeddings that are not in it have rows in any order, and one step for all.
         probe: array or None. A batch of inputs. Where several tables share the bytes, what an error
             in each does to the outputs of these is what they are shared by.
+        metrics: callable or None. From the variables of tables by name to what errors along their
+            columns do, `(D, D)` each; see `fisher`. None takes all directions to be alike.
         size_of: callable. Bytes of a coded table in the file.
 
     Attributes:
@@ -46,10 +50,11 @@ class ModelTables:
     def __init__(
         self,
         model: keras.Model,
-        names: Mapping[str, Any] | set[str] | frozenset[str],
+        names: Collection[str],
         counts: Mapping[str, NDArray[np.number]],
         probe: Any = None,
         *,
+        metrics: Metrics | None = None,
         size_of: Callable[[TransformedTable], int] = lambda table: table.nbytes,
     ) -> None:
         from tfcompress import layers
@@ -70,6 +75,7 @@ class ModelTables:
                 f"tables: none of the model's {len(names)} is float32 with at least {MIN_COLUMNS} "
                 "columns; use table_dtype"
             )
+        self._metrics = metrics(self._variables) if metrics else {}
         self._trained = {name: _value(v) for name, v in self._variables.items()}
         self._coder = lru_cache(maxsize=8)(self._make_coder)
         self._share = dict.fromkeys(self.names, 1.0)
@@ -123,7 +129,8 @@ class ModelTables:
         trained = _matrix(self._trained[name])
         if weights is None:
             weights, exponent = np.ones(len(trained)), 0.0
-        return TransformCoder(trained, weights, rotation, exponent, name=name)
+        metric = self._metrics.get(name) if rotation else None
+        return TransformCoder(trained, weights, rotation, exponent, metric=metric, name=name)
 
     def _shares(self) -> dict[str, float]:
         """Steps of the tables against each other: equal harm to the outputs a value, each.

@@ -69,7 +69,9 @@ class Search:
         while improved:
             improved = False
             for ways in self._directions():
-                while (better := self._first_smaller(ways(best.settings), best, enough)) is not None:
+                while (
+                    better := self._first_smaller(ways(best.settings), best, enough)
+                ) is not None:
                     best, improved = better, True
         for part in (0.95, _SMALLER, 0.985):
             while (better := self._try(best.settings, part * best.nbytes, enough)) is not None:
@@ -135,7 +137,7 @@ class Search:
         return trial if trial.quality >= enough and trial.nbytes <= nbytes else None
 
     def _within(self, way: Settings, nbytes: float) -> Settings:
-        """The way with the finest step found that takes at most `nbytes`: false position in logs."""
+        """The finest step found that takes at most `nbytes`, by false position in logs."""
         low = high = None
         step = way.step
         for _ in range(12):

@@ -1,0 +1,147 @@
+"""A trained model and the data of its training in, its tables in the fewest bytes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from tfcompress.errors import ConfigError
+from tfcompress.rate_distortion import TransformedTable
+from tfcompress.search.model_tables import Metrics, ModelTables
+from tfcompress.search.search import START, Search
+from tfcompress.search.settings import Coded, Trial
+
+if TYPE_CHECKING:
+    import keras
+
+_PROBED = 256
+"""Examples whose outputs tell how tables share the bytes."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a search must keep to; one of the three is given.
+
+    Attributes:
+        max_loss: float or None. Relative loss of quality, such as 0.01.
+        max_bytes: float or None. Bytes of the coded tables.
+        snr_db: float or None. Signal-to-noise ratio of the tables, rows weighted by how often they
+            are read; needs no data.
+    """
+
+    max_loss: float | None = None
+    max_bytes: float | None = None
+    snr_db: float | None = None
+
+    def __post_init__(self) -> None:
+        """Checks that one is given, and in its range."""
+        given = {name: value for name, value in vars(self).items() if value is not None}
+        if len(given) != 1:
+            named = ", ".join(given) or "none"
+            raise ConfigError(f"max_loss, max_bytes, snr_db: got {named}; give one of them")
+        if self.max_loss is not None and not 0 < self.max_loss < 1:
+            raise ConfigError(f"max_loss: got {self.max_loss:g}, expected above 0 and below 1")
+        for name in ("max_bytes", "snr_db"):
+            if name in given and not given[name] > 0:
+                raise ConfigError(f"{name}: got {given[name]:g}, expected a positive number")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search came to.
+
+    Attributes:
+        chosen: Trial.
+        tables: dict str -> TransformedTable, by table name.
+        reference: float. Quality of the model as it was trained; infinite for an SNR.
+        float_bytes: int. What the coded tables take as float32.
+        trials: tuple of Trial. All that were made.
+    """
+
+    chosen: Trial
+    tables: Mapping[str, TransformedTable]
+    reference: float
+    float_bytes: int
+    trials: tuple[Trial, ...]
+
+    def change(self, trial: Trial) -> float:
+        """Relative change of quality against the trained model."""
+        return trial.quality / self.reference - 1
+
+    def front(self) -> list[Trial]:
+        """The trials that no other beats in bytes and quality at once, fewest bytes first."""
+        best: list[Trial] = []
+        for trial in sorted(self.trials, key=lambda made: (made.nbytes, -made.quality)):
+            if not best or trial.quality > best[-1].quality:
+                best.append(trial)
+        return best
+
+
+def find_tables(
+    model: keras.Model,
+    names: Collection[str],
+    budget: Budget,
+    *,
+    quality: Callable[[keras.Model], float] | None = None,
+    counts: Mapping[str, Any] | None = None,
+    probe: Any = None,
+    metrics: Metrics | None = None,
+    size_of: Callable[[TransformedTable], int] = lambda table: table.nbytes,
+    tell: Callable[[Trial, float], None] | None = None,
+) -> Found:
+    """Searches for the smallest tables within a budget.
+
+    Args:
+        model: keras.Model. Its tables are put back as they were.
+        names: collection of str. Tables to code, as "embedding/table".
+        budget: Budget.
+        quality: callable or None. Quality of a model on validation data, higher is better; asked
+            once for each trial. None with `snr_db` only.
+        counts: mapping of embedding name to how often each id is read, or None. Without them rows
+            all count alike and share one step.
+        probe: array or None. A batch of inputs, by which several tables share the bytes.
+        metrics: callable or None. As of `ModelTables`.
+        size_of: callable. Bytes of a coded table in the file.
+        tell: callable or None. Receives every trial and the quality of the trained model.
+
+    Raises:
+        ConfigError: The budget cannot be kept, or there is nothing to code.
+    """
+    examples = None if probe is None else probe[:_PROBED]
+    tables = ModelTables(model, names, counts or {}, examples, metrics=metrics, size_of=size_of)
+    if budget.snr_db is not None:
+        reference = float("inf")
+
+        def value(coded: Coded) -> float:
+            return tables.snr_db(coded.tables)
+    else:
+        if quality is None:
+            raise ConfigError(
+                "quality: max_loss and max_bytes need data to measure on; give snr_db"
+            )
+        measured = quality
+        reference = measured(model)
+        if not reference > 0:
+            raise ConfigError(f"quality: the trained model has {reference:g}; nothing can be lost")
+
+        def value(coded: Coded) -> float:
+            with tables.in_place(coded.tables) as changed:
+                return measured(changed)
+
+    ranked = tables.have_row_steps
+    start = START if ranked else replace(START, row_step_exponent=0.0)
+    search = Search(
+        tables.encode,
+        value,
+        start=start,
+        row_steps=ranked,
+        tell=None if tell is None else lambda trial: tell(trial, reference),
+    )
+    if budget.max_bytes is not None:
+        chosen = search.best(budget.max_bytes)
+    else:
+        enough = budget.snr_db or reference * (1 - (budget.max_loss or 0))
+        chosen = search.smallest(enough)
+    coded = tables.encode(chosen.settings)
+    return Found(chosen, coded.tables, reference, tables.float_bytes, tuple(search.trials))
