@@ -85,16 +85,19 @@ class TransformCoder:
 
         if metric is not None and rotation == "none":
             raise ConfigError("metric: needs rotation='principal_axes', which carries it")
-        coded, self._offset = self._table, None
+        coded, mean = self._table, None
         if rare_shrinkage:
-            coded, self._offset = shrink_rare(self._table, counts, rare_shrinkage)
+            coded, mean = shrink_rare(self._table, counts, rare_shrinkage)
         scaled = coded / np.repeat(self._scales, self._sizes)[:, None]
         self._stored: tuple[NDArray[np.int8] | None, float] = None, 1.0
         if rotation == "principal_axes" and scaled.size:
             axes, scale = rotations.store(rotations.principal_axes(scaled[read], metric))
             self._stored = axes, scale
             # The inverse of what is stored, not of what was meant: its rounding costs nothing.
-            scaled = (scaled @ np.linalg.pinv(axes * scale)).astype(np.float32)
+            inverse = np.linalg.pinv(axes * scale)
+            scaled = (scaled @ inverse).astype(np.float32)
+            mean = None if mean is None else (mean @ inverse).astype(np.float32)
+        self._offset = mean
         self._values = scaled
         self._magnitudes = np.abs(scaled)
         energy = np.square(scaled[read], dtype=np.float64)

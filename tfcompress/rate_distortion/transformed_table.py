@@ -19,8 +19,8 @@ NUMBER_BYTES = 4
 class TransformedTable:
     """A table as integers behind a rotation of the columns.
 
-        values of row r = (q_r - shrink * clip(q_r, -1, 1)) * step of r's class
-        row r of the table ~ values @ rotation + offset
+        values of row r = (q_r - shrink * clip(q_r, -1, 1)) * step of r's class + offset
+        row r of the table ~ values @ rotation
 
     Attributes:
         integers: int8 array, shape `(n, D)`, values within +-127.
@@ -32,7 +32,8 @@ class TransformedTable:
         rotation_scale: float. What the integers of `rotation` are multiples of; 1 without one.
         snr_db: float. Signal-to-noise ratio of `dequantize()`, every row counting alike; `inf` when
             exact.
-        offset: float32 array, shape `(D,)`, or None for none. What every row adds.
+        offset: float32 array, shape `(D,)`, or None for none. Added to the values of every row,
+            before the rotation, so that the rotation still folds into a linear layer.
     """
 
     integers: NDArray[np.int8]
@@ -98,10 +99,10 @@ class TransformedTable:
         values = self.integers.astype(np.float32)
         values -= np.float32(self.shrink) * np.clip(values, -1, 1)
         values *= self.steps[self.row_classes][:, None]
+        if self.offset is not None:
+            values += self.offset
         matrix = self.matrix()
-        if matrix is not None:
-            values = values @ matrix
-        return values if self.offset is None else values + self.offset
+        return values if matrix is None else values @ matrix
 
     def pack(self) -> PackedTable:
         """The integers in the codec's mode "rate"; packed once."""
