@@ -8,8 +8,9 @@ from tests.tflite.transformed_tables import random_transformed
 from tfcompress import layers
 from tfcompress.errors import ConfigError, ModelError
 from tfcompress.models import build_sequence_ranker
-from tfcompress.tflite import convert, inspect_model, pack, unpack
+from tfcompress.tflite import convert, inspect_model, pack, pack_model, unpack
 from tfcompress.tflite.compare import compare_with_keras
+from tfcompress.tflite.compare import run as run_by_name
 from tfcompress.tflite.convert import assemble
 from tfcompress.tflite.flatbuffer import read
 from tfcompress.tflite.metadata import read_metadata, write_metadata
@@ -183,20 +184,33 @@ def test_packed_for_builtin_operators(ranker, ids):
     assert compare_with_keras(model, packed, ids).relative < 1e-5
     info = inspect_model(packed)
     codecs = {table.name: table.codec for table in info.tables}
-    reasons = {left.name: left.reason for left in info.unpackable}
     if len(transformed) == 1:
         assert codecs == {TABLES[0]: "none"}
     else:
         assert codecs == {TABLES[0]: "indexed", TABLES[1]: "none"}
-    assert not set(reasons) & set(TABLES)  # `inspect` knows the delegate
-    left = sys_left(content)
+    left = {constant.name: constant.reason for constant in pack_model(content).left}
     assert "only the delegate" in left[TABLES[len(transformed) - 1]]
 
 
-def sys_left(content):
-    from tfcompress.tflite import pack_model
-
-    return {left.name: left.reason for left in pack_model(content).left}
+def test_tables_of_every_layer(lookups):
+    tables = {table.name: table for entry in lookups.embeddings for table in entry.tables}
+    made = {
+        name: random_transformed(table.rows, table.columns, seed=k, rotated=table.columns > 1)
+        for k, (name, table) in enumerate(tables.items())
+    }
+    content = assemble(lookups.content, lookups.embeddings, transformed=made)
+    value = {name: table.dequantize() for name, table in made.items()}
+    ids = np.random.default_rng(5).integers(0, 50, (7, 3)).astype(np.int32)
+    shared = value["memcom/U"][ids % 7]
+    for packed in (content, pack(content), pack(content, target="delegate")):
+        found = run_by_name(packed, {"ids": ids})
+        close(found["wide"], value["wide/embeddings"][ids])
+        close(found["keras"], value["keras/embeddings"][ids])
+        close(found["narrow"], value["narrow/embeddings"][ids])
+        close(found["hash"], value["hash/U"][ids % 7])
+        close(found["memcom"], shared * value["memcom/v"][ids] + value["memcom/w"][ids])
+    entries = {entry["name"]: entry for entry in inspect_model(content).metadata["embeddings"]}
+    assert entries["memcom"]["snr_db"] < 10  # of the vectors, which are not those of the model
 
 
 def test_damaged_classes_in_the_metadata(ranker):
