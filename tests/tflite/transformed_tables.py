@@ -5,8 +5,8 @@ import numpy as np
 from tfcompress.rate_distortion import TransformedTable
 
 
-def random_transformed(rows, columns, *, seed=0, classes=5, shrink=0.1, rotated=True):
-    """Coarse integers, `classes` runs of rows (fewer where there are fewer rows), a rotation."""
+def random_transformed(rows, columns, *, seed=0, classes=5, shrink=0.1, rotated=True, offset=True):
+    """Coarse integers, `classes` runs of rows (or fewer), a rotation, an offset."""
     rng = np.random.default_rng(seed)
     spread = np.geomspace(3, 0.4, max(1, rows))[:rows, None]
     integers = np.clip(np.rint(rng.laplace(0, spread, (rows, columns))), -127, 127).astype(np.int8)
@@ -17,4 +17,7 @@ def random_transformed(rows, columns, *, seed=0, classes=5, shrink=0.1, rotated=
         scale = float(np.float32(np.abs(axes).max() / 127))
         rotation = np.rint(axes / scale).astype(np.int8)
     steps = rng.uniform(0.1, 1, len(starts)).astype(np.float32)
-    return TransformedTable(integers, starts, steps, shrink, rotation, scale, snr_db=12.5)
+    added = rng.normal(size=columns).astype(np.float32) if offset else None
+    return TransformedTable(
+        integers, starts, steps, shrink, rotation, scale, snr_db=12.5, offset=added
+    )

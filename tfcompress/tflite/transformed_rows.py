@@ -5,7 +5,7 @@ Rows are gathered first and only then brought back, so the cost follows the ids 
     values = GATHER(integers (n, D), ids) -> CAST to float32
     values = values - shrink * RELU_N1_TO_1(values)
     step   = GATHER(steps (classes, 1), BUCKETIZE(ids))
-    row    = FULLY_CONNECTED(values * step, rotation)
+    row    = FULLY_CONNECTED(values * step + offset, rotation)
 
 Nothing is stored for a row but its integers. BUCKETIZE holds the first rows of the classes and
 finds an id's class by bisection. Measured beside it (22,439 x 64, 29 classes; the whole lookup, us
@@ -25,6 +25,7 @@ Scores against every row (tied outputs, `reverse=True`) go over the table by blo
 up as above by RANGE, so that they read a packed table too, and no block of floats is large:
 
     FULLY_CONNECTED(h @ rotation^T, values of the block) -> CONCATENATION -> MUL by the rows' steps
+    -> ADD of FULLY_CONNECTED(h @ rotation^T, offset), which is one number for all rows
 """
 
 from typing import Any
@@ -102,10 +103,13 @@ class TransformedRows:
         self._integers = file.add_buffer(transformed.integers)
         self._steps = file.add_buffer(transformed.steps.astype(np.float32))
         self._shrink = file.add_buffer(np.array(transformed.shrink, np.float32))
-        self._rotation = 0
+        self._offset = self._rotation = 0
         self.tensors = [table.name, f"{table.name}/steps"]
         if transformed.shrink:
             self.tensors.append(f"{table.name}/shrink")
+        if transformed.offset is not None:
+            self._offset = file.add_buffer(transformed.offset.astype(np.float32))
+            self.tensors.append(f"{table.name}/offset")
         if self._is_rotated:
             assert transformed.rotation is not None
             # FULLY_CONNECTED multiplies by its transposed weights.
@@ -130,7 +134,15 @@ class TransformedRows:
         scaled = output
         if self._is_rotated:
             scaled = self._behind(subgraph, ids, self._inner, _Type.FLOAT32)
-        operators.append(file.operator("MUL", [values, step], [scaled], schema.MulOptionsT()))
+        stepped = scaled
+        if self._offset:
+            stepped = self._behind(subgraph, ids, self._inner, _Type.FLOAT32)
+        operators.append(file.operator("MUL", [values, step], [stepped], schema.MulOptionsT()))
+        if self._offset:
+            offset = self._constant(subgraph, "offset", self._inner, self._offset)
+            operators.append(
+                file.operator("ADD", [stepped, offset], [scaled], schema.AddOptionsT())
+            )
         if not self._is_rotated:
             return operators
         turning, matrix = self._matrix(subgraph)
@@ -189,14 +201,25 @@ class TransformedRows:
             operators.append(file.operator("CONCATENATION", parts, [sums], last))
         counting, ids = self._range(subgraph, 0, rows)
         stepping, steps = self._step(subgraph, ids, [])
-        has_bias = bias not in ([], [-1])
-        scores = file.add_like(subgraph, "", output, _Type.FLOAT32) if has_bias else output
-        scale = schema.MulOptionsT(fusedActivationFunction=0 if has_bias else activation)
+        terms = [] if bias in ([], [-1]) else [*bias]
+        if self._offset:
+            offset = self._constant(subgraph, "offset", [1, *self._inner], self._offset)
+            shared = file.add_like(subgraph, "", output, _Type.FLOAT32, last=[1])
+            inputs = [hidden, offset, -1]
+            operators.append(
+                file.operator(
+                    "FULLY_CONNECTED", inputs, [shared], options, version=_KEEP_NUM_DIMS_VERSION
+                )
+            )
+            terms.append(shared)
+        scores = [*(file.add_like(subgraph, "", output, _Type.FLOAT32) for _ in terms), output]
+        scale = schema.MulOptionsT(fusedActivationFunction=0 if terms else activation)
         operators += [*(counting if stepping else []), *stepping]
-        operators.append(file.operator("MUL", [sums, steps], [scores], scale))
-        if has_bias:
-            add = schema.AddOptionsT(fusedActivationFunction=activation)
-            operators.append(file.operator("ADD", [scores, *bias], [output], add))
+        operators.append(file.operator("MUL", [sums, steps], scores[:1], scale))
+        for k, term in enumerate(terms):
+            is_last = k == len(terms) - 1
+            add = schema.AddOptionsT(fusedActivationFunction=activation if is_last else 0)
+            operators.append(file.operator("ADD", [scores[k], term], [scores[k + 1]], add))
         return operators
 
     def _values(self, subgraph: Any, ids: int) -> tuple[list[Any], int]:
