@@ -199,14 +199,14 @@ def _watching(left: list[Artefact], jobs: int) -> Iterator[Watcher]:
             bar.update(task, completed=done, description=time + ", ".join(running))
 
         def started(artefact: Artefact) -> None:
-            running.append(" ".join(artefact.words))
+            running.append(artefact.title)
             show()
 
         def finished(artefact: Artefact, row: Row) -> None:
             nonlocal done
             done += 1
             estimate.finished(artefact, row)
-            name = " ".join(artefact.words)
+            name = artefact.title
             if name in running:
                 running.remove(name)
             if row["status"] == "failed":
@@ -227,7 +227,7 @@ def _watching(left: list[Artefact], jobs: int) -> Iterator[Watcher]:
 
 def _list(plan: Plan) -> None:
     for artefact in plan.artefacts:
-        console.out.print(" ".join(artefact.words), highlight=False, soft_wrap=True)
+        console.out.print(artefact.title, highlight=False, soft_wrap=True)
     console.out.print(f"{_size(plan)}; nothing was run", highlight=False)
 
 

@@ -11,7 +11,7 @@ from tfcompress.sweep.grid import Embedding, read_toml
 
 
 def names(planned: list[Artefact]) -> list[str]:
-    return [" ".join(artefact.words) for artefact in planned]
+    return [artefact.title for artefact in planned]
 
 
 def test_the_grid_crosses_its_axes():
@@ -28,7 +28,7 @@ def test_the_grid_crosses_its_axes():
     assert len({artefact.key for artefact in planned}) == len(planned)
     assert len({artefact.file_name for artefact in planned}) == len(planned)
     assert len({artefact.training.name for artefact in planned}) == len(planned) // 2
-    assert "synthetic qr 4x tied int4 per-row seed 1" in names(planned)
+    assert "synthetic qr 4x int4 tied seed 1" in names(planned)
 
 
 def test_equal_files_are_one_artefact():
@@ -40,7 +40,7 @@ def test_equal_files_are_one_artefact():
     )
     ours = [artefact for artefact in planned if artefact.method == "ours"]
     assert names(ours) == [
-        "synthetic full int8 per-row seed 0",
+        "synthetic full int8 seed 0",
         "synthetic full int8 per-table seed 0",
     ]
     # The plain tables of what people train today are the peer "float32", with and without peers.

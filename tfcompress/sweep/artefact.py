@@ -96,25 +96,30 @@ class Artefact(_Settings):
         return _digest(self)
 
     @property
-    def words(self) -> list[str]:
-        """What tells it from the other artefacts of a sweep, in the order a reader wants it."""
+    def label(self) -> str:
+        """What tells it from other files of the same data: embedding, ratio, how it was made."""
         config = self.training.config
-        words = [data_name(config), config.embedding]
-        words += [f"{config.ratio:g}x"] if config.ratio != 1 else []
-        words += ["tied"] if config.tie else []
+        words = [config.embedding] + [f"{config.ratio:g}x"] * (config.ratio != 1)
         if self.method == OURS:
-            optional = (self.granularity, self.codec, self.target)
-            words += [str(self.table_dtype), *(word for word in optional if word is not None)]
-            words += ["dense int8"] if self.dense_dtype == "int8" else []
+            granularity = self.granularity if self.granularity != "per-row" else None
+            optional = (self.table_dtype, granularity, self.codec, self.target)
+            words += [word for word in optional if word is not None]
+            words += ["dense int8"] * (self.dense_dtype == "int8")
         else:
             words.append(self.method)
-        return [*words, f"seed {config.seed}"]
+        return " ".join(words)
+
+    @property
+    def title(self) -> str:
+        """What tells it from the other artefacts of a sweep."""
+        config = self.training.config
+        tied = " tied" if config.tie else ""
+        return f"{data_name(config)} {self.label}{tied} seed {config.seed}"
 
     @property
     def file_name(self) -> str:
         """Of its .tflite: readable, and no two artefacts have the same."""
-        words = [*self.words[:-1], f"s{self.training.config.seed}", self.key[:8]]
-        return _file_name("-".join(words)) + ".tflite"
+        return _file_name(f"{self.title}-{self.key[:8]}") + ".tflite"
 
     def to_json(self) -> dict[str, Any]:
         """All fields; `Artefact.model_validate_json` of its text brings the artefact back."""

@@ -1,0 +1,128 @@
+"""A sweep as a PNG: a row for each panel, quality and latency against the bytes of the tables."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from tfcompress.report.label_places import Room, place_labels
+from tfcompress.report.points import Panel, Point
+from tfcompress.report.scatter import bytes_tick
+from tfcompress.report.winners import pareto_front
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_OURS, _PEER, _INK = "#2a66c8", "#c2570c", "#1a1a19"
+
+
+def to_png(panels: tuple[Panel, ...]) -> bytes:
+    """Draws the panels.
+
+    Args:
+        panels: tuple of Panel.
+
+    Returns:
+        bytes. The PNG.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    batches = sorted({b for panel in panels for point in panel.points for b in point.latency})
+    columns = 2 if batches else 1
+    figure = Figure(figsize=(7.2 * columns, 4.4 * len(panels)), layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    grid = figure.subplots(len(panels), columns, squeeze=False)
+    for panel, row in zip(panels, grid, strict=True):
+        _draw_quality(row[0], panel)
+        if batches:
+            _draw_latency(row[1], panel, batches[0])
+    canvas.draw()  # Now the layout is known, and with it where there is room.
+    figure.set_layout_engine("none")
+    for panel, row in zip(panels, grid, strict=True):
+        _label_fronts(row[0], panel)
+    content = io.BytesIO()
+    canvas.print_png(content)
+    return content.getvalue()
+
+
+def _draw_quality(axes: Axes, panel: Panel) -> None:
+    for ours, color, line in ((False, _PEER, "--"), (True, _OURS, "-")):
+        points = [point for point in panel.points if point.ours == ours]
+        front = pareto_front(points)
+        axes.plot(
+            [point.table_bytes for point in front],
+            [point.quality for point in front],
+            line,
+            color=color,
+            linewidth=1.3,
+            label=f"{'ours' if ours else 'what people use today'}, Pareto front",
+        )
+        _marks(axes, points, [point.quality for point in points], ours=ours)
+    for point in panel.points:
+        if point.quality_sd:
+            axes.errorbar(
+                point.table_bytes, point.quality, point.quality_sd, color="#999999", linewidth=0.8
+            )
+    _finish(axes, panel.quality_name)
+    axes.set_title(panel.title, loc="left", fontsize="medium")
+    axes.legend(fontsize="small", loc="lower right", frameon=False)
+
+
+def _label_fronts(axes: Axes, panel: Panel) -> None:
+    """Names of the points of both fronts, where there is room; the limits must be final."""
+    to_pixels, height = axes.transData.transform, axes.figure.bbox.height
+    bounds = axes.get_window_extent()
+
+    def place(point: Point) -> tuple[float, float]:
+        across, up = to_pixels((point.table_bytes, point.quality))
+        return float(across), float(height - up)
+
+    sides = [[point for point in panel.points if point.ours == ours] for ours in (False, True)]
+    named = [point for side in sides for point in pareto_front(side)]
+    found = place_labels(
+        [(point.label, *place(point)) for point in named],
+        [place(point) for point in panel.points],
+        Room((bounds.x0, height - bounds.y1, bounds.x1, height - bounds.y0), 4.0, 4.9, 10.0),
+    )
+    for number, left, baseline in found:
+        point = named[number]
+        axes.annotate(
+            point.label,
+            (left, height - baseline),
+            xycoords="figure pixels",
+            fontsize=7,
+            color=_INK if point.is_reference else _OURS if point.ours else _PEER,
+        )
+
+
+def _draw_latency(axes: Axes, panel: Panel, batch: int) -> None:
+    for ours in (False, True):
+        points = [p for p in panel.points if p.ours == ours and batch in p.latency]
+        _marks(axes, points, [point.latency[batch] for point in points], ours=ours)
+    axes.set_yscale("log")
+    _finish(axes, f"µs of one invocation, batch {batch}")
+
+
+def _marks(axes: Axes, points: list[Point], values: list[float], *, ours: bool) -> None:
+    sizes = [point.table_bytes for point in points]
+    if ours:
+        axes.plot(sizes, values, "o", color=_OURS, markersize=5)
+        return
+    axes.plot(sizes, values, "s", color=_PEER, markerfacecolor="white", markersize=5.5)
+    for point, value in zip(points, values, strict=True):
+        if point.is_reference:
+            axes.plot(point.table_bytes, value, "D", color=_INK, markersize=6)
+
+
+def _finish(axes: Axes, title: str) -> None:
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(lambda value, _: bytes_tick(value))
+    axes.set_xlabel("bytes of the tables")
+    axes.set_ylabel(title)
+    axes.grid(color="#e3e2dd", linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)

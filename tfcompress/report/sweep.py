@@ -1,0 +1,77 @@
+"""All that a report says of a sweep, whatever it is written as."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfcompress.errors import DataError
+from tfcompress.report.points import Panel, artefact_of, panels
+from tfcompress.sweep.results import FAILED, FILE, Row, read_rows
+
+
+@dataclass(frozen=True)
+class SweepReport:
+    """A sweep.
+
+    Attributes:
+        title: str.
+        summary: str. How many files, of how many panels.
+        panels: tuple of Panel.
+        failures: tuple of (title, error).
+        notes: tuple of str. What a reader must know beside the numbers.
+    """
+
+    title: str
+    summary: str
+    panels: tuple[Panel, ...]
+    failures: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+
+
+def read_sweep(folder: Path) -> SweepReport:
+    """The report of a sweep, finished or not.
+
+    Args:
+        folder: Path. The --out of `tfcompress sweep`.
+
+    Raises:
+        DataError: it holds no finished row, or something that is no row.
+    """
+    rows = read_rows(folder)
+    if not rows:
+        raise DataError(f"{folder / FILE}: no finished run; is it the --out of tfcompress sweep?")
+    failed = [row for row in rows if row["status"] == FAILED]
+    done = [row for row in rows if row["status"] != FAILED]
+    found = panels(done)
+    ways = sum(len(panel.points) for panel in found)
+    summary = f"{len(done)} files measured, {ways} ways to make them"
+    summary += f", {len(failed)} failed" if failed else ""
+    return SweepReport(
+        title=f"Sweep {folder.resolve().name}",
+        summary=summary,
+        panels=tuple(found),
+        failures=tuple((artefact_of(row).title, row["error"]) for row in failed),
+        notes=tuple(_notes(done)),
+    )
+
+
+def _notes(rows: list[Row]) -> list[str]:
+    notes = [
+        "table bytes: everything the tables take in the file, scales and indexes too; ratio: plain "
+        "float32 tables over these; 1 MB is 1,000,000 bytes",
+        "change: of the mean quality against the full float32 table of the same seeds",
+        "what won was chosen on the numbers shown, so the best of many close ones is a little "
+        "lucky; differences inside the error bars say nothing",
+        "memory: peak while every row is read once, mapped file and anonymous together",
+    ]
+    if any(row["measurement"]["latency_us"] for row in rows):
+        jobs = max(row.get("jobs", 1) for row in rows)
+        notes.append(
+            "latency: median of one invocation, one thread, mean over seeds"
+            + (f"; measured with up to {jobs} processes at work" if jobs > 1 else "")
+        )
+    machines = []
+    for row in rows:
+        where = row["measurement"]["environment"]
+        versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items())
+        machines.append(f"{where['cpu']}, {where['cores']} cores, {where['os']}, {versions}")
+    return [*notes, *(f"measured on {machine}" for machine in dict.fromkeys(machines))]

@@ -1,0 +1,101 @@
+"""What won: the Pareto front, the best at each size, the smallest at each loss."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tfcompress.report.points import Panel, Point
+from tfcompress.report.text import ratio_text
+
+BUDGETS = {"1 MB": 1_000_000, "300 KB": 300_000, "100 KB": 100_000, "30 KB": 30_000}
+"""Bytes of tables that a user may have to spare."""
+LOSSES = (0.005, 0.02, 0.05)
+"""Relative losses of quality that a user may bear."""
+
+
+@dataclass(frozen=True)
+class Winner:
+    """A condition, and who meets it best.
+
+    Attributes:
+        condition: str. "at most 100 KB", "loses at most 2 %".
+        ours: Point or None.
+        peer: Point or None.
+        by_size: bool. Whether the smaller one wins; the better one otherwise.
+    """
+
+    condition: str
+    ours: Point | None
+    peer: Point | None
+    by_size: bool = False
+
+    @property
+    def best(self) -> Point | None:
+        """The one that wins: the smaller by size, else the better.
+
+        None for a draw: of qualities, when they differ by less than the larger standard deviation.
+        """
+        if self.ours is None or self.peer is None:
+            return self.ours or self.peer
+        if self.by_size:
+            margin, noise = float(self.peer.table_bytes - self.ours.table_bytes), 0.0
+        else:
+            margin = self.ours.quality - self.peer.quality
+            noise = max(self.ours.quality_sd or 0.0, self.peer.quality_sd or 0.0)
+        if margin == 0 or abs(margin) < noise:
+            return None
+        return self.ours if margin > 0 else self.peer
+
+    @property
+    def smaller_text(self) -> str:
+        """The peer's table bytes over ours: "3.4x"."""
+        if self.ours is None or self.peer is None:
+            return ""
+        return ratio_text(self.peer.table_bytes / self.ours.table_bytes)
+
+
+def pareto_front(points: Iterable[Point]) -> list[Point]:
+    """The points that no other one beats in both table bytes and quality, smallest first."""
+    front: list[Point] = []
+    for point in sorted(points, key=lambda point: (point.table_bytes, -point.quality)):
+        if not front or point.quality > front[-1].quality:
+            front.append(point)
+    return front
+
+
+def best_at_each_size(panel: Panel) -> list[Winner]:
+    """The best of ours and the best peer whose tables fit, for budgets that say something."""
+    smallest = min(point.table_bytes for point in panel.points)
+    largest = max(point.table_bytes for point in panel.points)
+    return [
+        Winner(f"at most {name}", *(_best(side, budget) for side in _sides(panel)))
+        for name, budget in BUDGETS.items()
+        if smallest <= budget < largest
+    ]
+
+
+def smallest_at_each_loss(panel: Panel) -> list[Winner]:
+    """The smallest of ours and the smallest peer that lose no more; none without a reference."""
+    return [
+        Winner(
+            f"loses at most {100 * loss:g} %",
+            *(_smallest(side, loss) for side in _sides(panel)),
+            by_size=True,
+        )
+        for loss in LOSSES
+        if any(point.is_reference for point in panel.points)
+    ]
+
+
+def _sides(panel: Panel) -> tuple[list[Point], list[Point]]:
+    ours = [point for point in panel.points if point.ours]
+    return ours, [point for point in panel.points if not point.ours]
+
+
+def _best(points: Sequence[Point], budget: int) -> Point | None:
+    fitting = [point for point in points if point.table_bytes <= budget]
+    return max(fitting, key=lambda point: (point.quality, -point.table_bytes), default=None)
+
+
+def _smallest(points: Sequence[Point], loss: float) -> Point | None:
+    good = [point for point in points if point.change is not None and point.change >= -loss]
+    return min(good, key=lambda point: (point.table_bytes, -point.quality), default=None)
