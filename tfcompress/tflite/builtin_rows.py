@@ -5,7 +5,8 @@ The constants, by name:
     NAME            payload: flipped halfwords (`row_decoder`), int16 (rows, k) or (blocks, 4)
     NAME/last       int8 (rows, 1): the last byte of rows of an odd number of bytes, flipped
     NAME/base       int32 (groups,), NAME/offset uint8 (rows,): where rows of mode `indexed` start
-    NAME/lengths    by the next bits: how long the word is; none where a row is one word
+    NAME/lengths    by the next bits: how long the word is, uint8 (earlier versions: int32 for many
+                    ids); none where a row is one word
     NAME/symbols    by the next bits: the values it stands for
     NAME/left0, 1   what is left of floats (`row_values`)
 
@@ -109,10 +110,6 @@ class BuiltinRows:
         if decoder == "few-ids":
             row_bytes = plan.stride if plan.index is None else plan.index.blocks * BLOCK_BYTES
             self.constant_bytes += 8 * row_bytes * 4  # a place for every bit
-        else:
-            # A CAST a word would cost more than the bytes.
-            lengths = lengths.astype(np.int32)
-            self.constant_bytes += lengths.nbytes - len(lengths)
         self._name = name
         self._dtype = dtype
         self._plan = plan

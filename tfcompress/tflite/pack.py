@@ -40,7 +40,7 @@ DECODERS = ("auto", "few-ids", "many-ids")
 
 _TABLE_OVERHEAD = 800
 """Bytes that a packed table takes besides its constants: its metadata, its tensors."""
-_OPERATOR_BYTES = 115
+_OPERATOR_BYTES = 100
 """Bytes of an operator and the tensor it writes."""
 
 

@@ -28,7 +28,8 @@ MAX_GROUP_CODE_BITS = 13
 """The longest word of several values, of which there are more."""
 BLOCK_BYTES = 8
 BLOCK_BITS = 8 * BLOCK_BYTES
-_CHUNK_ROWS = 1 << 16
+_CHUNK_VALUES = 1 << 21
+"""Values, or bits, that are worked on at a time; a value takes some 40 bytes meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ class RowCoder:
     def row_bits(self, values: U8) -> NDArray[np.int64]:
         """Bits of each row, `(n,)`, of values `(n, D)`."""
         result = np.empty(len(values), np.int64)
-        for rows in _chunks(len(values)):
+        for rows in _chunks(*values.shape):
             lengths = self.code.lengths[self._numbers(values[rows])]
             result[rows] = lengths.sum(axis=1)
         return result
@@ -171,7 +172,7 @@ class RowCoder:
     def fixed(self, values: U8, stride: int) -> U8:
         """Rows of `stride` bytes each: `(n, stride)`."""
         result = np.empty((len(values), stride), np.uint8)
-        for rows in _chunks(len(values)):
+        for rows in _chunks(*values.shape):
             result[rows] = self._encode(values[rows], stride)
         return result
 
@@ -179,7 +180,7 @@ class RowCoder:
         """Rows one behind the other, each on a multiple of 2^unit bits; `size` bytes in all."""
         longest = int(row_bits.max())
         parts, carried = [], np.empty(0, np.uint8)
-        for rows in _chunks(len(values)):
+        for rows in _chunks(len(values), longest):
             bits = np.unpackbits(self._encode(values[rows], longest // 8 + 3), axis=1)
             room = (row_bits[rows] + (1 << unit) - 1) >> unit << unit
             kept = bits[np.arange(bits.shape[1]) < room[:, None]]
@@ -230,7 +231,7 @@ def decode(payload: U8, starts: NDArray[np.int64], code_lookups: tuple[U8, U8], 
     bits = int(np.log2(len(lengths)))
     padded = np.concatenate([payload, np.zeros(3, np.uint8)])
     result = np.empty((len(starts), steps, symbols.shape[1]), np.uint8)
-    for rows in _chunks(len(starts)):
+    for rows in _chunks(len(starts), steps):
         position = starts[rows].copy()
         for step in range(steps):
             byte = np.minimum(position >> 3, len(payload))
@@ -286,6 +287,8 @@ def grouped(values: U8, group: int) -> U8:
     return np.ascontiguousarray(padded).reshape(len(values), -1, group)
 
 
-def _chunks(rows: int) -> Iterator[slice]:
-    for start in range(0, rows, _CHUNK_ROWS):
-        yield slice(start, min(start + _CHUNK_ROWS, rows))
+def _chunks(rows: int, values: int) -> Iterator[slice]:
+    """Runs of rows of so many values each."""
+    size = max(1, _CHUNK_VALUES // max(1, values))
+    for start in range(0, rows, size):
+        yield slice(start, min(start + size, rows))

@@ -29,7 +29,7 @@ from tfcompress.tflite.row_bits import (
 
 _GROUPS = (8, 6, 5, 4, 3, 2, 1)
 _SAMPLED_ROWS = 4096
-_STEP_BYTES = 350
+_STEP_BYTES = 280
 """Bytes of one to five operators."""
 _STEPS_WORTH = 0.05
 """The part of a table's bytes given for fewer words a row, which decode faster."""

@@ -50,8 +50,8 @@ class Lookups:
     """The look-ups of a code as constants, by the next bits as `by_signed_number` orders them.
 
     Attributes:
-        lengths: int or None. Tensor (2^bits,): how long the word is; int32 for many ids; None
-            where a row is one word.
+        lengths: int or None. Tensor uint8 (2^bits,): how long the word is; None where a row is one
+            word.
         symbols: int. Tensor (2^bits,) or (2^bits, group): the values it stands for.
         bits: int. Bits that a look-up takes.
         group: int. Values of a word.
@@ -118,8 +118,11 @@ def decode_many(chain: OperatorChain, ids: int, windows: Windows, lookups: Looku
     if windows.starts is not None:
         position = chain.add(position, windows.starts)
     numbers = [_numbers(chain, chain.gather(words, position), lookups.bits)]
+    if lookups.lengths is not None:
+        # All of them at once cost less than those of every word, one word after the other.
+        lengths = chain.cast(lookups.lengths, _Type.INT32)
     while lookups.lengths is not None and len(numbers) < lookups.steps:
-        position = chain.add(position, chain.gather(lookups.lengths, numbers[-1]))
+        position = chain.add(position, chain.gather(lengths, numbers[-1]))
         numbers.append(_numbers(chain, chain.gather(words, position), lookups.bits))
     reached = chain.stack(numbers)
     if lookups.group == 1:
@@ -129,7 +132,8 @@ def decode_many(chain: OperatorChain, ids: int, windows: Windows, lookups: Looku
 
 def _every_bit(chain: OperatorChain, halfwords: int) -> int:
     """For every bit the 32-bit word whose upper 17 bits start there."""
-    following = chain.concatenate([chain.drop_first(halfwords), chain.constant([0])])
+    # The zero goes there first, so that there is a first one to drop without any ids.
+    following = chain.drop_first(chain.concatenate([halfwords, chain.constant([0])]))
     upper = chain.multiply(halfwords, chain.constant(1 << HALFWORD_BITS))
     words = chain.add(upper, chain.add(following, chain.constant(_UNFLIP)))
     shifts = chain.constant([[1 << shift for shift in range(HALFWORD_BITS)]])

@@ -46,8 +46,9 @@ _SINCE: dict[tuple[int, int], str] = {
     (_Operator.RESHAPE, 1): "1.5.0",
     (_Operator.RIGHT_SHIFT, 1): "2.13.0",
     (_Operator.SHAPE, 1): "1.10.0",
+    (_Operator.SLICE, 1): "1.14.0",
+    (_Operator.SLICE, 2): "1.14.0",  # int8
     (_Operator.STRIDED_SLICE, 1): "1.6.0",
-    (_Operator.STRIDED_SLICE, 2): "1.14.0",  # int8
     (_Operator.SUB, 1): "1.6.0",
     (_Operator.TOPK_V2, 1): "1.7.0",
     (_Operator.TRANSPOSE, 1): "1.6.0",
