@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
     from tfcompress.training import Run
     from tfcompress.vocabulary import Vocabulary
+    from tfcompress_cli.budget import Wanted
 
 Option = typer.Option
+Search = "Smallest tables for a budget"
 
 TableDtype = Literal["float32", "float16", "int8", "int4"]
 Granularity = Literal["per-row", "per-table"]
@@ -39,14 +41,20 @@ def convert(
         Path, typer.Argument(metavar="RUN_OR_MODEL", help="A run directory or a .keras file.")
     ],
     out: Annotated[Path, Option(help="The .tflite to write.")],
-    table_dtype: Annotated[TableDtype, Option(help="Number type of the tables.")] = "float32",
+    table_dtype: Annotated[
+        TableDtype | None,
+        Option(help="Number type of the tables. [default: float32; int8 beside searched tables]"),
+    ] = None,
     granularity: Annotated[
         Granularity, Option(help="One scale for what, with int8 and int4.")
     ] = "per-row",
     dense_dtype: Annotated[DenseDtype, Option(help="Number type of the rest.")] = "float32",
     codec: Annotated[
-        ConvertCodec, Option(help="Pack the tables, as tfcompress pack does.")
-    ] = "none",
+        ConvertCodec | None,
+        Option(
+            help="Pack the tables, as tfcompress pack does. [default: none; auto with a budget]"
+        ),
+    ] = None,
     target: Annotated[
         Target, Option(help="What decodes packed rows: builtin operators or our delegate.")
     ] = "builtin",
@@ -60,21 +68,76 @@ def convert(
     dry_run: Annotated[
         bool, Option("--dry-run", help="Convert in memory, show the bytes, write nothing.")
     ] = False,
+    max_loss: Annotated[
+        str | None,
+        Option(
+            help="Search the smallest tables that lose at most this: 1%.", rich_help_panel=Search
+        ),
+    ] = None,
+    max_bytes: Annotated[
+        str | None,
+        Option(help="Search the best tables of at most this: 200KB.", rich_help_panel=Search),
+    ] = None,
+    snr: Annotated[
+        float | None,
+        Option(help="Search the smallest tables of this many decibels.", rich_help_panel=Search),
+    ] = None,
+    metric: Annotated[
+        str | None,
+        Option(help="What may be lost. [default: ndcg@10, accuracy]", rich_help_panel=Search),
+    ] = None,
+    data: Annotated[
+        str | None,
+        Option(help="The data of the training, if they moved.", rich_help_panel=Search),
+    ] = None,
+    code_output: Annotated[
+        bool,
+        Option(
+            "--code-output",
+            help="Code an untied output matrix too: a small file, slower scores.",
+            rich_help_panel=Search,
+        ),
+    ] = False,
+    curve: Annotated[
+        Path | None, Option(help="Write all trials as JSON here.", rich_help_panel=Search)
+    ] = None,
+    plot: Annotated[
+        Path | None, Option(help="Write the curve as PNG here.", rich_help_panel=Search)
+    ] = None,
 ) -> None:
     """Convert a trained model to one .tflite that runs on any stock runtime.
 
     Example: tfcompress convert runs/memcom --out memcom.tflite --table-dtype int8
     """
+    wanted = None
+    if (max_loss, max_bytes, snr) != (None, None, None):
+        from tfcompress_cli import budget
+
+        wanted = budget.Wanted(
+            budget.parse(max_loss, max_bytes, snr),
+            metric=metric,
+            data=data,
+            target=target,
+            code_output=code_output,
+            curve=curve,
+            plot=plot,
+        )
+    elif (metric, data, curve, plot) != (None, None, None, None) or code_output:
+        raise ConfigError(
+            "--metric, --data, --code-output, --curve and --plot belong to a search; give "
+            "--max-loss, --max-bytes or --snr"
+        )
     convert_file(
         source,
         out,
-        table_dtype=table_dtype,
+        table_dtype=table_dtype or ("int8" if wanted else "float32"),
         granularity=granularity,
         dense_dtype=dense_dtype,
-        codec=codec,
+        codec=codec or ("auto" if wanted else "none"),
         target=target,
         top_k=top_k,
         vocabulary=vocabulary,
+        wanted=wanted,
         overwrite=overwrite,
         dry_run=dry_run,
     )
@@ -91,6 +154,7 @@ def convert_file(
     target: Target = "builtin",
     top_k: int | None = None,
     vocabulary: bool = False,
+    wanted: Wanted | None = None,
     overwrite: bool = False,
     dry_run: bool = False,
     brief: bool = False,
@@ -98,7 +162,8 @@ def convert_file(
     """Converts, compares with Keras, prints where the bytes went (`brief`: one line), writes."""
     from tfcompress.files import refuse_existing, write_file
 
-    console.refuse_outputs([out], [source])
+    outputs = [out, *((wanted.curve, wanted.plot) if wanted else ())]
+    console.refuse_outputs(outputs, [source])
     if codec != "none":
         from tfcompress.tflite.pack import check_options
 
@@ -113,6 +178,12 @@ def convert_file(
         from tfcompress.models import load_model
 
         model = run.model() if run else load_model(source)
+    search = None
+    if wanted is not None:
+        from tfcompress_cli import budget
+
+        search = budget.find(run, model, wanted)
+    transformed = search.found.tables if search else {}
     with console.err.status("Converting"):
         from tfcompress import tflite
 
@@ -120,6 +191,7 @@ def convert_file(
             model,
             table_dtype=table_dtype,
             granularity="per_row" if granularity == "per-row" else "per_table",
+            transformed=transformed,
             dense_dtype=dense_dtype,
             top_k=top_k,
             metadata=run.tflite_metadata() if run else None,
@@ -130,7 +202,8 @@ def convert_file(
             packing = tflite.pack_model(content, codec=codec, target=target)
             content = packing.content
         inputs, described = _real_inputs(run, model) if run else _random_inputs(model)
-        difference = tflite.compare_with_keras(model, content, inputs)
+        with tflite.tables_replaced(model, transformed):
+            difference = tflite.compare_with_keras(model, content, inputs)
     exact = table_dtype == dense_dtype == "float32"
     if not difference.relative < (_EXACT if exact else 1.0):
         raise ModelError(
@@ -146,11 +219,16 @@ def convert_file(
             f"{out}: {len(content):,} bytes, {agreement}", highlight=False, soft_wrap=True
         )
     else:
+        if search is not None:
+            search.show()
         if packing is not None:
             show_packing(packing)
         # What packing left was listed just now, with the reasons.
         show_model(tflite.inspect_model(content), title=str(out), unpackable=packing is None)
         console.out.print(agreement, highlight=False, soft_wrap=True)
+    if search is not None:
+        console.out.print(search.check(content, model), highlight=False, soft_wrap=True)
+        search.write_curve()
     if dry_run:
         console.out.print(f"Dry run: {out} was not written.", highlight=False)
     else:

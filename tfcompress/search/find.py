@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfcompress.errors import ConfigError
 from tfcompress.rate_distortion import TransformedTable
+from tfcompress.search.budget import Budget
 from tfcompress.search.model_tables import Metrics, ModelTables
 from tfcompress.search.search import START, Search
 from tfcompress.search.settings import Coded, Trial
@@ -17,34 +18,6 @@ if TYPE_CHECKING:
 
 _PROBED = 256
 """Examples whose outputs tell how tables share the bytes."""
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What a search must keep to; one of the three is given.
-
-    Attributes:
-        max_loss: float or None. Relative loss of quality, such as 0.01.
-        max_bytes: float or None. Bytes of the coded tables.
-        snr_db: float or None. Signal-to-noise ratio of the tables, rows weighted by how often they
-            are read; needs no data.
-    """
-
-    max_loss: float | None = None
-    max_bytes: float | None = None
-    snr_db: float | None = None
-
-    def __post_init__(self) -> None:
-        """Checks that one is given, and in its range."""
-        given = {name: value for name, value in vars(self).items() if value is not None}
-        if len(given) != 1:
-            named = ", ".join(given) or "none"
-            raise ConfigError(f"max_loss, max_bytes, snr_db: got {named}; give one of them")
-        if self.max_loss is not None and not 0 < self.max_loss < 1:
-            raise ConfigError(f"max_loss: got {self.max_loss:g}, expected above 0 and below 1")
-        for name in ("max_bytes", "snr_db"):
-            if name in given and not given[name] > 0:
-                raise ConfigError(f"{name}: got {given[name]:g}, expected a positive number")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from tfcompress.tflite.check import check
 from tfcompress.tflite.compare import Difference, compare_with_keras
 from tfcompress.tflite.convert import convert
 from tfcompress.tflite.inspect import inspect_model
+from tfcompress.tflite.looked_up import looked_up_tables
 from tfcompress.tflite.model_info import (
     ConstantInfo,
     ModelInfo,
@@ -13,6 +14,7 @@ from tfcompress.tflite.model_info import (
 )
 from tfcompress.tflite.open import open_model
 from tfcompress.tflite.pack import PackedConstant, Packing, pack, pack_model
+from tfcompress.tflite.tables import tables_replaced
 from tfcompress.tflite.unpack import unpack
 from tfcompress.tflite.vocabulary import read_vocabulary
 
@@ -29,9 +31,11 @@ __all__ = [
     "compare_with_keras",
     "convert",
     "inspect_model",
+    "looked_up_tables",
     "open_model",
     "pack",
     "pack_model",
     "read_vocabulary",
+    "tables_replaced",
     "unpack",
 ]

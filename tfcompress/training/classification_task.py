@@ -61,6 +61,10 @@ class ClassificationTask(Task):
         quality = evaluate(score, self.data.valid, length=self._length, num_classes=num_classes)
         return {"accuracy": quality.accuracy, "macro_f1": quality.macro_f1}
 
+    def logits(self, outputs: dict[str, Any]) -> Any:
+        """Scores of the classes."""
+        return outputs["scores"]
+
     def describe_data(self) -> dict[str, Any]:
         """What a class number and an id mean, and how many texts there are."""
         return {

@@ -17,6 +17,7 @@ from tfcompress.training.batches import FitBatches
 from tfcompress.training.config import TrainConfig
 from tfcompress.training.negatives import NegativeSampler
 from tfcompress.training.task import Task
+from tfcompress.vocabulary import FIRST_ID
 
 FULL_SOFTMAX_LIMIT = 2_000
 """Items up to which "auto" trains on all of them: beyond, sampling is faster and as good."""
@@ -87,6 +88,10 @@ class RankingTask(Task):
 
         quality = evaluate(score, self.data.valid, length=self.config.history_length)
         return {"ndcg@10": quality.ndcg, "hr@10": quality.hit_rate}
+
+    def logits(self, outputs: dict[str, Any]) -> Any:
+        """Scores of the items; ids below FIRST_ID are never an answer."""
+        return outputs["scores"][:, FIRST_ID:]
 
     def describe_data(self) -> dict[str, Any]:
         """Numbers of users and interactions."""

@@ -59,5 +59,9 @@ class Task(ABC):
         """Quality on the validation split, `watched` among its keys."""
 
     @abstractmethod
+    def logits(self, outputs: dict[str, Any]) -> Any:
+        """The logits of the answers, float `(batch, answers)`, among the outputs of the model."""
+
+    @abstractmethod
     def describe_data(self) -> dict[str, Any]:
         """Sizes and the like, for metrics.json."""

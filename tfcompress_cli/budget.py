@@ -1,0 +1,167 @@
+"""`tfcompress convert --max-loss`, `--max-bytes`, `--snr`: the smallest tables for a budget."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tfcompress.errors import ConfigError
+from tfcompress_cli import console, curve
+from tfcompress_cli.run_quality import RunQuality, check_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import keras
+
+    from tfcompress.rate_distortion import TransformedTable
+    from tfcompress.search import Budget, Found, Trial
+    from tfcompress.training import Run
+
+_UNITS = {"": 1, "B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KIB": 1 << 10, "MIB": 1 << 20}
+_FISHER_EXAMPLES = 4096
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the flags ask for.
+
+    Attributes:
+        budget: Budget.
+        metric: str or None. A key of the validation's result; None takes the one of the training.
+        data: str or None. Where the data of the training lie now; None where they lay then.
+        target: str. What will decode the rows.
+        code_output: bool. Whether an untied output matrix is coded too.
+        curve: Path or None. Where the trials go, as JSON.
+        plot: Path or None. Where the picture of them goes.
+    """
+
+    budget: Budget
+    metric: str | None
+    data: str | None
+    target: str
+    code_output: bool
+    curve: Path | None = None
+    plot: Path | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """A search that has ended.
+
+    Attributes:
+        wanted: Wanted.
+        found: Found.
+        measured: RunQuality or None. None where no data were needed.
+    """
+
+    wanted: Wanted
+    found: Found
+    measured: RunQuality | None
+
+    def show(self) -> None:
+        """Prints the curve: trials that no other beats, fewest bytes first."""
+        curve.show(self.found)
+
+    def check(self, content: bytes, model: keras.Model) -> str:
+        """What the file itself gives, in a line."""
+        if self.measured is None:
+            reached = self.found.chosen.quality
+            return f"SNR of the tables, rows by how often they are read: {reached:.2f} dB"
+        return check_file(content, model, self.measured)
+
+    def write_curve(self) -> None:
+        """Writes what --curve and --plot ask for."""
+        from tfcompress.files import write_file
+
+        if self.wanted.curve is not None:
+            write_file(self.wanted.curve, curve.to_json(self.found), overwrite=True)
+        if self.wanted.plot is not None:
+            write_file(self.wanted.plot, curve.to_png(self.found), overwrite=True)
+
+
+def find(run: Run | None, model: keras.Model, wanted: Wanted) -> Result:
+    """Searches, with a line for every trial while it lasts."""
+    from tfcompress import layers, tflite
+    from tfcompress.search import find_tables
+    from tfcompress.search.fisher import fisher_metrics
+
+    names = set(tflite.looked_up_tables(model))
+    if wanted.code_output:
+        names |= {
+            f"{name}/{key}"
+            for name, layer in layers.model_embeddings(model).items()
+            for key in layers.layer_tables(layer)
+        }
+    options: dict[str, Any] = {}
+    if wanted.target == "builtin":
+        options["size_of"] = _builtin_bytes
+    measured = None
+    if run is not None:
+        measured = RunQuality(run, model, wanted.data, wanted.metric)
+        task, dataset = measured.task, measured.dataset
+        length = model.inputs[0].shape[1]
+        inputs = dataset.valid.inputs(length)[:_FISHER_EXAMPLES]
+        options |= {
+            "counts": {
+                name: dataset.id_counts
+                for name, layer in layers.model_embeddings(model).items()
+                if layer.input_dim == dataset.input_dim
+            },
+            "probe": inputs,
+            "metrics": lambda variables: fisher_metrics(model, variables, inputs, task.logits),
+            "quality": measured.valid,
+        }
+    elif wanted.budget.snr_db is None:
+        raise ConfigError(
+            "--max-loss and --max-bytes measure on the data of a run; convert a run directory, or "
+            "give --snr"
+        )
+    with console.err.status("Searching") as status:
+
+        def tell(trial: Trial, reference: float) -> None:
+            status.update(
+                f"Searching: {trial.nbytes:,} bytes, {curve.quality_text(trial, reference)}"
+            )
+
+        found = find_tables(model, names, wanted.budget, tell=tell, **options)
+    return Result(wanted, found, measured)
+
+
+def _builtin_bytes(table: TransformedTable) -> int:
+    """What builtin operators read: prefix codes cost more than the range coder of a delegate."""
+    from tfcompress import codec
+
+    return codec.pack(table.integers, "indexed").nbytes + table.side_bytes
+
+
+def parse(max_loss: str | None, max_bytes: str | None, snr: float | None) -> Budget:
+    """The budget that the flags give."""
+    from tfcompress.search.budget import Budget
+
+    return Budget(
+        max_loss=None if max_loss is None else parse_share(max_loss),
+        max_bytes=None if max_bytes is None else parse_bytes(max_bytes),
+        snr_db=snr,
+    )
+
+
+def parse_share(text: str) -> float:
+    """A number from such as `1%` or `0.01`."""
+    number, percent = (text[:-1], 100) if text.endswith("%") else (text, 1)
+    try:
+        return float(number) / percent
+    except ValueError:
+        raise ConfigError(f"--max-loss: got {text!r}, expected such as 1% or 0.01") from None
+
+
+def parse_bytes(text: str) -> float:
+    """A number of bytes from such as `200KB` (thousands), `200KiB` or `200000`."""
+    found = re.fullmatch(r"\s*([0-9.]+)\s*([A-Za-z]*)\s*", text)
+    try:
+        if found is None or found[2].upper() not in _UNITS:
+            raise ValueError
+        return float(found[1]) * _UNITS[found[2].upper()]
+    except ValueError:
+        raise ConfigError(f"--max-bytes: got {text!r}, expected such as 200KB or 200000") from None

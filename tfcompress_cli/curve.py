@@ -1,0 +1,95 @@
+"""The curve that a search walked: table, JSON and picture."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from typing import TYPE_CHECKING
+
+from tfcompress_cli import console
+
+if TYPE_CHECKING:
+    from tfcompress.search import Found, Trial
+
+_ROWS_SHOWN = 20
+
+
+def show(found: Found) -> None:
+    """Prints the curve: trials that no other beats, fewest bytes first."""
+    from rich.table import Table
+
+    table = Table(
+        title=f"{len(found.trials)} trials on validation; those no other beats:",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+    )
+    for name in ("tables", "ratio", "change", "step", "row steps", "rate weight", "rotation", ""):
+        table.add_column(name, justify="right")
+    front = found.front()
+    chosen = front.index(found.chosen) if found.chosen in front else 0
+    first = max(0, min(chosen - _ROWS_SHOWN // 2, len(front) - _ROWS_SHOWN))
+    for trial in front[first : first + _ROWS_SHOWN]:
+        at = trial.settings
+        table.add_row(
+            f"{trial.nbytes:,}",
+            f"{found.float_bytes / trial.nbytes:.1f}x",
+            quality_text(trial, found.reference),
+            f"{at.step:.3g}",
+            f"{at.row_step_exponent:.3g}",
+            f"{at.rate_weight:.3g}",
+            "yes" if at.rotation else "no",
+            "chosen" if trial == found.chosen else "",
+        )
+    console.out.print(table)
+    console.out.print()
+
+
+def to_json(found: Found) -> bytes:
+    """All trials, as they were made, and which was chosen."""
+    content = {
+        "reference": found.reference if math.isfinite(found.reference) else None,
+        "float_bytes": found.float_bytes,
+        "chosen": found.chosen.to_json(),
+        "trials": [trial.to_json() for trial in found.trials],
+    }
+    return (json.dumps(content, indent=2) + "\n").encode()
+
+
+def to_png(found: Found) -> bytes:
+    """Change of quality against bytes, every trial a dot."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    is_ratio = math.isfinite(found.reference)
+
+    def height(trial: Trial) -> float:
+        return 100 * found.change(trial) if is_ratio else trial.quality
+
+    dots = [(trial.nbytes / 1000, height(trial)) for trial in found.trials]
+    axes.scatter([x for x, _ in dots], [y for _, y in dots], s=14, color="tab:grey", label="trials")
+    front = [(trial.nbytes / 1000, height(trial)) for trial in found.front()]
+    axes.plot(
+        [x for x, _ in front], [y for _, y in front], color="tab:blue", label="none is better"
+    )
+    chosen = found.chosen.nbytes / 1000, height(found.chosen)
+    axes.scatter(*chosen, color="tab:red", zorder=3, label="chosen")
+    axes.set_xscale("log")
+    axes.set_xlabel("kB of tables")
+    axes.set_ylabel("% change of quality, validation" if is_ratio else "SNR, dB")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    content = io.BytesIO()
+    canvas.print_png(content)
+    return content.getvalue()
+
+
+def quality_text(trial: Trial, reference: float) -> str:
+    """Change against the trained model; decibels where an SNR was asked for."""
+    if math.isfinite(reference):
+        return f"{trial.quality / reference - 1:+.2%}"
+    return f"{trial.quality:.2f} dB"
