@@ -2,7 +2,7 @@
 // Sorting, filtering and the tip of a mark. Without it the page shows the same numbers.
 for (const section of document.querySelectorAll("section")) {
   const rows = [...section.querySelectorAll(".all tbody tr")];
-  const marks = [...section.querySelectorAll(".mark")];
+  const marks = [...section.querySelectorAll(".mark[data-point]")];
   const of = (point) => [...rows, ...marks].filter((one) => one.dataset.point === point);
   const tip = document.getElementById("tip");
 

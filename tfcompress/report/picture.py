@@ -65,7 +65,12 @@ def _draw_quality(axes: Axes, panel: Panel) -> None:
     for point in panel.points:
         if point.quality_sd:
             axes.errorbar(
-                point.table_bytes, point.quality, point.quality_sd, color="#999999", linewidth=0.8
+                point.table_bytes,
+                point.quality,
+                point.quality_sd,
+                color="#999999",
+                linewidth=0.8,
+                zorder=1,
             )
     _finish(axes, panel.quality_name)
     axes.set_title(panel.title, loc="left", fontsize="medium")
@@ -100,10 +105,15 @@ def _label_fronts(axes: Axes, panel: Panel) -> None:
 
 
 def _draw_latency(axes: Axes, panel: Panel, batch: int) -> None:
+    from matplotlib.ticker import LogLocator, NullLocator
+
     for ours in (False, True):
         points = [p for p in panel.points if p.ours == ours and batch in p.latency]
         _marks(axes, points, [point.latency[batch] for point in points], ours=ours)
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     _finish(axes, f"µs of one invocation, batch {batch}")
 
 

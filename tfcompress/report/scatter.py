@@ -1,7 +1,7 @@
 """A scatter plot as SVG: a logarithmic axis of bytes, marks with error bars, fronts, labels."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -34,13 +34,13 @@ class Axis:
     logarithmic: bool = False
 
 
-def scatter(points: Sequence[Point], axis: Axis, fronts: dict[str, Sequence[Point]]) -> str:
+def scatter(points: Sequence[Point], axis: Axis, fronts: Mapping[str, Sequence[Point]]) -> str:
     """Points over the bytes of their tables.
 
     Args:
         points: sequence of Point. A mark's `data-point` is its number here.
         axis: Axis.
-        fronts: dict str -> points, smallest first. A line with labelled marks for each; the name
+        fronts: mapping str -> points, smallest first. A line with labelled marks for each; the name
             is its class.
 
     Returns:

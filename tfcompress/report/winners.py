@@ -64,10 +64,11 @@ def pareto_front(points: Iterable[Point]) -> list[Point]:
 
 def best_at_each_size(panel: Panel) -> list[Winner]:
     """The best of ours and the best peer whose tables fit, for budgets that say something."""
+    ours, peers = _sides(panel)
     smallest = min(point.table_bytes for point in panel.points)
     largest = max(point.table_bytes for point in panel.points)
     return [
-        Winner(f"at most {name}", *(_best(side, budget) for side in _sides(panel)))
+        Winner(f"at most {name}", _best(ours, budget), _best(peers, budget))
         for name, budget in BUDGETS.items()
         if smallest <= budget < largest
     ]
@@ -75,14 +76,17 @@ def best_at_each_size(panel: Panel) -> list[Winner]:
 
 def smallest_at_each_loss(panel: Panel) -> list[Winner]:
     """The smallest of ours and the smallest peer that lose no more; none without a reference."""
+    if not any(point.is_reference for point in panel.points):
+        return []
+    ours, peers = _sides(panel)
     return [
         Winner(
             f"loses at most {100 * loss:g} %",
-            *(_smallest(side, loss) for side in _sides(panel)),
+            _smallest(ours, loss),
+            _smallest(peers, loss),
             by_size=True,
         )
         for loss in LOSSES
-        if any(point.is_reference for point in panel.points)
     ]
 
 

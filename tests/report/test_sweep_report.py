@@ -1,0 +1,158 @@
+"""The page, the picture and the Markdown of a sweep."""
+
+import re
+import shutil
+import subprocess
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from tests.report.sweep_rows import failed_row, large_plan, plan, row, write
+from tfcompress.errors import DataError
+from tfcompress.report.page import to_html
+from tfcompress.report.sweep import read_sweep
+from tfcompress.report.sweep_markdown import sweep_to_markdown
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
+NASTY = 'memcom <b onload="x">&</b> reaches 9.1'
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory) -> Path:
+    """Of more than 500 runs."""
+    artefacts = large_plan()
+    rows = [row(artefact) for artefact in artefacts[:-1]]
+    folder = write(tmp_path_factory.mktemp("sweep"), [*rows, failed_row(artefacts[-1], NASTY)])
+    path = folder / "report.html"
+    path.write_text(to_html(read_sweep(folder)), encoding="utf-8")
+    return path
+
+
+class _Tags(HTMLParser):
+    VOID = frozenset({"meta", "link", "input"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.counts: dict[str, int] = {}
+        self.addresses: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.counts[tag] = self.counts.get(tag, 0) + 1
+        self.addresses += [value for name, value in attrs if name in ("src", "href")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_and_needs_no_network(page):
+    text = page.read_text()
+    tags = _Tags()
+    tags.feed(text)
+    assert tags.open == []
+    assert tags.counts["section"] == 4
+    assert tags.counts["circle"] > 100
+    assert all(address.startswith(("#", "data:")) for address in tags.addresses)
+    assert not re.search(r"https?://|@import|url\(", text)
+    # What comes from outside is text.
+    assert "memcom &lt;b onload=&quot;x&quot;&gt;&amp;&lt;/b&gt; reaches 9.1" in text
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: the page is not opened")
+def test_chromium_opens_it_quickly_and_without_errors(page, tmp_path):
+    probe = """
+    <script>
+    addEventListener("error", (event) => document.title += " ERROR " + event.message);
+    addEventListener("load", () => {
+      const section = document.querySelector("section");
+      const heads = section.querySelectorAll(".all thead button");
+      const first = () => section.querySelector(".all tbody tr").cells[2].textContent;
+      heads[2].click(); const small = first(); heads[2].click(); const large = first();
+      const input = section.querySelector("input");
+      input.value = "qr int8"; input.dispatchEvent(new Event("input"));
+      const rows = section.querySelectorAll(".all tbody tr:not([hidden])");
+      const mark = section.querySelector(".plots .mark.reference");
+      for (const one of document.querySelectorAll(".mark, .all tbody tr")) {
+        for (const kind of ["mouseenter", "mouseleave"]) one.dispatchEvent(new Event(kind));
+      }
+      mark.dispatchEvent(new Event("mouseenter"));
+      const tip = document.getElementById("tip").textContent.split("\\n")[0];
+      const network = performance.getEntriesByType("resource").length;
+      document.title = ["checked", small, large, rows.length, tip, network,
+        Math.round(performance.now())].join("|") + document.title;
+    });
+    </script>"""
+    checked = tmp_path / "checked.html"
+    checked.write_text(page.read_text().replace("<title>", probe + "<title>"))
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", checked.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    title = re.search(r"<title>(.*?)</title>", done.stdout)
+    assert title, done.stderr[-1000:]
+    assert "CONSOLE" not in done.stderr
+    assert "ERROR" not in title[1]
+    _, small, large, rows, tip, network, rest = title[1].split("|")
+    assert int(small.replace(",", "")) < int(large.replace(",", "")) == 20_000 * 64 * 4
+    assert int(rows) == 4
+    assert tip == "full float32"
+    assert int(network) == 0
+    assert int(re.match(r"\d+", rest)[0]) < 3000  # milliseconds
+
+
+def test_it_is_made_quickly(page):
+    started = time.process_time()
+    to_html(read_sweep(page.parent))
+    assert time.process_time() - started < 3
+
+
+def test_the_picture_is_a_png(page):
+    pytest.importorskip("matplotlib", reason="no matplotlib here: no picture")
+    from tfcompress.report.picture import to_png
+
+    content = to_png(read_sweep(page.parent).panels[:1])
+    assert content.startswith(b"\x89PNG")
+    assert len(content) > 20_000
+
+
+def test_the_markdown_has_whole_tables(page):
+    report = read_sweep(page.parent)
+    text = sweep_to_markdown(report, "report.png")
+    assert text.startswith("![")
+    assert "(report.png)" in text
+    for panel in report.panels:
+        assert f"### {panel.title}" in text
+    tables = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
+    assert len(tables) == 3 * len(report.panels)
+    for table in tables:
+        assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+def test_one_point_is_enough(tmp_path):
+    (artefact,) = plan(data="shop", method="float32", embedding="full")
+    one = row(artefact)
+    one["measurement"] |= {"latency_us": {}}
+    one["measurement"]["memory_bytes"] |= {"peak_file": None}
+    report = read_sweep(write(tmp_path, [one]))
+    assert "full float32" in to_html(report)
+    assert "reference" in sweep_to_markdown(report)
+
+
+def test_a_folder_without_rows_is_one_line(tmp_path):
+    with pytest.raises(DataError, match=r"results.jsonl: no finished run"):
+        read_sweep(tmp_path)
+
+
+def test_a_sweep_of_failures_has_a_page(tmp_path):
+    rows = [failed_row(artefact, NASTY) for artefact in plan(data="shop", method="float32")]
+    text = to_html(read_sweep(write(tmp_path, rows)))
+    assert "0 files measured" in text
+    assert "onload=&quot;" in text
