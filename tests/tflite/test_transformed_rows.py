@@ -8,7 +8,14 @@ from tests.tflite.transformed_tables import random_transformed
 from tfcompress import layers
 from tfcompress.errors import ConfigError, ModelError
 from tfcompress.models import build_sequence_ranker
-from tfcompress.tflite import convert, inspect_model, pack, pack_model, unpack
+from tfcompress.tflite import (
+    convert,
+    inspect_model,
+    pack,
+    pack_model,
+    transformed_rows,
+    unpack,
+)
 from tfcompress.tflite.compare import compare_with_keras
 from tfcompress.tflite.compare import run as run_by_name
 from tfcompress.tflite.convert import assemble
@@ -17,7 +24,7 @@ from tfcompress.tflite.metadata import read_metadata, write_metadata
 from tfcompress.tflite.prune import prune
 from tfcompress.tflite.table_dtype import store_tables
 from tfcompress.tflite.tables import name_tables
-from tfcompress.tflite.transformed_rows import MAX_CLASS_START, TransformedRows
+from tfcompress.tflite.transformed_parts import MAX_CLASS_START, TransformedParts
 
 NAME = "e/t"
 OUT_OF_RANGE = (-1, 40, 2**31 - 1, -(2**31))
@@ -92,10 +99,10 @@ def test_nothing_is_stored_for_a_row_but_its_integers(lookup_file):
 
 def test_classes_that_float32_cannot_tell_apart(lookup_file):
     made = random_transformed(40, 6)
-    file, embeddings = lookup_file(np.zeros((40, 6), np.float32))
+    file, _ = lookup_file(np.zeros((40, 6), np.float32))
     object.__setattr__(made, "class_starts", np.array([0, MAX_CLASS_START + 1]))
     with pytest.raises(ConfigError, match=r"e/t has a class that starts at row 16777217"):
-        TransformedRows(file, embeddings[0].tables[0], made)
+        TransformedParts(file, NAME, made, [6], is_rotated=True)
 
 
 LENGTH, ITEMS, DIM = 5, 3000, 16
@@ -190,6 +197,20 @@ def test_packed_for_builtin_operators(ranker, ids):
         assert codecs == {TABLES[0]: "indexed", TABLES[1]: "none"}
     left = {constant.name: constant.reason for constant in pack_model(content).left}
     assert "only the delegate" in left[TABLES[len(transformed) - 1]]
+
+
+@pytest.mark.parametrize("rotated", [True, False])
+def test_scores_by_blocks_are_those_of_all_rows_at_once(
+    tied_full, histories, run, rotated, monkeypatch
+):
+    made = {TABLES[0]: random_transformed(50, 16, rotated=rotated)}
+    whole = assemble(tied_full.content, tied_full.embeddings, transformed=made)
+    monkeypatch.setattr(transformed_rows, "BLOCK_VALUES", 20 * 16)
+    blocks = assemble(tied_full.content, tied_full.embeddings, transformed=made)
+    operators = inspect_model(blocks).operators
+    assert operators["RANGE"] == 3 + 1  # and that of the steps
+    assert operators["FULLY_CONNECTED"] == inspect_model(whole).operators["FULLY_CONNECTED"] + 2
+    close(run(blocks, histories)[0], run(whole, histories)[0])
 
 
 def test_tables_of_every_layer(lookups):
