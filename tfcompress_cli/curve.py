@@ -61,6 +61,7 @@ def to_png(found: Found) -> bytes:
     """Change of quality against bytes, every trial a dot."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import ScalarFormatter
 
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     canvas = FigureCanvasAgg(figure)
@@ -79,6 +80,8 @@ def to_png(found: Found) -> bytes:
     chosen = found.chosen.nbytes / 1000, height(found.chosen)
     axes.scatter(*chosen, color="tab:red", zorder=3, label="chosen")
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_minor_formatter(ScalarFormatter())
     axes.set_xlabel("kB of tables")
     axes.set_ylabel("% change of quality, validation" if is_ratio else "SNR, dB")
     axes.grid(alpha=0.3)

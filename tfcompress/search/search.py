@@ -13,14 +13,16 @@ from dataclasses import replace
 from tfcompress.errors import ConfigError
 from tfcompress.search.settings import Coded, Settings, Trial
 
-START = Settings(step=1.0, row_step_exponent=0.5, rate_weight=0.15, rotation=True)
+START = Settings(step=0.8, row_step_exponent=0.75, rate_weight=0.15, rotation=True)
 """Where a search begins; the step is found first."""
 
 _FINEST, _COARSEST = 1 / 64, 64.0
 _STRIDE = 1.5
 """Ratio of neighbouring steps on the way to the first one that suffices."""
-_SMALLER = 0.97
-"""Part of the best bytes so far at which a new way of coding has to suffice."""
+_SMALLER, _MUCH_SMALLER = 0.94, 0.8
+"""Part of the best bytes so far at which a new way of coding has to suffice: less after success."""
+_LAST_PARTS = (0.97, 0.985)
+"""The same where only the step is left to vary."""
 _CLOSE = 0.01
 """How near the bytes of a trial come to those wanted."""
 _EXPONENT_MOVE = 0.125
@@ -69,12 +71,12 @@ class Search:
         while improved:
             improved = False
             for ways in self._directions():
-                while (
-                    better := self._first_smaller(ways(best.settings), best, enough)
-                ) is not None:
+                part = _SMALLER
+                while better := self._first_smaller(ways(best.settings), best, part, enough):
                     best, improved = better, True
-        for part in (0.95, _SMALLER, 0.985):
-            while (better := self._try(best.settings, part * best.nbytes, enough)) is not None:
+                    part = max(part * _SMALLER, _MUCH_SMALLER)
+        for part in _LAST_PARTS:
+            while better := self._try(best.settings, part * best.nbytes, enough):
                 best = better
         return best
 
@@ -103,7 +105,7 @@ class Search:
         yield lambda at: [replace(at, rotation=not at.rotation)]
 
     def _coarsest(self, enough: float) -> Trial:
-        """The coarsest of the steps on the grid that suffices, at the settings of the start."""
+        """About the coarsest step that suffices, at the settings of the start."""
         trial = self._trial(self._start)
         up = trial.quality >= enough
         while True:
@@ -118,12 +120,17 @@ class Search:
             following = self._trial(replace(trial.settings, step=step))
             suffices = following.quality >= enough
             if up != suffices:
-                return trial if up else following
+                fine, coarse = (trial, following) if up else (following, trial)
+                middle = math.sqrt(fine.settings.step * coarse.settings.step)
+                between = self._trial(replace(fine.settings, step=middle))
+                return between if between.quality >= enough else fine
             trial = following
 
-    def _first_smaller(self, ways: list[Settings], best: Trial, enough: float) -> Trial | None:
+    def _first_smaller(
+        self, ways: list[Settings], best: Trial, part: float, enough: float
+    ) -> Trial | None:
         for way in ways:
-            better = self._try(way, _SMALLER * best.nbytes, enough)
+            better = self._try(way, part * best.nbytes, enough)
             if better is not None:
                 return better
         return None
