@@ -12,6 +12,7 @@ import typer
 from tfcompress.errors import ConfigError
 from tfcompress_cli import console
 from tfcompress_cli.console import Backend
+from tfcompress_cli.train import QUALITY_NAMES
 
 if TYPE_CHECKING:
     from tfcompress.sweep import Artefact, Plan, Results
@@ -184,7 +185,6 @@ def _conclude(plan: Plan, results: Results, out: Path) -> None:
 @contextmanager
 def _watching(left: list[Artefact], jobs: int) -> Iterator[Watcher]:
     """A bar with the time left where stderr is a terminal, and a line for every row."""
-    from tfcompress.report.text import bytes_text
     from tfcompress.sweep.runner import Watcher
     from tfcompress.sweep.time_left import TimeLeft, duration_text
 
@@ -209,20 +209,27 @@ def _watching(left: list[Artefact], jobs: int) -> Iterator[Watcher]:
             name = artefact.title
             if name in running:
                 running.remove(name)
-            if row["status"] == "failed":
-                said = f"failed: {row['error']}"
-            else:
-                measurement = row["measurement"]
-                quality = measurement["quality"]
-                watched = next(key for key in ("ndcg@10", "accuracy") if key in quality)
-                tables = bytes_text(measurement["bytes"]["tables"])
-                said = f"tables {tables}, {watched} {quality[watched]:.4f}"
             console.err.print(
-                f"[{done}/{len(left)}] {name}: {said}", highlight=False, soft_wrap=True
+                f"[{done}/{len(left)}] {name}: {_said(row)}", highlight=False, soft_wrap=True
             )
             show()
 
         yield Watcher(started, finished)
+
+
+def _said(row: Row) -> str:
+    """The few words of a row that tell how it goes."""
+    from tfcompress.report.text import bytes_text
+
+    if row["status"] == "failed":
+        return f"failed: {row['error']}"
+    measurement = row["measurement"] or {}
+    words = []
+    if sizes := measurement.get("bytes"):
+        words.append(f"tables {bytes_text(sizes['tables'])}")
+    quality = measurement.get("quality") or {}
+    words += [f"{name} {quality[key]:.4f}" for key, name in QUALITY_NAMES.items() if key in quality]
+    return ", ".join(words)
 
 
 def _list(plan: Plan) -> None:

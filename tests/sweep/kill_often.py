@@ -19,7 +19,7 @@ PLAN = expand(
         {
             "data": ["synthetic", "other"],
             "method": "ours",
-            "embedding": ["full", "qr", "hash"],
+            "embedding": ["full", "qr"],
             "table_dtype": ["float32", "int8"],
             "seed": list(range(6)),
         }

@@ -41,7 +41,7 @@ def run_sweep(
     jobs: int = 1,
     earlier: Sequence[Path] = (),
     watcher: Watcher | None = None,
-    function: str = RUN_ONE,
+    function: str | None = None,
 ) -> None:
     """Runs the artefacts that have no row yet, each in a process of its own.
 
@@ -53,9 +53,9 @@ def run_sweep(
         watcher: Watcher or None.
         function: str. What makes a row of a job, as `worker.Worker` takes it.
     """
-    _Sweep(results, jobs, [str(path) for path in earlier], watcher or Watcher(), function).run(
-        [artefact for artefact in artefacts if artefact.key not in results.rows]
-    )
+    places = [str(path) for path in earlier]
+    sweep = _Sweep(results, jobs, places, watcher or Watcher(), function or RUN_ONE)
+    sweep.run([artefact for artefact in artefacts if artefact.key not in results.rows])
 
 
 class _Sweep:

@@ -1,0 +1,147 @@
+"""`tfcompress sweep` and `tfcompress report`, and the unit of work on a run that is there."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tfcompress.sweep import Grid, expand, read_rows
+from tfcompress.sweep.train_once import TrainingError, train_once
+from tfcompress.sweep.unit import run_one
+
+TRAINING = {"dim": 16, "epochs": 2, "history_length": 6, "hidden_units": [16]}
+FAKES = Path(__file__).parents[1] / "sweep"
+
+
+def artefacts(data, **axes):
+    values = {"data": str(data), "embedding": "full", "training": TRAINING, **axes}
+    return expand(Grid.parse(values | {"measure": {"memory": False, "runs": 50}})).artefacts
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    """Sweeps whose runs take no time."""
+    monkeypatch.setenv("PYTHONPATH", str(FAKES))
+
+    def set_function(name):
+        monkeypatch.setattr("tfcompress.sweep.runner.RUN_ONE", f"fake_unit:{name}")
+
+    return set_function
+
+
+def test_one_artefact_is_converted_and_measured(interactions, runs, tmp_path):
+    ours, peer = artefacts(interactions, method=["edge-int8", "ours"], table_dtype="int8")[::-1]
+    rows = [run_one(artefact, tmp_path, [runs]) for artefact in (ours, peer)]
+    for artefact, row in zip((ours, peer), rows, strict=True):
+        assert (row["status"], row["error"], row["key"]) == ("done", None, artefact.key)
+        measured = row["measurement"]
+        assert (tmp_path / row["file"]).stat().st_size == measured["file_bytes"]
+        assert 0 < measured["quality"]["ndcg@10"] <= 1
+        assert set(measured["latency_us"]) == {"1", "32"}
+        assert row["valid"]["ndcg@10"] > 0
+        assert set(row["seconds"]) == {"training", "conversion", "measuring"}
+        assert json.loads(json.dumps(row)) == row
+    # A scale a row, and in the peer's file a zero point of 8 bytes.
+    rows_of_table = rows[0]["measurement"]["tables"][0]["rows"]
+    ours_bytes, peer_bytes = (row["measurement"]["bytes"]["tables"] for row in rows)
+    assert peer_bytes - ours_bytes == 8 * rows_of_table
+    assert not (tmp_path / "runs").exists()  # The one that was there fitted.
+
+
+def test_an_artefact_that_fails_says_where(runs, tmp_path, interactions):
+    # On JAX, whose process is ready sooner.
+    (broken,) = artefacts(tmp_path / "no.csv", method="float32", backend="jax")
+    row = run_one(broken, tmp_path, [])
+    assert (row["status"], row["stage"]) == ("failed", "training")
+    assert "no.csv" in row["error"]
+    assert "\n" not in row["error"]
+    blocks, *_ = artefacts(interactions, method="edge-int4-blocks")
+    row = run_one(blocks, tmp_path, [runs])
+    assert (row["status"], row["stage"]) == ("failed", "conversion")
+    assert "16 columns" in row["error"]
+
+
+def test_a_training_is_made_once(interactions, tmp_path, monkeypatch):
+    (artefact,) = artefacts(interactions, method="float32", seed=1)
+    calls = []
+
+    def call(function, job, environment):
+        calls.append((function, environment))
+        path = Path(job["path"])
+        path.mkdir()
+        (path / "metrics.json").write_text("{}")
+        return {"error": None}
+
+    monkeypatch.setattr("tfcompress.sweep.train_once.call", call)
+    first = train_once(artefact.training, tmp_path)
+    assert train_once(artefact.training, tmp_path) == first
+    assert calls == [("tfcompress.sweep.train_once:train_job", {"KERAS_BACKEND": "tensorflow"})]
+    (other,) = artefacts(interactions, method="float32", seed=2)
+    monkeypatch.setattr("tfcompress.sweep.train_once.call", lambda *_, **__: {"error": "too wide"})
+    with pytest.raises(TrainingError, match="too wide"):
+        train_once(other.training, tmp_path)
+
+
+def test_a_sweep_goes_on_and_is_reported(tfcompress, fake, tmp_path):
+    fake("answer")
+    out = tmp_path / "out"
+    words = ["sweep", "--data", "synthetic", "--embedding", "full", "--method", "ours"]
+    words += ["--table-dtype", "int8", "--out", out]
+    done = tfcompress(*words, "--seed", 0, "--training", "epochs=2")
+    assert done.code == 0, done.err
+    assert "1 file of 1 training, 0 of them finished; 1 to run" in done.err
+    assert "[1/1] synthetic full int8 seed 0" in done.err
+    assert "1 measured, 0 failed" in done.out
+    settings = tmp_path / "grid.toml"
+    settings.write_text('data = "other"\nseed = [0, 1, 2]\n[training]\nepochs = 2\n')
+    words[1:1] = [settings]
+    more = tfcompress(*words, "--jobs", 2)
+    assert "3 files of 3 trainings, 1 of them finished; 2 to run" in more.err
+    assert len(read_rows(out)) == 3
+    assert tfcompress(*words, "--dry-run").out.count("synthetic full int8 seed") == 3
+
+
+def test_failures_are_counted_and_can_be_run_again(tfcompress, fake, tmp_path):
+    fake("some_fail")
+    words = ["sweep", "--data", "synthetic", "--embedding", "qr", "--table-dtype", "int8"]
+    words += ["--seed", 0, "--seed", 3, "--out", tmp_path / "out"]
+    done = tfcompress(*words)
+    assert done.code == 0
+    assert "failed: too wide" in done.err
+    assert "1 measured, 1 failed (--retry-failed runs them once more)" in done.out
+    fake("answer")
+    assert "0 to run" in tfcompress(*words).err
+    assert "2 measured, 0 failed" in tfcompress(*words, "--retry-failed").out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "data: none given"),
+        (("--data", "x", "--seed", -1), "seed.0 is -1"),
+        (("--data", "x", "--tie", "maybe"), "tie.0 is 'maybe'"),
+        (("--data", "x", "--training", "epochs"), "--training epochs: expected KEY=VALUE"),
+        (("--data", "x", "--skip", "bytes"), "--skip bytes: expected latency or memory"),
+        (("--data", "x", "--reuse", "nowhere"), "--reuse nowhere: no such folder"),
+        (("nowhere.toml",), "nowhere.toml: no such file"),
+    ],
+)
+def test_wrong_settings_are_one_line(tfcompress, words, message):
+    done = tfcompress("sweep", *words)
+    assert done.code == 2
+    assert message in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_the_report_command_writes_its_files(tfcompress, tmp_path):
+    from tests.report.sweep_rows import plan, row, write
+
+    folder = write(tmp_path / "out", [row(a) for a in plan(data="shop", embedding="full")])
+    done = tfcompress("report", folder, "--markdown", tmp_path / "r.md")
+    assert done.code == 0, done.err
+    assert (folder / "report.html").read_text().startswith("<!doctype html>")
+    assert "### shop, untied" in (tmp_path / "r.md").read_text()
+    again = tfcompress("report", folder, "--out", folder / "results.jsonl")
+    assert again.code == 2
+    assert "name another file" in again.err
+    assert tfcompress("report", tmp_path / "nothing").code == 2
