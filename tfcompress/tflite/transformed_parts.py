@@ -7,15 +7,15 @@
     NAME/rotation   int8 (D, D) with one scale, if any, transposed: FULLY_CONNECTED takes it so
 
 Nothing is stored for a row but its integers. BUCKETIZE holds the first rows of the classes and
-finds an id's class by bisection. Measured beside it (22,439 x 64, 29 classes; the whole lookup, us
-at 1 / 50 / 512 ids, one x86-64 core):
+finds an id's class by bisection. Measured beside it (22,439 x 64, 29 classes; GATHER, CAST and MUL
+by the step, us at 1 / 50 / 512 ids, one x86-64 core, least of 40 rounds):
 
 | a row's step by | | extra bytes in the file |
 | --- | --- | --- |
-| BUCKETIZE, GATHER of 29 steps | 3.1 / 3.6 / 24 | 690 |
-| GATHER of the row's class (uint8), CAST, GATHER of 29 steps | 2.2 / 4.1 / 21 | 23,200 |
-| GREATER_EQUAL of ids and first rows, CAST, SUM, GATHER of 29 steps | 6.0 / 16 / 34 | 1,260 |
-| GATHER of the row's own step, as in `integer_rows` | 3.0 / 3.0 / 17 | 90,100 |
+| BUCKETIZE, GATHER of 29 steps | 1.06 / 2.7 / 18.0 | 660 |
+| GATHER of the row's class (uint8), CAST, GATHER of 29 steps | 1.08 / 2.6 / 16.3 | 23,100 |
+| GREATER_EQUAL of ids and first rows, CAST, SUM, GATHER of 29 steps | 1.44 / 3.7 / 23.3 | 1,140 |
+| GATHER of the row's own step, as in `integer_rows` | 0.98 / 2.4 / 15.6 | 90,060 |
 """
 
 from typing import Any
