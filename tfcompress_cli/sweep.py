@@ -209,9 +209,10 @@ def _watching(left: list[Artefact], jobs: int) -> Iterator[Watcher]:
             name = artefact.title
             if name in running:
                 running.remove(name)
-            console.err.print(
-                f"[{done}/{len(left)}] {name}: {_said(row)}", highlight=False, soft_wrap=True
-            )
+            line = f"[{done}/{len(left)}] {name}: {_said(row)}"
+            if not console.err.is_terminal and estimate.seconds:
+                line += f"; about {duration_text(estimate.seconds)} left"
+            console.err.print(line, highlight=False, soft_wrap=True)
             show()
 
         yield Watcher(started, finished)
