@@ -20,7 +20,7 @@ def show(found: Found) -> None:
     from rich.table import Table
 
     table = Table(
-        title=f"{len(found.trials)} trials on validation; those no other beats:",
+        title=f"{len(found.trials)} trials; those that no other beats:",
         title_justify="left",
         box=None,
         pad_edge=False,

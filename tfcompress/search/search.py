@@ -23,7 +23,7 @@ _SMALLER, _MUCH_SMALLER = 0.94, 0.8
 """Part of the best bytes so far at which a new way of coding has to suffice: less after success."""
 _LAST_PARTS = (0.97, 0.985)
 """The same where only the step is left to vary."""
-_CLOSE = 0.01
+_CLOSE = 0.015
 """How near the bytes of a trial come to those wanted."""
 _EXPONENT_MOVE = 0.125
 _WEIGHT_MOVE = 1.4
@@ -86,13 +86,20 @@ class Search:
         Raises:
             ConfigError: Not even the coarsest step gets below.
         """
-        best = self._trial(self._within(self._start, max_bytes))
+        start = self._within(self._start, max_bytes)
+        if start is None:
+            raise ConfigError(
+                f"max_bytes: {max_bytes:,.0f} bytes are asked for, the coarsest step tried takes "
+                f"{min(self._sizes.values()):,}; allow more"
+            )
+        best = self._trial(start)
         improved = True
         while improved:
             improved = False
             for ways in self._directions():
                 for way in ways(best.settings):
-                    trial = self._trial(self._within(way, max_bytes))
+                    settings = self._within(way, max_bytes)
+                    trial = best if settings is None else self._trial(settings)
                     if trial.quality > best.quality:
                         best, improved = trial, True
                         break
@@ -138,13 +145,13 @@ class Search:
     def _try(self, way: Settings, nbytes: float, enough: float) -> Trial | None:
         """The trial of a way of coding at some bytes, where it suffices and was not made before."""
         settings = self._within(way, nbytes)
-        if any(trial.settings == settings for trial in self.trials):
+        if settings is None or any(trial.settings == settings for trial in self.trials):
             return None
         trial = self._trial(settings)
         return trial if trial.quality >= enough and trial.nbytes <= nbytes else None
 
-    def _within(self, way: Settings, nbytes: float) -> Settings:
-        """The finest step found that takes at most `nbytes`, by false position in logs."""
+    def _within(self, way: Settings, nbytes: float) -> Settings | None:
+        """The finest step found of at most `nbytes`, by false position; None if there is none."""
         low = high = None
         step = way.step
         for _ in range(12):
@@ -167,12 +174,7 @@ class Search:
         found = replace(way, step=step)
         if self._bytes(found) <= nbytes:
             return found
-        if high:
-            return replace(way, step=high[0])
-        raise ConfigError(
-            f"max_bytes: {nbytes:,.0f} bytes are asked for, the coarsest step tried takes "
-            f"{self._bytes(found):,}; allow more"
-        )
+        return replace(way, step=high[0]) if high else None
 
     def _bytes(self, settings: Settings) -> int:
         return self._sizes[settings] if settings in self._sizes else self._coded(settings).nbytes

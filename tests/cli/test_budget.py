@@ -1,0 +1,84 @@
+"""`tfcompress convert --max-loss`, `--max-bytes` and `--snr`."""
+
+import json
+import re
+
+import pytest
+
+from tfcompress.errors import ConfigError
+from tfcompress.tflite import inspect_model
+from tfcompress_cli.budget import parse_bytes, parse_share
+
+
+def test_shares_and_bytes_are_read_as_people_write_them():
+    assert parse_share("1%") == parse_share("0.01") == 0.01
+    assert parse_bytes("200KB") == parse_bytes("0.2 MB") == parse_bytes("200000") == 200_000
+    assert parse_bytes("2KiB") == 2048
+    for wrong in ("one", "1%%", "%"):
+        with pytest.raises(ConfigError, match="--max-loss: got"):
+            parse_share(wrong)
+    for wrong in ("much", "3 XB", "1.2.3"):
+        with pytest.raises(ConfigError, match="--max-bytes: got"):
+            parse_bytes(wrong)
+
+
+def test_a_stated_loss_is_kept_and_the_curve_is_written(tfcompress, runs, tmp_path):
+    out, curve, plot = (tmp_path / name for name in ("m.tflite", "curve.json", "curve.png"))
+    words = ["convert", runs / "full", "--out", out, "--max-loss", "10%", "--target", "delegate"]
+    done = tfcompress(*words, "--curve", curve, "--plot", plot)
+    assert done.code == 0, done.err
+    assert "chosen" in done.out
+    found = re.search(r"validation ndcg@10 \S+ \(([-+.\d]+)%\), test ndcg@10", done.out)
+    assert found is not None
+    assert float(found[1]) >= -10.0
+    walked = json.loads(curve.read_text())
+    assert walked["chosen"] in walked["trials"]
+    assert walked["chosen"]["quality"] >= 0.9 * walked["reference"]
+    assert plot.read_bytes()[:4] == b"\x89PNG"
+    table = inspect_model(out.read_bytes()).tables[0]
+    assert table.name == "item_embedding/embeddings"
+    assert table.stored_bytes < walked["float_bytes"] / 4
+    measured = tfcompress("measure", out, "--skip", "latency", "--skip", "memory")
+    assert measured.code == 0, measured.err
+
+
+def test_a_number_of_bytes_is_kept_and_the_output_can_be_coded_too(tfcompress, runs, tmp_path):
+    out = tmp_path / "m.tflite"
+    words = ["convert", runs / "full", "--out", out, "--max-bytes", "3KB", "--metric", "hr@10"]
+    done = tfcompress(*words, "--target", "delegate", "--code-output")
+    assert done.code == 0, done.err
+    assert "test hr@10" in done.out
+    tables = inspect_model(out.read_bytes()).tables
+    assert {table.name for table in tables} == {
+        "item_embedding/embeddings",
+        "output_items/embeddings",
+    }
+    assert sum(table.stored_bytes for table in tables) < 4000
+
+
+def test_a_keras_file_has_no_data_but_an_snr(tfcompress, runs, tmp_path):
+    model, out = runs / "full" / "model.keras", tmp_path / "m.tflite"
+    done = tfcompress("convert", model, "--out", out, "--max-loss", "1%")
+    assert done.code == 2
+    assert "convert a run directory" in done.err
+    assert not out.exists()
+    done = tfcompress("convert", model, "--out", out, "--snr", 15)
+    assert done.code == 0, done.err
+    assert "rows by how often they are read: 1" in done.out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--metric", "hr@10"], "belong to a search"),
+        (["--max-loss", "1%", "--snr", "3"], "got max_loss, snr_db; give one of them"),
+        (["--max-loss", "1%", "--metric", "accuracy"], "--metric: got 'accuracy', expected"),
+        (["--max-loss", "1%", "--data", "synthetic"], "is not what"),
+    ],
+)
+def test_flags_that_do_not_go_together_are_told(tfcompress, runs, tmp_path, options, message):
+    out = tmp_path / "m.tflite"
+    done = tfcompress("convert", runs / "full", "--out", out, *options)
+    assert done.code == 2
+    assert message in done.err
+    assert not out.exists()

@@ -1,0 +1,117 @@
+"""Tables of Keras models coded together: what is coded, shared, put in place and put back."""
+
+import keras
+import numpy as np
+import pytest
+
+from tfcompress import layers
+from tfcompress.errors import ConfigError
+from tfcompress.search import Budget, ModelTables, Settings, find_tables
+from tfcompress.search.fisher import fisher_metrics
+
+SETTINGS = Settings(step=0.5, row_step_exponent=0.5, rate_weight=0.1, rotation=True)
+COUNTS = np.append([0, 0], 1000 // (np.arange(198) + 1))
+
+
+@pytest.fixture(scope="module")
+def model():
+    """Two embeddings read by one classifier that hardly looks at the second."""
+    keras.utils.set_random_seed(0)
+    ids = keras.Input((4,), dtype="int32")
+    first = layers.FullEmbedding(200, 16, name="first")(ids)
+    second = keras.layers.Embedding(200, 16, name="second")(ids)
+    pooled = keras.ops.mean(keras.ops.concatenate([first, second * 0.1], axis=-1), axis=1)
+    model = keras.Model(ids, {"scores": keras.layers.Dense(5, name="classes")(pooled)})
+    generator = np.random.default_rng(0)
+    for name in ("first", "second"):
+        table = model.get_layer(name).embeddings
+        table.assign(generator.normal(size=(200, 16)))
+    return model
+
+
+NAMES = ("first/embeddings", "second/embeddings")
+INPUTS = np.random.default_rng(1).integers(0, 200, (64, 4), dtype=np.int32)
+
+
+def test_tables_are_put_in_place_and_put_back(model):
+    tables = ModelTables(model, NAMES, {"first": COUNTS, "second": COUNTS})
+    before = [np.array(weight) for weight in model.weights]
+    coded = tables.encode(SETTINGS)
+    with tables.in_place(coded.tables) as changed:
+        first = np.array(changed.get_layer("first").embeddings)
+        np.testing.assert_array_equal(first, coded.tables["first/embeddings"].dequantize())
+        assert not np.array_equal(first, before[0])
+    for weight, value in zip(model.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, value)
+    assert coded.nbytes == sum(table.nbytes for table in coded.tables.values())
+    assert tables.float_bytes == 2 * 200 * 16 * 4
+
+
+def test_tables_that_matter_less_have_coarser_steps(model):
+    tables = ModelTables(model, NAMES, {}, INPUTS)
+    coded = tables.encode(SETTINGS).tables
+    alike = ModelTables(model, NAMES, {}).encode(SETTINGS).tables
+    assert coded["second/embeddings"].snr_db < alike["second/embeddings"].snr_db - 3
+    assert coded["first/embeddings"].snr_db > alike["first/embeddings"].snr_db + 3
+
+
+def test_without_counts_all_rows_have_one_step(model):
+    tables = ModelTables(model, NAMES, {"second": COUNTS})
+    assert tables.have_row_steps
+    coded = tables.encode(SETTINGS).tables
+    assert len(coded["first/embeddings"].steps) == 1
+    assert len(coded["second/embeddings"].steps) > 3
+    assert not ModelTables(model, NAMES, {}).have_row_steps
+
+
+def test_nothing_to_code_is_told(model):
+    with pytest.raises(ConfigError, match="none of the model's 1 is float32"):
+        ModelTables(model, ["other/U"], {})
+
+
+def test_the_snr_asked_for_is_reached_without_data(model):
+    told = []
+    found = find_tables(
+        model, NAMES, Budget(snr_db=12), tell=lambda trial, reference: told.append(trial)
+    )
+    assert found.chosen.quality >= 12
+    tables = ModelTables(model, NAMES, {})
+    assert tables.snr_db(found.tables) == found.chosen.quality
+    assert tuple(told) == found.trials
+    front = found.front()
+    assert [trial.nbytes for trial in front] == sorted(trial.nbytes for trial in front)
+    assert found.chosen in front
+
+
+def test_a_budget_is_one_of_three():
+    with pytest.raises(ConfigError, match="got none; give one"):
+        Budget()
+    with pytest.raises(ConfigError, match="got max_loss, snr_db; give one"):
+        Budget(max_loss=0.1, snr_db=3)
+    with pytest.raises(ConfigError, match="max_loss: got 1\\.5"):
+        Budget(max_loss=1.5)
+    with pytest.raises(ConfigError, match="max_bytes: got -1"):
+        Budget(max_bytes=-1)
+
+
+def test_losses_need_data(model):
+    with pytest.raises(ConfigError, match="need data to measure on"):
+        find_tables(model, NAMES, Budget(max_loss=0.1))
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="on TensorFlow only")
+def test_the_fisher_information_is_that_of_the_linear_model(model):
+    """Of logits z = mean(rows) W / L: W F W^T, F the covariance of drawn answers."""
+    variables = {"first/embeddings": model.get_layer("first").embeddings}
+    inputs = np.tile(INPUTS, (60, 1))
+    found = fisher_metrics(model, variables, inputs, lambda outputs: outputs["scores"])
+    again = fisher_metrics(model, variables, inputs, lambda outputs: outputs["scores"])
+    metric = found["first/embeddings"]
+    np.testing.assert_array_equal(metric, again["first/embeddings"])
+    scores = np.asarray(model(inputs)["scores"], np.float64)
+    shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    covariance = np.diag(shares.sum(axis=0)) - shares.T @ shares
+    weights = np.asarray(model.get_layer("classes").kernel)[:16] / 4
+    expected = 4 * weights @ covariance @ weights.T
+    assert np.linalg.norm(metric - expected) < 0.1 * np.linalg.norm(expected)
