@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tfcompress.errors import ConfigError
 from tfcompress_cli import console, curve
-from tfcompress_cli.run_quality import RunQuality, check_file
+from tfcompress_cli.run_quality import check_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import keras
 
-    from tfcompress.rate_distortion import TransformedTable
     from tfcompress.search import Budget, Found, Trial
+    from tfcompress.search.run_quality import RunQuality
     from tfcompress.training import Run
 
 _UNITS = {"": 1, "B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KIB": 1 << 10, "MIB": 1 << 20}
-_FISHER_EXAMPLES = 4096
 
 
 @dataclass(frozen=True)
@@ -83,36 +82,13 @@ class Result:
 
 def find(run: Run | None, model: keras.Model, wanted: Wanted) -> Result:
     """Searches, with a line for every trial while it lasts."""
-    from tfcompress import layers, tflite
-    from tfcompress.search import find_tables
-    from tfcompress.search.fisher import fisher_metrics
+    from tfcompress.search.run_quality import RunQuality
+    from tfcompress.search.run_search import search_run
 
-    names = set(tflite.looked_up_tables(model))
-    if wanted.code_output:
-        names |= {
-            f"{name}/{key}"
-            for name, layer in layers.model_embeddings(model).items()
-            for key in layers.layer_tables(layer)
-        }
-    options: dict[str, Any] = {}
-    if wanted.target == "builtin":
-        options["size_of"] = _builtin_bytes
     measured = None
     if run is not None:
+        console.download(wanted.data or run.config().data.source)
         measured = RunQuality(run, model, wanted.data, wanted.metric)
-        task, dataset = measured.task, measured.dataset
-        length = model.inputs[0].shape[1]
-        inputs = dataset.valid.inputs(length)[:_FISHER_EXAMPLES]
-        options |= {
-            "counts": {
-                name: dataset.id_counts
-                for name, layer in layers.model_embeddings(model).items()
-                if layer.input_dim == dataset.input_dim
-            },
-            "probe": inputs,
-            "metrics": lambda variables: fisher_metrics(model, variables, inputs, task.logits),
-            "quality": measured.valid,
-        }
     elif wanted.budget.snr_db is None:
         raise ConfigError(
             "--max-loss and --max-bytes measure on the data of a run; convert a run directory, or "
@@ -125,15 +101,15 @@ def find(run: Run | None, model: keras.Model, wanted: Wanted) -> Result:
                 f"Searching: {trial.nbytes:,} bytes, {curve.quality_text(trial, reference)}"
             )
 
-        found = find_tables(model, names, wanted.budget, tell=tell, **options)
+        found = search_run(
+            model,
+            wanted.budget,
+            measured,
+            target=wanted.target,
+            code_output=wanted.code_output,
+            tell=tell,
+        )
     return Result(wanted, found, measured)
-
-
-def _builtin_bytes(table: TransformedTable) -> int:
-    """What builtin operators read: prefix codes cost more than the range coder of a delegate."""
-    from tfcompress import codec
-
-    return codec.pack(table.integers, "indexed").nbytes + table.side_bytes
 
 
 def parse(max_loss: str | None, max_bytes: str | None, snr: float | None) -> Budget:

@@ -41,7 +41,7 @@ def sweep(
     method: Annotated[
         list[str] | None,
         Option(
-            help="ours, or a peer; an unknown one lists them. Default: all.",
+            help="ours, search, or a peer; an unknown one lists them. Default: all.",
             rich_help_panel=GridPanel,
         ),
     ] = None,
@@ -74,6 +74,14 @@ def sweep(
     codec: Annotated[list[str] | None, Option(help="Ours.", rich_help_panel=GridPanel)] = None,
     target: Annotated[
         list[str] | None, Option(help="Ours, with a codec.", rich_help_panel=GridPanel)
+    ] = None,
+    max_loss: Annotated[
+        list[float] | None,
+        Option(help="Ours: search the smallest tables, 0.02 for 2 %.", rich_help_panel=GridPanel),
+    ] = None,
+    max_bytes: Annotated[
+        list[int] | None,
+        Option(help="Ours: search the best tables of so many bytes.", rich_help_panel=GridPanel),
     ] = None,
     training: Annotated[
         list[str] | None,
@@ -125,6 +133,8 @@ def sweep(
         "dense_dtype": dense_dtype,
         "codec": codec,
         "target": target,
+        "max_loss": max_loss,
+        "max_bytes": max_bytes,
         "backend": backend,
     }
     values |= {name: value for name, value in axes.items() if value}

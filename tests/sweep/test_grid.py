@@ -49,6 +49,18 @@ def test_equal_files_are_one_artefact():
     assert [artefact.key for artefact in alone] == [planned[0].key]
 
 
+def test_searches_are_files_of_ours():
+    planned = artefacts(
+        method="search", embedding="qr", max_loss=[0.01, 0.02], max_bytes=100_000, tie=True
+    )
+    assert names(planned) == [
+        "synthetic qr 16x max-loss 1% builtin tied seed 0",
+        "synthetic qr 16x max-loss 2% builtin tied seed 0",
+        "synthetic qr 16x max-bytes 100,000 builtin tied seed 0",
+    ]
+    assert not any(artefact.method == "search" for artefact in artefacts(embedding="qr"))
+
+
 def test_peers_go_with_what_people_train_today():
     planned = artefacts(embedding=["full", "truncated", "low-rank", "memcom"])
     found = {
@@ -104,7 +116,8 @@ def test_a_data_set_has_settings_of_its_own(tmp_path: Path):
         ({"seed": []}, "seed is .*at least 1 item"),
         ({"ratio": [0.5]}, "ratio.0 is 0.5"),
         ({"embedding": "fool"}, "embedding.0 is 'fool': .*'full', 'truncated'"),
-        ({"method": "edge"}, "method.0 is 'edge': there are ours, float32"),
+        ({"method": "edge"}, "method.0 is 'edge': there are ours, search, float32"),
+        ({"max_loss": 1.5}, "max_loss.0 is 1.5"),
         ({"data": []}, "data is .*at least 1 item"),
         ({"data": {"source": "x", "colour": 1}}, "data.0.colour is 1"),
         ({"data": {"source": "x", "training": {"sede": 1}}}, "data x: training: sede: no such key"),

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from tfcompress.errors import DataError
 from tfcompress.peers import PEERS
-from tfcompress.sweep.artefact import OURS, PLAIN, Artefact, data_name
+from tfcompress.sweep.artefact import PLAIN, Artefact, data_name
 from tfcompress.sweep.results import DONE, Row
 
 QUALITIES = {"ndcg@10": "nDCG@10", "accuracy": "accuracy"}
@@ -214,9 +214,9 @@ def _point(runs: list[_Run], plain: list[_Run] | None) -> Point:
     largest = max(measured, key=lambda one: one["bytes"]["tables"])
     return Point(
         label=artefact.label,
-        ours=artefact.method == OURS,
+        ours=artefact.method not in PEERS,
         is_reference=_is_reference(artefact),
-        how="" if artefact.method == OURS else PEERS[artefact.method].description,
+        how=PEERS[artefact.method].description if artefact.method in PEERS else "",
         seeds=tuple(run.seed for run in runs),
         quality=statistics.fmean(qualities),
         quality_sd=statistics.stdev(qualities) if len(qualities) > 1 else None,

@@ -18,7 +18,9 @@ Codec = Literal["none", "auto", "fixed", "indexed", "context", "rate", "predicti
 Target = Literal["builtin", "delegate"]
 
 OURS = "ours"
-"""The method whose files `tfcompress.tflite.convert` makes; every other one is a peer."""
+"""Files that `tfcompress.tflite.convert` makes with the number types and codecs named."""
+SEARCH = "search"
+"""Ours too: the smallest tables within a stated loss, or the best within a number of bytes."""
 PLAIN = "float32"
 """The peer that ships the trained float32 tables as they are."""
 
@@ -71,13 +73,15 @@ class Artefact(_Settings):
 
     Attributes:
         training: Training.
-        method: str. "ours", or a name of `tfcompress.peers.PEERS`.
+        method: str. "ours", "search", or a name of `tfcompress.peers.PEERS`.
         table_dtype: str or None. Ours, as the next ones: see `tfcompress.tflite.convert`. None
             where it means nothing, so that equal files have equal keys.
         granularity: str or None. With int8 and int4.
         dense_dtype: str or None.
         codec: str or None.
         target: str or None. With a codec.
+        max_loss: float or None. Of a search: relative loss of quality in validation.
+        max_bytes: int or None. Of a search: bytes of the tables.
         measured: Measured.
     """
 
@@ -88,6 +92,8 @@ class Artefact(_Settings):
     dense_dtype: DenseDtype | None = None
     codec: Codec | None = None
     target: Target | None = None
+    max_loss: float | None = None
+    max_bytes: int | None = None
     measured: Measured = Measured()
 
     @property
@@ -104,9 +110,13 @@ class Artefact(_Settings):
             granularity = self.granularity if self.granularity != "per-row" else None
             optional = (self.table_dtype, granularity, self.codec, self.target)
             words += [word for word in optional if word is not None]
-            words += ["dense int8"] * (self.dense_dtype == "int8")
+        elif self.method == SEARCH:
+            loss, size = self.max_loss, self.max_bytes
+            words.append(f"max-loss {100 * loss:g}%" if loss is not None else f"max-bytes {size:,}")
+            words.append(str(self.target))
         else:
             words.append(self.method)
+        words += ["dense int8"] * (self.dense_dtype == "int8")
         return " ".join(words)
 
     @property

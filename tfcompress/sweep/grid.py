@@ -20,6 +20,7 @@ from tfcompress.peers import EMBEDDINGS, PEERS
 from tfcompress.sweep.artefact import (
     OURS,
     PLAIN,
+    SEARCH,
     Artefact,
     Codec,
     DenseDtype,
@@ -50,7 +51,7 @@ Embedding = Literal[
 ]
 """`tfcompress.layers.NAMES`, which would import Keras; a test holds them equal."""
 
-METHODS = (OURS, *PEERS)
+METHODS = (OURS, SEARCH, *PEERS)
 
 
 def _known_method(name: str) -> str:
@@ -97,7 +98,7 @@ class Grid(BaseModel):
     Attributes:
         data: list of str or DataEntry.
         model: list of str.
-        method: list of str. "ours" and names of peers; all of them unless said otherwise.
+        method: list of str. "ours", "search" and names of peers; all of them unless said otherwise.
         embedding: list of str. Names of `tfcompress.layers.NAMES`.
         ratio: list of float. Of every embedding but the full one.
         tie: list of bool.
@@ -108,6 +109,8 @@ class Grid(BaseModel):
         dense_dtype: list of str.
         codec: list of str.
         target: list of str.
+        max_loss: list of float. Of "search", as the next one; none of it where both are empty.
+        max_bytes: list of int.
         backend: str. Of Keras, for the trainings.
         training: dict. Other fields of TrainConfig: epochs, dim, history_length, ...
         measure: Measured.
@@ -130,6 +133,8 @@ class Grid(BaseModel):
     dense_dtype: Annotated[list[DenseDtype], _Listed, _Filled] = ["float32"]
     codec: Annotated[list[Codec], _Listed, _Filled] = ["none"]
     target: Annotated[list[Target], _Listed, _Filled] = ["builtin"]
+    max_loss: Annotated[list[Annotated[float, Field(gt=0, lt=1)]], _Listed] = []
+    max_bytes: Annotated[list[Annotated[int, Field(ge=1)]], _Listed] = []
     backend: Backend = "tensorflow"
     training: dict[str, Any] = Field(default_factory=dict)
     measure: Measured = Measured()
@@ -224,8 +229,15 @@ def _files(grid: Grid, training: Training, left_out: dict[str, int]) -> Iterator
     embedding = training.config.embedding
     make = functools.partial(Artefact, training=training, measured=grid.measure)
     for method in grid.method:
-        if method != OURS and embedding in PEERS[method].embeddings:
+        if method in PEERS and embedding in PEERS[method].embeddings:
             yield make(method=method)
+    if SEARCH in grid.method:
+        for dense_dtype, target in itertools.product(grid.dense_dtype, grid.target):
+            search = functools.partial(
+                make, method=SEARCH, dense_dtype=dense_dtype, codec="auto", target=target
+            )
+            yield from (search(max_loss=loss) for loss in grid.max_loss)
+            yield from (search(max_bytes=size) for size in grid.max_bytes)
     if OURS not in grid.method:
         return
     axes = (grid.table_dtype, grid.granularity, grid.dense_dtype, grid.codec, grid.target)

@@ -6,7 +6,7 @@ A further kind of file is one more function here, its settings in `Artefact` and
 from collections.abc import Callable
 
 from tfcompress.peers import PEERS, convert_peer
-from tfcompress.sweep.artefact import OURS, Artefact
+from tfcompress.sweep.artefact import OURS, SEARCH, Artefact
 from tfcompress.training.run import Run
 
 
@@ -38,8 +38,34 @@ def _ours(artefact: Artefact, run: Run) -> bytes:
     )
 
 
+def _searched(artefact: Artefact, run: Run) -> bytes:
+    from tfcompress import tflite
+    from tfcompress.search import Budget
+    from tfcompress.search.run_quality import RunQuality
+    from tfcompress.search.run_search import search_run
+
+    model, target = run.model(), artefact.target or "builtin"
+    # The data may lie elsewhere than when a run that is used again was made.
+    measured = RunQuality(run, model, artefact.training.config.data.source)
+    budget = Budget(max_loss=artefact.max_loss, max_bytes=artefact.max_bytes)
+    found = search_run(model, budget, measured, target=target)
+    return tflite.convert(
+        model,
+        table_dtype="int8",  # of what is not coded: too narrow, or no lookup
+        transformed=found.tables,
+        dense_dtype=artefact.dense_dtype or "float32",
+        codec="auto",
+        target=target,
+        metadata=run.tflite_metadata(),
+    )
+
+
 def _peer(artefact: Artefact, run: Run) -> bytes:
     return convert_peer(artefact.method, run.model(), run.tflite_metadata())
 
 
-_MAKERS: dict[str, Callable[[Artefact, Run], bytes]] = {OURS: _ours, **dict.fromkeys(PEERS, _peer)}
+_MAKERS: dict[str, Callable[[Artefact, Run], bytes]] = {
+    OURS: _ours,
+    SEARCH: _searched,
+    **dict.fromkeys(PEERS, _peer),
+}
