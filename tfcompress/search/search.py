@@ -25,10 +25,16 @@ _LAST_PARTS = (0.97, 0.985)
 """The same where only the step is left to vary."""
 _CLOSE = 0.015
 """How near the bytes of a trial come to those wanted."""
+_SLOPE = 1.1
+"""About how fast the logarithm of bytes falls with that of the step."""
+_MAX_STEPS = 8
 _EXPONENT_MOVE = 0.125
 _WEIGHT_MOVE = 1.4
 _MAX_EXPONENT = 1.25
 _MAX_WEIGHT = 1.0
+
+_Point = tuple[float, float]
+"""Logarithms of a step and of its bytes over those wanted."""
 
 
 class Search:
@@ -152,29 +158,36 @@ class Search:
 
     def _within(self, way: Settings, nbytes: float) -> Settings | None:
         """The finest step found of at most `nbytes`, by false position; None if there is none."""
-        low = high = None
+        # In logs, where bytes against step are nearly a line; aimed at the middle of what is close.
+        low, high = self._neighbours(way, nbytes)
         step = way.step
-        for _ in range(12):
-            excess = math.log(self._bytes(replace(way, step=step)) / nbytes)
-            if -_CLOSE <= excess <= 0:
-                break
-            if excess > 0:
-                low = step, excess
-            else:
-                high = step, excess
+        for _ in range(_MAX_STEPS):
             if low and high:
-                span = math.log(high[0] / low[0])
                 share = low[1] / (low[1] - high[1])
-                step = low[0] * math.exp(span * min(max(share, 0.05), 0.95))
-            else:
-                # Bytes fall about as the step grows, or slower; a little past it brackets.
-                step *= math.exp(min(max(1.1 * excess, -1.0), 1.0) + (0.01 if low else -0.01))
+                step = math.exp(low[0] + (high[0] - low[0]) * min(max(share, 0.03), 0.97))
+            elif known := low or high:
+                step = math.exp(known[0] + min(max(known[1], -1.0), 1.0) / _SLOPE)
             if not _FINEST / 4 <= step <= 4 * _COARSEST:
                 break
-        found = replace(way, step=step)
-        if self._bytes(found) <= nbytes:
-            return found
-        return replace(way, step=high[0]) if high else None
+            excess = math.log(self._bytes(replace(way, step=step)) / nbytes) + _CLOSE / 2
+            if abs(excess) <= _CLOSE / 2:
+                return replace(way, step=step)
+            if excess > 0:
+                low = math.log(step), excess
+            else:
+                high = math.log(step), excess
+        return replace(way, step=math.exp(high[0])) if high else None
+
+    def _neighbours(self, way: Settings, nbytes: float) -> tuple[_Point | None, _Point | None]:
+        """Steps of this way that were coded before: the coarsest too large, the finest not."""
+        known = [
+            (math.log(at.step), math.log(size / nbytes) + _CLOSE / 2)
+            for at, size in self._sizes.items()
+            if replace(at, step=way.step) == way
+        ]
+        low = max((point for point in known if point[1] > 0), default=None)
+        high = min((point for point in known if point[1] <= 0), default=None)
+        return low, high
 
     def _bytes(self, settings: Settings) -> int:
         return self._sizes[settings] if settings in self._sizes else self._coded(settings).nbytes
