@@ -12,8 +12,11 @@ Reference:
 import numpy as np
 from numpy.typing import NDArray
 
-_METRIC_FLOOR = 0.05
-"""Part of its mean that a metric gets in every direction: some examples do not show all harm."""
+_METRIC_POWER = 0.6
+"""Tempers a metric, which is that of small errors, for errors that are not small: measured on two
+data sets, 0.5 to 0.7 never lose to 1, which gives up directions that do count together."""
+_METRIC_FLOOR = 0.01
+"""Part of its mean that a metric has in every direction: some examples do not show all harm."""
 
 
 def principal_axes(
@@ -34,7 +37,7 @@ def principal_axes(
     inverse = None
     if metric is not None and np.trace(metric) > 0:
         values, vectors = np.linalg.eigh(metric.astype(np.float64))
-        values = np.maximum(values, 0) / values.mean() + _METRIC_FLOOR
+        values = np.maximum(values / values.mean(), _METRIC_FLOOR) ** _METRIC_POWER
         root = (vectors * np.sqrt(values)) @ vectors.T
         inverse = (vectors / np.sqrt(values)) @ vectors.T
         energies = root @ energies @ root
@@ -46,7 +49,13 @@ def principal_axes(
     return np.asarray(axes * np.where(largest < 0, -1.0, 1.0))
 
 
-def store(axes: NDArray[np.float64]) -> tuple[NDArray[np.int8], float]:
-    """Axes as int8 multiples of one scale, which float32 holds exactly."""
-    scale = float(np.float32(np.abs(axes).max(initial=0) / 127)) or 1.0
+def store(axes: NDArray[np.float64], scale: float = 0.0) -> tuple[NDArray[np.int8], float]:
+    """Axes as int8 multiples of one scale, which float32 holds exactly.
+
+    Args:
+        axes: float64 array, shape `(D, D)`.
+        scale: float. Taken where it is large enough; else the smallest that is.
+    """
+    least = float(np.float32(np.abs(axes).max(initial=0) / 127)) or 1.0
+    scale = scale if np.abs(axes).max(initial=0) < 127.5 * scale else least
     return np.rint(axes / scale).astype(np.int8), scale

@@ -23,7 +23,7 @@ def zipf_weights(rows: int) -> NDArray[np.float64]:
     Returns:
         float64 array, shape `(rows,)`.
     """
-    return 1.0 / (np.arange(rows) + ZIPF_SHIFT)
+    return np.asarray(1.0 / (np.arange(rows) + ZIPF_SHIFT), np.float64)
 
 
 def check_weights(weights: NDArray[np.number], rows: int, name: str) -> NDArray[np.float64]:

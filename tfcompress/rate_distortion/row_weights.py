@@ -56,12 +56,17 @@ def _one_row_each(layer: Any, weights: Weights) -> ByTable:
     return {"embeddings": weights}
 
 
+def _summed(weights: Weights, rows: NDArray[np.int64], size: int) -> Weights:
+    """Weights of ids added up by the row that each reads."""
+    return np.bincount(rows, weights, size).astype(np.float64)
+
+
 def _modulo(weights: Weights, size: int) -> Weights:
-    return np.bincount(np.arange(len(weights)) % size, weights, size)
+    return _summed(weights, np.arange(len(weights)) % size, size)
 
 
 def _quotient(weights: Weights, divisor: int) -> Weights:
-    return np.bincount(np.arange(len(weights)) // divisor, weights)
+    return _summed(weights, np.arange(len(weights)) // divisor, -(-len(weights) // divisor))
 
 
 def _truncated(layer: Any, weights: Weights) -> ByTable:
@@ -75,7 +80,7 @@ def _hash(layer: Any, weights: Weights) -> ByTable:
     if layer.num_hashes == 2:
         quotients, first = np.divmod(np.arange(len(weights)), size)
         second = (first + quotients * layer._factor + layer._offset) % size
-        result += np.bincount(second, weights, size)
+        result = result + _summed(weights, second, size)
     return {"U": result}
 
 
@@ -94,7 +99,7 @@ def _huffman(layer: Any, weights: Weights) -> ByTable:
     # Rank r of the tree is id (r + 2) mod n, as ids 0 and 1 take the last codes.
     by_rank = np.roll(weights, -2)
     read = by_rank[:, None] * (tree.weights_by_rank(mean=False) > 0)
-    return {"T": np.bincount(tree.rows().reshape(-1), read.reshape(-1), tree.num_rows)}
+    return {"T": _summed(read.reshape(-1), tree.rows().reshape(-1), tree.num_rows)}
 
 
 def _tensor_train(layer: Any, weights: Weights) -> ByTable:
@@ -102,7 +107,7 @@ def _tensor_train(layer: Any, weights: Weights) -> ByTable:
     tables = {}
     for k in range(len(rows)):
         digits = np.arange(len(weights)) // math.prod(rows[k + 1 :]) % rows[k]
-        tables[f"G{k + 1}"] = np.bincount(digits, weights, rows[k])
+        tables[f"G{k + 1}"] = _summed(weights, digits, rows[k])
     return tables
 
 

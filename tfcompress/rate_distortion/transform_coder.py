@@ -1,6 +1,7 @@
 """From a float table to a `TransformedTable`: classes, rotation, rounding, reconstruction."""
 
 import math
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from tfcompress.quantization import snr_db
 from tfcompress.rate_distortion import rotation as rotations
 from tfcompress.rate_distortion import row_classes as classes
 from tfcompress.rate_distortion.rare_rows import shrink_rare
+from tfcompress.rate_distortion.reconstruction import centroids, gain, refit_axes
 from tfcompress.rate_distortion.rounding import MAX_MAGNITUDE, round_to, thresholds
 from tfcompress.rate_distortion.transformed_table import TransformedTable, row_bands
 
@@ -21,7 +23,6 @@ Rotation = Literal["principal_axes", "none"]
 
 ROTATIONS = ("principal_axes", "none")
 _ROUNDS = 3
-_MAX_SHRINK = 0.499
 
 
 class TransformCoder:
@@ -85,19 +86,19 @@ class TransformCoder:
 
         if metric is not None and rotation == "none":
             raise ConfigError("metric: needs rotation='principal_axes', which carries it")
-        coded, mean = self._table, None
+        self._target, self._mean = self._table, None
         if rare_shrinkage:
-            coded, mean = shrink_rare(self._table, counts, rare_shrinkage)
-        scaled = coded / np.repeat(self._scales, self._sizes)[:, None]
-        self._stored: tuple[NDArray[np.int8] | None, float] = None, 1.0
+            self._target, self._mean = shrink_rare(self._table, counts, rare_shrinkage)
+        scales = np.repeat(self._scales, self._sizes)
+        self._row_weights: F32 = (read / scales**2).astype(np.float32)
+        scaled = self._target / scales[:, None]
+        self._axes: NDArray[np.int8] | None = None
+        self._axes_scale = 1.0
         if rotation == "principal_axes" and scaled.size:
-            axes, scale = rotations.store(rotations.principal_axes(scaled[read], metric))
-            self._stored = axes, scale
+            axes = rotations.principal_axes(scaled[read], metric)
+            self._axes, self._axes_scale = rotations.store(axes)
             # The inverse of what is stored, not of what was meant: its rounding costs nothing.
-            inverse = np.linalg.pinv(axes * scale)
-            scaled = (scaled @ inverse).astype(np.float32)
-            mean = None if mean is None else (mean @ inverse).astype(np.float32)
-        self._offset = mean
+            scaled = (scaled @ np.linalg.pinv(self._axes * self._axes_scale)).astype(np.float32)
         self._values = scaled
         self._magnitudes = np.abs(scaled)
         energy = np.square(scaled[read], dtype=np.float64)
@@ -131,83 +132,71 @@ class TransformCoder:
         inverse = np.repeat(1 / steps, self._sizes).astype(np.float32)
         magnitudes = self._magnitudes * inverse[:, None]
         rounded = np.minimum(np.rint(magnitudes), MAX_MAGNITUDE).astype(np.uint8)
-        shrink, gains = self._reconstruct(magnitudes, rounded)
+        shrink, factors = centroids(magnitudes, rounded, self._starts)
         if rate_weight and rounded.any():
             starts = np.append(0, np.flatnonzero(np.diff(self._band)) + 1)
             fit = rate_fit.fit(as_source(rounded.view(np.int8)), starts)
             for _ in range(_ROUNDS):
-                rounded = self._round(
-                    magnitudes, rounded, fit, gains=gains, shrink=shrink, rate_weight=rate_weight
-                )
-                shrink, gains = self._reconstruct(magnitudes, rounded)
+                points = np.outer(factors, np.arange(MAX_MAGNITUDE + 1))
+                points[:, 1:] -= np.multiply(factors, shrink)[:, None]
+                rounded = self._round(magnitudes, rounded, fit, points, rate_weight)
+                shrink, factors = centroids(magnitudes, rounded, self._starts)
         integers = np.where(self._values < 0, -rounded.view(np.int8), rounded.view(np.int8))
-        result = TransformedTable(
-            integers,
-            self._starts,
-            np.maximum(gains * steps * self._scales, np.finfo(np.float32).tiny).astype(np.float32),
-            shrink,
-            *self._stored,
-            snr_db=0.0,
-            offset=self._offset,
-        )
-        object.__setattr__(result, "snr_db", snr_db(self._table, result.dequantize()))
-        return result
+        return self._reconstruct(integers, shrink, factors * steps * self._scales)
 
     def _round(
         self,
         magnitudes: F32,
         last: NDArray[np.uint8],
         fit: rate_fit.RateFit,
-        *,
-        gains: NDArray[np.float64],
-        shrink: float,
+        points: NDArray[np.float64],
         rate_weight: float,
     ) -> NDArray[np.uint8]:
-        """The cheapest magnitudes under the costs that the last ones make."""
+        """The cheapest magnitudes under the costs that the last ones make.
+
+        `points` are where each class, shape `(classes, magnitudes)`, has its magnitudes.
+        """
         contexts = fit.row_contexts(last)
-        # Costs and gains change little from round to round, so no magnitude grows past the next.
-        most = min(int(last.max()) + 1, MAX_MAGNITUDE)
-        bits = rate_fit.magnitude_bits(last, contexts, fit)[:, : most + 1]
-        points = np.arange(most + 1.0)
-        points[1:] -= shrink
-        classes_of_columns = int(fit.column_class.max()) + 1
+        # Costs and points change little from round to round, so nothing grows past the next.
+        used = min(int(last.max()) + 1, MAX_MAGNITUDE) + 1
+        bits = rate_fit.magnitude_bits(last, contexts, fit)[:, :used]
+        column_classes = int(fit.column_class.max()) + 1
         result = np.empty_like(last)
-        for start, size, gain in zip(self._starts, self._sizes, gains, strict=True):
+        for start, size, own_points in zip(self._starts, self._sizes, points, strict=True):
             own = contexts[start : start + size]
             for context in np.unique(own):
                 rows = start + np.flatnonzero(own == context)
-                costs = bits[context : context + classes_of_columns]
-                limits = thresholds(costs, gain * points, rate_weight)
+                costs = bits[context : context + column_classes]
+                limits = thresholds(costs, own_points[:used], rate_weight)
                 result[rows] = round_to(magnitudes[rows], limits[fit.column_class])
         return result
 
     def _reconstruct(
-        self, magnitudes: F32, rounded: NDArray[np.uint8]
-    ) -> tuple[float, NDArray[np.float64]]:
-        """Shrink and a factor for each class's step that bring values nearest: least squares."""
-        ones = (rounded > 0).sum(axis=1)
-        sums = [
-            np.add.reduceat(part, self._starts).astype(np.float64) if len(part) else np.zeros(1)
-            for part in (
-                np.einsum("rc,rc->r", magnitudes, rounded, dtype=np.float64),
-                (magnitudes * (rounded > 0)).sum(axis=1, dtype=np.float64),
-                np.square(rounded, dtype=np.float64).sum(axis=1),
-                rounded.sum(axis=1, dtype=np.float64),
-                ones,
-            )
-        ]
-        products, values, squares, integers, counts = sums
-        shrink, gains = 0.0, np.ones(len(self._starts))
-        for _ in range(4):
-            norms = squares - 2 * shrink * integers + shrink**2 * counts
-            np.divide(products - shrink * values, norms, out=gains, where=norms > 0)
-            weight = (gains**2 * counts).sum()
-            if weight:
-                shrink = float((gains * (gains * integers - values)).sum() / weight)
-            shrink = float(np.float32(min(max(shrink, 0.0), _MAX_SHRINK)))
-        norms = squares - 2 * shrink * integers + shrink**2 * counts
-        np.divide(products - shrink * values, norms, out=gains, where=norms > 0)
-        return shrink, gains
+        self, integers: NDArray[np.int8], shrink: float, steps: NDArray[np.float64]
+    ) -> TransformedTable:
+        """Axes, offset and steps that suit the integers best."""
+        values = integers - np.float32(shrink) * np.clip(integers, -1, 1)
+        values *= np.repeat(steps, self._sizes).astype(np.float32)[:, None]
+        axes, scale, offset = self._axes, self._axes_scale, self._mean
+        if axes is not None:
+            refitted = refit_axes(values, self._target, self._row_weights, axes * scale)
+            axes, scale = rotations.store(refitted, scale)
+            matrix = axes * scale
+            values = (values @ matrix).astype(np.float32)
+            if offset is not None:
+                offset = (offset @ np.linalg.pinv(matrix)).astype(np.float32)
+        steps = steps * gain(self._target, values, self._row_weights)
+        result = TransformedTable(
+            integers,
+            self._starts,
+            np.maximum(steps, np.finfo(np.float32).tiny).astype(np.float32),
+            shrink,
+            axes,
+            scale,
+            snr_db=0.0,
+            offset=offset,
+        )
+        return replace(result, snr_db=snr_db(self._table, result.dequantize()))
 
 
 def transform_code(
