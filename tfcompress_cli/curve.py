@@ -25,7 +25,8 @@ def show(found: Found) -> None:
         box=None,
         pad_edge=False,
     )
-    for name in ("tables", "ratio", "change", "step", "row steps", "rate weight", "rotation", ""):
+    settings = ("step", "row steps", "rare rows", "rate weight", "rotation")
+    for name in ("tables", "ratio", "change", *settings, ""):
         table.add_column(name, justify="right")
     front = found.front()
     chosen = front.index(found.chosen) if found.chosen in front else 0
@@ -38,6 +39,7 @@ def show(found: Found) -> None:
             quality_text(trial, found.reference),
             f"{at.step:.3g}",
             f"{at.row_step_exponent:.3g}",
+            f"{at.rare_shrinkage:.3g}",
             f"{at.rate_weight:.3g}",
             "yes" if at.rotation else "no",
             "chosen" if trial == found.chosen else "",

@@ -28,7 +28,7 @@ def row_weights(layer: Any, counts: NDArray[np.number]) -> ByTable:
 
     Returns:
         dict str -> float64 array, shape `(rows,)`, by the names of `layers.layer_tables`. Rows of a
-        factor that every id reads (P, C) weigh the same. Most tables come out sorted, most
+        factor that every id reads (P, C) have the sum of all. Most tables come out sorted, most
         frequent first; the second hash of a double hash, say, does not, and `TransformCoder` then
         has fewer row classes, or one.
 
@@ -50,6 +50,10 @@ def _by_class(layer: Any, weights: Weights) -> ByTable:
         known = ", ".join(_TABLES)
         raise ConfigError(f"layer: got a {name}, whose rows are not known; expected {known}")
     return _TABLES[name](layer, weights)
+
+
+def _all(layer: Any, weights: Weights) -> Weights:
+    return np.full(layer.output_dim, weights.sum())
 
 
 def _one_row_each(layer: Any, weights: Weights) -> ByTable:
@@ -114,11 +118,11 @@ def _tensor_train(layer: Any, weights: Weights) -> ByTable:
 def _fpd(layer: Any, weights: Weights) -> ByTable:
     side = layer.side
     first = np.append(_quotient(weights, side), np.zeros(side))[:side]
-    return {"A": first, "B": _modulo(weights, side), "C": np.ones(layer.output_dim)}
+    return {"A": first, "B": _modulo(weights, side), "C": _all(layer, weights)}
 
 
 def _low_rank(layer: Any, weights: Weights) -> ByTable:
-    return {"A": weights, "P": np.ones(layer.output_dim)}
+    return {"A": weights, "P": _all(layer, weights)}
 
 
 def _tiered(layer: Any, weights: Weights) -> ByTable:
@@ -129,7 +133,7 @@ def _tiered(layer: Any, weights: Weights) -> ByTable:
 def _mixed_width(layer: Any, weights: Weights) -> ByTable:
     parts = np.split(weights, layer.boundaries)
     tables = {f"E{tier + 1}": own for tier, own in enumerate(parts)}
-    return tables | {"P": np.ones(layer.output_dim)}
+    return tables | {"P": _all(layer, weights)}
 
 
 _TABLES: dict[str, Callable[[Any, Weights], ByTable]] = {

@@ -103,7 +103,9 @@ def find_tables(
                 return measured(changed)
 
     ranked = tables.have_row_steps
-    start = START if ranked else replace(START, row_step_exponent=0.0)
+    start = START if ranked else replace(START, row_step_exponent=0.0, rare_shrinkage=0.0)
+    if budget.snr_db is not None:  # shrinkage may better the model, but never the signal
+        start = replace(start, rare_shrinkage=0.0)
     search = Search(
         tables.encode,
         value,

@@ -121,16 +121,27 @@ class ModelTables:
         return float("inf") if noise == 0 else 10 * float(np.log10(signal / noise))
 
     def _encode_one(self, name: str, settings: Settings) -> TransformedTable:
-        coder = self._coder(name, settings.rotation, settings.row_step_exponent)
+        coder = self._coder(
+            name, settings.rotation, settings.row_step_exponent, settings.rare_shrinkage
+        )
         return coder.encode(settings.step * self._share[name], settings.rate_weight)
 
-    def _make_coder(self, name: str, rotation: bool, exponent: float) -> TransformCoder:
+    def _make_coder(
+        self, name: str, rotation: bool, exponent: float, shrinkage: float
+    ) -> TransformCoder:
         weights = self._weights[name]
         trained = _matrix(self._trained[name])
         if weights is None:
-            weights, exponent = np.ones(len(trained)), 0.0
-        metric = self._metrics.get(name) if rotation else None
-        return TransformCoder(trained, weights, rotation, exponent, metric=metric, name=name)
+            weights, exponent, shrinkage = np.ones(len(trained)), 0.0, 0.0
+        return TransformCoder(
+            trained,
+            weights,
+            rotation,
+            exponent,
+            metric=self._metrics.get(name) if rotation else None,
+            rare_shrinkage=shrinkage,
+            name=name,
+        )
 
     def _shares(self) -> dict[str, float]:
         """Steps of the tables against each other: equal harm to the outputs a value, each.

@@ -13,7 +13,7 @@ from dataclasses import replace
 from tfcompress.errors import ConfigError
 from tfcompress.search.settings import Coded, Settings, Trial
 
-START = Settings(step=0.8, row_step_exponent=0.75, rate_weight=0.15, rotation=True)
+START = Settings(0.8, row_step_exponent=0.625, rate_weight=0.15, rotation=True, rare_shrinkage=3.0)
 """Where a search begins; the step is found first."""
 
 _FINEST, _COARSEST = 1 / 64, 64.0
@@ -32,6 +32,7 @@ _EXPONENT_MOVE = 0.125
 _WEIGHT_MOVE = 1.4
 _MAX_EXPONENT = 1.25
 _MAX_WEIGHT = 1.0
+_SHRINKAGES = (0.0, 1.5, 3.0, 6.0, 12.0)
 
 _Point = tuple[float, float]
 """Logarithms of a step and of its bytes over those wanted."""
@@ -43,7 +44,7 @@ class Search:
     Args:
         encode: callable. Codes all tables at one setting.
         quality: callable. Quality of the model with coded tables; higher is better.
-        start: Settings. Where it begins.
+        start: Settings. Where it begins. Without shrinkage of rare rows there, none is tried.
         row_steps: bool. Whether row steps may vary; else the exponent stays what it is.
         tell: callable or None. Receives every trial.
 
@@ -114,6 +115,8 @@ class Search:
     def _directions(self) -> Iterator[Callable[[Settings], list[Settings]]]:
         if self._row_steps:
             yield _other_exponents
+        if self._start.rare_shrinkage:
+            yield _other_shrinkages
         yield _other_weights
         yield lambda at: [replace(at, rotation=not at.rotation)]
 
@@ -219,3 +222,10 @@ def _other_exponents(at: Settings) -> list[Settings]:
 def _other_weights(at: Settings) -> list[Settings]:
     moved = (at.rate_weight * _WEIGHT_MOVE, at.rate_weight / _WEIGHT_MOVE)
     return [replace(at, rate_weight=round(w, 4)) for w in moved if w <= _MAX_WEIGHT]
+
+
+def _other_shrinkages(at: Settings) -> list[Settings]:
+    nearest = sorted(_SHRINKAGES, key=lambda k: abs(k - at.rare_shrinkage))
+    below = [k for k in nearest if k < at.rare_shrinkage][:1]
+    above = [k for k in nearest if k > at.rare_shrinkage][:1]
+    return [replace(at, rare_shrinkage=k) for k in above + below]

@@ -16,12 +16,14 @@ class Settings:
         row_step_exponent: float. How fast steps grow for rarer rows.
         rate_weight: float. What a bit weighs when values are rounded.
         rotation: bool. Whether columns are rotated to principal axes.
+        rare_shrinkage: float. How far rare rows are drawn to the mean row; 0 for not at all.
     """
 
     step: float
     row_step_exponent: float
     rate_weight: float
     rotation: bool
+    rare_shrinkage: float = 0.0
 
 
 @dataclass(frozen=True)
