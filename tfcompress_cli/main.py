@@ -25,6 +25,7 @@ from tfcompress_cli import (
     train,
 )
 
+INTERRUPT_CODE = 130
 INTERRUPTED = "interrupted; a training goes on with --resume, a sweep with the same command"
 
 app = typer.Typer(
@@ -79,14 +80,16 @@ def run(arguments: list[str]) -> int:
     words = [argument for argument in arguments if argument != "--debug"]
     try:
         result = app(words, standalone_mode=False)
+        if result == INTERRUPT_CODE:  # Typer says nothing of an interrupt.
+            return _fail(INTERRUPTED, INTERRUPT_CODE)
         return result if isinstance(result, int) else 0
     except typer.Abort:
-        return _fail(INTERRUPTED, 130)
+        return _fail(INTERRUPTED, INTERRUPT_CODE)
     except typer.TyperException as error:  # Wrong usage.
         describe = getattr(error, "format_message", error.__str__)
         return _fail(f"{describe()} (tfcompress --help lists what there is)", 2)
     except KeyboardInterrupt:
-        return _fail(INTERRUPTED, 130)
+        return _fail(INTERRUPTED, INTERRUPT_CODE)
     except BrokenPipeError:
         # The reader of a pipe has seen enough; nothing more can be written to it.
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115

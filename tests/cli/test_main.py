@@ -141,3 +141,15 @@ def test_no_output_takes_the_place_of_an_input(tfcompress, tmp_path, monkeypatch
     assert done.code == 2
     assert "name another file" in done.err
     assert Path("input").read_text() == "precious"
+
+
+def test_an_interrupt_is_one_line_and_exit_code_130(tfcompress, tmp_path, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    path = tmp_path / "model.tflite"
+    path.write_bytes(b"")
+    monkeypatch.setattr("tfcompress.tflite.inspect_model", interrupted)
+    done = tfcompress("inspect", path)
+    assert done.code == 130
+    assert done.err.strip().startswith("error: interrupted; a training goes on with --resume")

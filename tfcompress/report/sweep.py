@@ -43,8 +43,8 @@ def read_sweep(folder: Path) -> SweepReport:
     done = [row for row in rows if row["status"] != FAILED]
     found = panels(done)
     ways = sum(len(panel.points) for panel in found)
-    summary = f"{len(done)} files measured, {ways} ways to make them"
-    summary += f", {len(failed)} failed" if failed else ""
+    summary = f"files measured: {len(done)}, in {ways} ways" if done else "no file measured"
+    summary += f"; failed: {len(failed)}" if failed else ""
     return SweepReport(
         title=f"Sweep {folder.resolve().name}",
         summary=summary,
