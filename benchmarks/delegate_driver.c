@@ -16,7 +16,7 @@
 
 #define NAME "item_embedding"
 
-enum { IDS, TABLE, ROWS, TENSORS };
+enum { IDS, TABLE, ROWS, SCALES, TENSORS };
 
 #define REQUIRE(condition)                                                    \
   do {                                                                        \
@@ -32,7 +32,7 @@ static char said[1024]; /* the last error reported */
 static TfLiteTensor tensors[TENSORS];
 static TfLiteNode node, kernel_node;
 static TfLiteRegistration registration, kernel;
-static TfLiteIntArray *inputs, *outputs, *plan;
+static TfLiteIntArray *inputs, *scaled_inputs, *outputs, *plan;
 static uint8_t options[1];
 
 static TfLiteIntArray *array(int size, const int *values) {
@@ -172,27 +172,95 @@ static void check_table(TfLiteDelegate *delegate, const blob *packed, const blob
   close_graph();
 }
 
+/* The rows of integers times scales, one or one per row, on a node of version 2. */
+static void check_scaled(TfLiteDelegate *delegate, const blob *packed, const blob *rows,
+                         int has_one) {
+  tfc_table table;
+  REQUIRE(tfc_parse(&table, packed->bytes, packed->size) == TFC_OK);
+  const int columns = (int)table.columns, number = has_one ? 1 : (int)table.rows;
+  float *scales = malloc((size_t)number * sizeof(float) + 1);
+  for (int k = 0; k < number; k++) scales[k] = 0.1f + (float)k / 7;
+  tensors[SCALES].type = kTfLiteFloat32;
+  tensors[SCALES].allocation_type = kTfLiteMmapRo;
+  tensors[SCALES].name = "scales";
+  tensors[SCALES].data = scales;
+  tensors[SCALES].bytes = (size_t)number * sizeof(float);
+  free(tensors[SCALES].dims);
+  tensors[SCALES].dims = array(1, &number);
+  node.inputs = scaled_inputs;
+  REQUIRE(open_graph(delegate, packed, columns, TFC_FLOAT32) == kTfLiteError); /* version 1 */
+  options[0] = 2;
+  if (table.dtype > TFC_INT4) {
+    REQUIRE(open_graph(delegate, packed, columns, TFC_FLOAT32) == kTfLiteError);
+    REQUIRE(strstr(said, NAME));
+  } else {
+    REQUIRE(open_graph(delegate, packed, columns, table.dtype) == kTfLiteError);
+    tensors[SCALES].bytes += 1;
+    REQUIRE(open_graph(delegate, packed, columns, TFC_FLOAT32) == kTfLiteError);
+    REQUIRE(strstr(said, "scales"));
+    tensors[SCALES].bytes -= 1;
+    REQUIRE(open_graph(delegate, packed, columns, TFC_FLOAT32) == kTfLiteOk);
+    const int count = (int)table.rows;
+    int *ids = malloc((size_t)count * sizeof *ids + 1);
+    for (int k = 0; k < count; k++) ids[k] = count - 1 - k;
+    set_ids(ids, count);
+    REQUIRE(run() == kTfLiteOk);
+    REQUIRE(tensors[ROWS].bytes == (size_t)count * (size_t)columns * sizeof(float));
+    const float *found = (const float *)tensors[ROWS].data;
+    for (int k = 0; k < count; k++)
+      for (int c = 0; c < columns; c++) {
+        const uint8_t *row = rows->bytes + (size_t)ids[k] * table.row_bytes;
+        int value = row[table.dtype == TFC_INT4 ? c / 2 : c];
+        if (table.dtype == TFC_INT4) value = ((value >> (c % 2 * 4) & 15) ^ 8) - 8;
+        if (table.dtype == TFC_INT8) value = (int8_t)value;
+        const float expected = (float)value * scales[has_one ? 0 : ids[k]];
+        REQUIRE(found[k * columns + c] == expected);
+      }
+    ids[0] = count;
+    set_ids(ids, count);
+    if (count) REQUIRE(run() == kTfLiteError && strstr(said, NAME));
+    free(ids);
+    close_graph();
+  }
+  options[0] = 1;
+  node.inputs = inputs;
+  free(scales);
+}
+
 static int try_mutant(TfLiteDelegate *delegate, const blob *mutant) {
   const uint8_t *head = mutant->bytes;
   const int columns = mutant->size < 48 ? 1 : (int)(tfc_load32(head + 16) % 65537);
   const uint64_t rows = mutant->size < 48 ? 1 : tfc_load64(head + 8);
   int ids[20];
   for (int k = 0; k < 20; k++) ids[k] = (int)below(below(16) ? rows : rows + 2);
-  if (open_graph(delegate, mutant, columns, mutant->size < 48 ? 0 : head[6] % TFC_DTYPES) !=
-      kTfLiteOk) {
-    REQUIRE(strstr(said, NAME));
-    return 0;
+  int dtype = mutant->size < 48 ? 0 : head[6] % TFC_DTYPES;
+  float scale = 0.5f;
+  const int is_scaled = dtype <= TFC_INT4 && below(2);
+  if (is_scaled) {
+    tensors[SCALES].data = &scale;
+    tensors[SCALES].bytes = sizeof scale;
+    node.inputs = scaled_inputs;
+    options[0] = 2;
+    dtype = TFC_FLOAT32;
   }
-  set_ids(ids, 1 + (int)below(20));
-  if (run() != kTfLiteOk) REQUIRE(strstr(said, NAME));
-  close_graph();
-  return 1;
+  const int is_open = open_graph(delegate, mutant, columns, dtype) == kTfLiteOk;
+  if (is_open) {
+    set_ids(ids, 1 + (int)below(20));
+    if (run() != kTfLiteOk) REQUIRE(strstr(said, NAME));
+    close_graph();
+  } else {
+    REQUIRE(strstr(said, NAME));
+  }
+  node.inputs = inputs;
+  options[0] = 1;
+  return is_open;
 }
 
 int main(int count, char **arguments) {
   if (count < 5 || count % 2 == 0) return 2;
-  const int inputs_of_node[] = {IDS, TABLE}, output_of_node = ROWS, zero = 0;
+  const int inputs_of_node[] = {IDS, TABLE, SCALES}, output_of_node = ROWS, zero = 0;
   inputs = array(2, inputs_of_node);
+  scaled_inputs = array(3, inputs_of_node);
   outputs = array(1, &output_of_node);
   plan = array(1, &zero);
   node.inputs = inputs;
@@ -212,13 +280,15 @@ int main(int count, char **arguments) {
   for (int t = 0; t < tables; t++) {
     blob packed = read_file(arguments[3 + 2 * t]), rows = read_file(arguments[4 + 2 * t]);
     check_table(delegate, &packed, &rows);
+    check_scaled(delegate, &packed, &rows, 0);
+    check_scaled(delegate, &packed, &rows, 1);
     for (int k = 0; k < mutants; k++) {
       blob mutant = mutant_of(&packed);
       opened += try_mutant(delegate, &mutant);
       free(mutant.bytes);
     }
     if (t == 0) { /* files of a later version, and graphs without a lookup */
-      options[0] = 2;
+      options[0] = 3;
       REQUIRE(open_graph(delegate, &packed, 1, 0) == kTfLiteError && strstr(said, "version"));
       options[0] = 1;
       registration.custom_name = "other";
@@ -233,6 +303,7 @@ int main(int count, char **arguments) {
   free(tensors[IDS].data);
   free(tensors[ROWS].data);
   free(inputs);
+  free(scaled_inputs);
   free(outputs);
   free(plan);
   TfcDelegateDelete(delegate);

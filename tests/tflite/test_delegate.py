@@ -216,7 +216,7 @@ def changed(file, what):
     elif what == "type of ids":
         ids.type = Type.FLOAT32
     elif what == "version":
-        subgraph.operators[0].customOptions = [2]
+        subgraph.operators[0].customOptions = [3]
     elif what == "no options":
         subgraph.operators[0].customOptions = None
     elif what == "no constant":
@@ -232,10 +232,10 @@ def changed(file, what):
         ("columns", "'items': rows have 18 values, which the shape of tensor 'rows' does not fit"),
         ("type of rows", "'items': tensor 'rows' has type 2, which rows of this table do not"),
         ("type of ids", "'items': ids 'ids' have type 1, expected int32 or int64"),
-        ("version", "this delegate knows version 1: update tfcompress"),
-        ("no options", "this delegate knows version 1: update tfcompress"),
+        ("version", "this delegate knows versions up to 2: update tfcompress"),
+        ("no options", "this delegate knows versions up to 2: update tfcompress"),
         ("no constant", "'items': tensor 2 is no constant vector of uint8"),
-        ("inputs", "takes ids and a table"),
+        ("inputs", "takes ids, a table"),
     ],
 )
 def test_refuses_what_is_no_packed_lookup(opened, what, message):

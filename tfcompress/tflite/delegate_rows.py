@@ -1,9 +1,10 @@
 """A packed table read by one custom operator, which a delegate serves (`--target delegate`).
 
-    tfcompress.lookup(ids int32, packed table uint8 (bytes)) -> rows
+    tfcompress.lookup(ids int32, packed table uint8 (bytes)[, scales float32]) -> rows
 
 The constant holds exactly the bytes of a `codec.PackedTable`. The rows have the type, shape and
-quantisation of the operator's output tensor. Custom options: one byte, the version, 1.
+quantisation of the operator's output tensor. Custom options: one byte, the version: 1, or 2 where
+it multiplies by scales (`fused_scales`).
 """
 
 from typing import Any
@@ -16,6 +17,7 @@ from tfcompress.tflite.flatbuffer import TfliteFile
 
 CUSTOM_CODE = "tfcompress.lookup"
 VERSION = 1
+SCALED_VERSION = 2
 
 
 class DelegateRows:

@@ -23,6 +23,7 @@ from tfcompress.tflite.check import check_packed
 from tfcompress.tflite.damaged import following_the_graph
 from tfcompress.tflite.delegate_rows import DelegateRows
 from tfcompress.tflite.flatbuffer import TYPE_NAMES, TfliteFile, read
+from tfcompress.tflite.fused_scales import are_fused_scales, fuse_scales
 from tfcompress.tflite.lookups import LeftConstant, LookupTable, find_tables, left_constant
 from tfcompress.tflite.metadata import read_metadata
 from tfcompress.tflite.operator_chain import ChainConstants
@@ -169,6 +170,8 @@ class _Packer:
     def pack(self, table: LookupTable) -> tuple[PackedConstant, Entry] | LeftConstant:
         """Packs a table in place, or says why not."""
         raw_bytes = table.matrix(self.file).nbytes
+        if are_fused_scales(self.file, table.buffer):
+            return left_constant(table.tensor, raw_bytes, "packed lookups multiply by its values")
         try:
             writer = self._builtin(table) if self.target == "builtin" else self._delegate(table)
         except ConfigError as error:  # a mode that is not offered for such a table
@@ -181,6 +184,7 @@ class _Packer:
             reason = f"it would not get smaller ({after:,} bytes packed)"
             return left_constant(table.tensor, raw_bytes, reason)
         scales = replace_lookups(self.file, table, writer)
+        fuse_scales(self.file)
         done = PackedConstant(
             name=table.name,
             rows=table.shape[0],

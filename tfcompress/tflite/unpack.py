@@ -16,6 +16,7 @@ from tfcompress.tflite.builtin_unpack import find_decoder, unpack_table
 from tfcompress.tflite.damaged import following_the_graph
 from tfcompress.tflite.delegate_rows import CUSTOM_CODE
 from tfcompress.tflite.flatbuffer import TfliteFile, indices, read, text
+from tfcompress.tflite.fused_scales import unfused
 from tfcompress.tflite.lookups import DTYPE_OF_KIND
 from tfcompress.tflite.packed_lookups import retype
 from tfcompress.tflite.packed_metadata import packed_entries, remove_packed_entries
@@ -44,10 +45,13 @@ def unpack_file(file: TfliteFile) -> bool:
     entries = {entry["tensors"][0]: entry for entry in packed_entries(file)}
     buffers: dict[int, int] = {}
     for subgraph in file.subgraphs:
-        for place, operator in enumerate(subgraph.operators):
+        operators = []
+        for operator in subgraph.operators:
             if file.operator_name(operator) == CUSTOM_CODE:
-                plain = _instead_of_custom(file, subgraph, operator, buffers, entries)
-                subgraph.operators[place] = plain
+                operators += _instead_of_custom(file, subgraph, operator, buffers, entries)
+            else:
+                operators.append(operator)
+        subgraph.operators = operators
     builtin = [entry for entry in entries.values() if entry["packed"]["target"] == "builtin"]
     for entry in builtin:
         _replace_decoders(file, entry)
@@ -64,9 +68,9 @@ def _instead_of_custom(
     operator: Any,
     buffers: dict[int, int],
     entries: dict[str, Any],
-) -> Any:
-    """The operator that reads the unpacked table in the place of a custom one."""
-    ids, packed = operator.inputs
+) -> list[Any]:
+    """The operators that read the unpacked table in the place of a custom one."""
+    ids, packed = operator.inputs[:2]
     (output,) = operator.outputs
     source, rows = subgraph.tensors[packed], subgraph.tensors[output]
     name = text(source.name)
@@ -75,9 +79,14 @@ def _instead_of_custom(
         buffers[source.buffer] = file.add_buffer(table.unpack())
     shape = [table.shape[0], *indices(rows.shape)[len(indices(subgraph.tensors[ids].shape)) :]]
     source.name = ""  # it goes to the plain table
-    plain = _Plain(name, shape, rows.type, buffers[source.buffer])
-    kind = entries.get(name, {"packed": {}})["packed"].get("operator", "GATHER")
-    return plain.lookup(file, subgraph, kind, ids, output)
+    kind = rows.type
+    scaling: list[Any] = []
+    if len(operator.inputs) > 2:
+        kind = getattr(schema.TensorType, table.dtype.upper())
+        output, scaling = unfused(file, subgraph, operator, name, kind)
+    plain = _Plain(name, shape, kind, buffers[source.buffer])
+    reader = entries.get(name, {"packed": {}})["packed"].get("operator", "GATHER")
+    return [plain.lookup(file, subgraph, reader, ids, output), *scaling]
 
 
 def _replace_decoders(file: TfliteFile, entry: dict[str, Any]) -> None:

@@ -19,7 +19,9 @@
 #define TFC_OPERATOR "tfcompress.lookup"
 
 enum {
-  TFC_OPERATOR_VERSION = 1,
+  TFC_OPERATOR_VERSION = 2,     /* the newest; earlier ones are served too */
+  TFC_SCALED_VERSION = 2,       /* from which on an operator may have scales */
+  TFC_REGISTERED_VERSION = 1,   /* what a runtime says of every operator it does not know */
   TFC_MAX_ROW_RANK = 6,
   TFC_IDS_AT_ONCE = 64 /* ids widened to 64 bits on the stack */
 };
@@ -32,9 +34,11 @@ typedef struct {
   void *workspace;
 } tfc_packed;
 
-/* An operator: tensors by number, its table, and the shape of a row. */
+/* An operator: tensors by number, its table, its scales (none, one, or one per row of the table) and
+ * the shape of a row. */
 typedef struct {
   int ids, rows;
+  int scales; /* -1 for none */
   const tfc_packed *packed;
   int row_rank, row_shape[TFC_MAX_ROW_RANK];
 } tfc_lookup;
@@ -90,7 +94,8 @@ static TfLiteStatus open_table(TfLiteContext *context, tfc_packed *packed, int i
 }
 
 /* Whether a tensor of this type can hold rows of the table as they come out. */
-static int holds_rows(const tfc_table *table, int32_t type) {
+static int holds_rows(const tfc_table *table, int32_t type, int is_scaled) {
+  if (is_scaled) return type == kTfLiteFloat32 && table->dtype <= TFC_INT4;
   switch (table->dtype) {
     case TFC_INT8: return type == kTfLiteInt8;
     case TFC_UINT8: return type == kTfLiteUInt8;
@@ -120,11 +125,24 @@ static TfLiteStatus shape_row(TfLiteContext *context, tfc_lookup *lookup) {
   if (ids->type != kTfLiteInt32 && ids->type != kTfLiteInt64)
     return TFC_FAIL(context, lookup->packed->name,
                     "ids '%s' have type %d, expected int32 or int64", name_of(ids), (int)ids->type);
-  if (!holds_rows(table, rows->type))
+  if (!holds_rows(table, rows->type, lookup->scales >= 0))
     return TFC_FAIL(context, lookup->packed->name,
                     "tensor '%s' has type %d, which rows of this table do not have", name_of(rows),
                     (int)rows->type);
   return kTfLiteOk;
+}
+
+/* Whether the scales are a constant: one float, or one for each row. */
+static TfLiteStatus check_scales(TfLiteContext *context, const tfc_lookup *lookup) {
+  if (lookup->scales < 0) return kTfLiteOk;
+  const TfLiteTensor *scales = &context->tensors[lookup->scales];
+  const uint64_t count = scales->bytes / sizeof(float);
+  if (scales->type == kTfLiteFloat32 && scales->allocation_type == kTfLiteMmapRo && scales->data &&
+      scales->bytes % sizeof(float) == 0 && (count == 1 || count == lookup->packed->table.rows))
+    return kTfLiteOk;
+  return TFC_FAIL(context, lookup->packed->name,
+                  "scales '%s' are no constant of one float32 or one for each row",
+                  name_of(scales));
 }
 
 static TfLiteStatus read_node(TfLiteContext *context, tfc_kernel *kernel, int index, int verify) {
@@ -134,21 +152,25 @@ static TfLiteStatus read_node(TfLiteContext *context, tfc_kernel *kernel, int in
     return kTfLiteError;
   const uint8_t *options = (const uint8_t *)node->custom_initial_data;
   const int version = options && node->custom_initial_data_size > 0 ? options[0] : 0;
-  if (version != TFC_OPERATOR_VERSION || registration->version != TFC_OPERATOR_VERSION) {
+  if (version < 1 || version > TFC_OPERATOR_VERSION ||
+      registration->version != TFC_REGISTERED_VERSION) {
     context->ReportError(context,
                          "tfcompress: " TFC_OPERATOR " of version %d (options %d), this delegate "
-                         "knows version %d: update tfcompress",
+                         "knows versions up to %d: update tfcompress",
                          registration->version, version, (int)TFC_OPERATOR_VERSION);
     return kTfLiteError;
   }
-  int sound = node->inputs->size == 2 && node->outputs->size == 1;
-  for (int k = 0; sound && k < 3; k++) {
-    const int tensor = k < 2 ? node->inputs->data[k] : node->outputs->data[0];
+  const int given = node->inputs->size;
+  int sound = (given == 2 || (given == 3 && version >= TFC_SCALED_VERSION)) &&
+              node->outputs->size == 1;
+  for (int k = 0; sound && k <= given; k++) {
+    const int tensor = k < given ? node->inputs->data[k] : node->outputs->data[0];
     sound = tensor >= 0 && (size_t)tensor < context->tensors_size && context->tensors[tensor].dims;
   }
   if (!sound) {
     context->ReportError(context, "tfcompress: node %d: " TFC_OPERATOR
-                         " takes ids and a table and gives rows; this one does not", index);
+                         " takes ids, a table and perhaps scales, and gives rows; this one does not",
+                         index);
     return kTfLiteError;
   }
   const int tensor = node->inputs->data[1];
@@ -161,8 +183,10 @@ static TfLiteStatus read_node(TfLiteContext *context, tfc_kernel *kernel, int in
   tfc_lookup *lookup = &kernel->lookup[kernel->lookups++];
   lookup->ids = node->inputs->data[0];
   lookup->rows = node->outputs->data[0];
+  lookup->scales = given == 3 ? node->inputs->data[2] : -1;
   lookup->packed = packed;
-  return shape_row(context, lookup);
+  const TfLiteStatus status = check_scales(context, lookup);
+  return status == kTfLiteOk ? shape_row(context, lookup) : status;
 }
 
 static void free_kernel(TfLiteContext *context, void *buffer) {
@@ -174,6 +198,13 @@ static void free_kernel(TfLiteContext *context, void *buffer) {
   free(kernel->lookup);
   free(kernel->scratch);
   free(kernel);
+}
+
+/* The decoder's scratch and, behind it, rows that wait for their scales. */
+static size_t scratch_of(const tfc_lookup *lookup) {
+  const tfc_table *table = &lookup->packed->table;
+  const size_t rows = lookup->scales < 0 ? 0 : (size_t)TFC_AHEAD * table->row_bytes;
+  return tfc_scratch_bytes(table) + rows;
 }
 
 static void *init_kernel(TfLiteContext *context, const char *buffer, size_t length) {
@@ -190,9 +221,10 @@ static void *init_kernel(TfLiteContext *context, const char *buffer, size_t leng
     status = read_node(context, kernel, nodes->data[k],
                        ((const tfc_delegate *)(const void *)params->delegate)->verify);
   size_t scratch = 8;
-  for (int k = 0; status == kTfLiteOk && k < kernel->tables; k++)
-    if (tfc_scratch_bytes(&kernel->packed[k].table) > scratch)
-      scratch = tfc_scratch_bytes(&kernel->packed[k].table);
+  for (int k = 0; status == kTfLiteOk && k < kernel->lookups; k++) {
+    const size_t need = scratch_of(&kernel->lookup[k]);
+    if (need > scratch) scratch = need;
+  }
   if (status == kTfLiteOk) kernel->scratch = malloc(scratch);
   if (kernel->scratch) return kernel;
   free_kernel(context, kernel);
@@ -216,15 +248,65 @@ static TfLiteStatus prepare_kernel(TfLiteContext *context, TfLiteNode *node) {
   return kTfLiteOk;
 }
 
+/* A row of integers times a scale: what CAST and MUL would make of it. */
+static void scale_row(const tfc_table *table, const uint8_t *row, float scale, float *out) {
+  const uint32_t columns = table->columns;
+  if (table->dtype == TFC_UINT8)
+    for (uint32_t k = 0; k < columns; k++) out[k] = (float)row[k] * scale;
+  else if (table->dtype == TFC_INT8)
+    for (uint32_t k = 0; k < columns; k++) out[k] = (float)(int8_t)row[k] * scale;
+  else
+    for (uint32_t k = 0; k < columns; k++) {
+      const int nibble = row[k / 2] >> (k % 2 ? 4 : 0) & 15;
+      out[k] = (float)(nibble - (nibble > 7 ? 16 : 0)) * scale;
+    }
+}
+
+static TfLiteStatus decode_rows(TfLiteContext *context, const tfc_lookup *lookup,
+                                const int64_t *ids, size_t count, uint8_t *out, void *scratch) {
+  size_t bad = 0;
+  const tfc_table *table = &lookup->packed->table;
+  const tfc_status status = tfc_rows(table, ids, count, out, scratch, &bad);
+  if (status == TFC_OK) return kTfLiteOk;
+  if (status == TFC_NO_SUCH_ROW)
+    return TFC_FAIL(context, lookup->packed->name, "id %lld is out of range, ids are 0 to %lld. ",
+                    (long long)ids[bad], (long long)table->rows - 1);
+  return TFC_FAIL(context, lookup->packed->name, "row %lld is damaged, %s; take the file anew",
+                  (long long)ids[bad], tfc_message(status));
+}
+
+/* Rows times their scales, as many at a time as the decoder finds ahead. */
+static TfLiteStatus scaled_rows(TfLiteContext *context, const tfc_lookup *lookup,
+                                const int64_t *ids, size_t count, float *out, void *scratch) {
+  const tfc_table *table = &lookup->packed->table;
+  const TfLiteTensor *tensor = &context->tensors[lookup->scales];
+  const float *scales = (const float *)tensor->data;
+  const int has_one = tensor->bytes == sizeof(float);
+  uint8_t *const rows = (uint8_t *)scratch + tfc_scratch_bytes(table);
+  for (size_t at = 0; at < count; at += TFC_AHEAD) {
+    const size_t some = count - at < TFC_AHEAD ? count - at : (size_t)TFC_AHEAD;
+    for (size_t k = at; !has_one && k < at + some; k++)
+      if (ids[k] >= 0 && (uint64_t)ids[k] < table->rows)
+        tfc_fetch((const uint8_t *)(const void *)&scales[ids[k]]);
+    const TfLiteStatus status = decode_rows(context, lookup, ids + at, some, rows, scratch);
+    if (status != kTfLiteOk) return status;
+    for (size_t k = 0; k < some; k++, out += table->columns)
+      scale_row(table, rows + k * table->row_bytes, scales[has_one ? 0 : ids[at + k]], out);
+  }
+  return kTfLiteOk;
+}
+
 static TfLiteStatus look_up(TfLiteContext *context, const tfc_lookup *lookup, void *scratch) {
   const TfLiteTensor *ids = &context->tensors[lookup->ids];
   const TfLiteTensor *rows = &context->tensors[lookup->rows];
   const tfc_table *table = &lookup->packed->table;
+  const int is_scaled = lookup->scales >= 0;
+  const size_t row_bytes = is_scaled ? table->columns * sizeof(float) : table->row_bytes;
   const size_t width = ids->type == kTfLiteInt64 ? sizeof(int64_t) : sizeof(int32_t);
   const size_t count = ids->bytes / width;
   uint8_t *out = (uint8_t *)rows->data;
   if (!out || !count) return kTfLiteOk; /* rows that nothing reads have no memory */
-  if (rows->bytes != count * table->row_bytes)
+  if (rows->bytes != count * row_bytes)
     return TFC_FAIL(context, lookup->packed->name, "tensor '%s' has the wrong size", name_of(rows));
   for (size_t at = 0; at < count; at += TFC_IDS_AT_ONCE) {
     const size_t some = count - at < TFC_IDS_AT_ONCE ? count - at : (size_t)TFC_IDS_AT_ONCE;
@@ -233,15 +315,11 @@ static TfLiteStatus look_up(TfLiteContext *context, const tfc_lookup *lookup, vo
       memcpy(wanted, (const int64_t *)ids->data + at, some * width);
     else
       for (size_t k = 0; k < some; k++) wanted[k] = ((const int32_t *)ids->data)[at + k];
-    size_t bad = 0;
-    const tfc_status status =
-        tfc_rows(table, wanted, some, out + at * table->row_bytes, scratch, &bad);
-    if (status == TFC_NO_SUCH_ROW)
-      return TFC_FAIL(context, lookup->packed->name, "id %lld is out of range, ids are 0 to %lld. ",
-                      (long long)wanted[bad], (long long)table->rows - 1);
-    if (status != TFC_OK)
-      return TFC_FAIL(context, lookup->packed->name, "row %lld is damaged, %s; take the file anew",
-                      (long long)wanted[bad], tfc_message(status));
+    uint8_t *const to = out + at * row_bytes;
+    const TfLiteStatus status =
+        is_scaled ? scaled_rows(context, lookup, wanted, some, (float *)(void *)to, scratch)
+                  : decode_rows(context, lookup, wanted, some, to, scratch);
+    if (status != kTfLiteOk) return status;
   }
   return kTfLiteOk;
 }
@@ -276,7 +354,7 @@ static TfLiteStatus prepare_delegate(TfLiteContext *context, TfLiteDelegate *del
   kernel.prepare = prepare_kernel;
   kernel.invoke = invoke_kernel;
   kernel.custom_name = TFC_OPERATOR;
-  kernel.version = TFC_OPERATOR_VERSION;
+  kernel.version = TFC_REGISTERED_VERSION;
   if (status == kTfLiteOk)
     status = context->ReplaceNodeSubsetsWithDelegateKernels(context, kernel, own, delegate);
   free(own);
