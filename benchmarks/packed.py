@@ -6,7 +6,8 @@ Every file gives the same rows, bit for bit (checked). One thread; files of a gr
 one process (`tfcompress.measure.latency`), every invocation reads other random ids.
 
 - lookup: ids -> int8 rows, D = 64, values of 5.8 bits of entropy, and a coarse table of 1.7 bits
-- model: a history of 50 ids, mean, two dense layers of 64, no scores of all items, batch 1
+- model: a history of 50 ids, mean, two dense layers of 64, no scores of all items, batch 1; the
+  table with one scale; row-scales: with a scale a row, which is what `convert` does unasked
 - quantizer: the int8 model ai-edge-quantizer makes of the table, packed
 - memory: a table of a million rows in a process of its own, after every row was read once
 """
@@ -24,6 +25,7 @@ COLUMNS = 64
 HISTORY = 50
 RUNS = 400
 BATCHES = (1, 32, 512)
+GROUPS = ("lookup", "coarse", "model", "row-scales", "quantizer")
 VARIANTS = {
     "delegate, fixed": {"codec": "fixed", "target": "delegate"},
     "delegate, indexed": {"codec": "indexed", "target": "delegate"},
@@ -62,8 +64,8 @@ def lookup_model(table: np.ndarray) -> bytes:
     return file.to_bytes()
 
 
-def tower_model(table: np.ndarray) -> bytes:
-    """History of ids -> mean of the rows -> two dense layers, the table as int8, one scale."""
+def tower_model(table: np.ndarray, granularity: str) -> bytes:
+    """History of ids -> mean of the rows -> two dense layers, the table as int8."""
     import keras
 
     from tfcompress.layers import FullEmbedding
@@ -76,7 +78,7 @@ def tower_model(table: np.ndarray) -> bytes:
         hidden = keras.layers.Dense(64, activation="relu")(hidden)
     model = keras.Model(ids, hidden)
     embedding.embeddings.assign(table.astype(np.float32) * 0.01)
-    return convert(model, table_dtype="int8", granularity="per_table")
+    return convert(model, table_dtype="int8", granularity=granularity)
 
 
 def quantizer_model(table: np.ndarray) -> bytes:
@@ -213,14 +215,15 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--memory-rows", type=int, default=1_000_000)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--only", choices=("lookup", "coarse", "model", "quantizer", "memory"))
+    parser.add_argument("--only", choices=(*GROUPS, "memory"))
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     ids = np.random.default_rng(2).integers(0, arguments.rows, 512).astype(np.int32)
     groups = {
         "lookup": lambda: packed_variants(lookup_model(integers(arguments.rows, 10))),
         "coarse": lambda: packed_variants(lookup_model(integers(arguments.rows, 0.6))),
-        "model": lambda: packed_variants(tower_model(integers(arguments.rows, 10))),
+        "model": lambda: packed_variants(tower_model(integers(arguments.rows, 10), "per_table")),
+        "row-scales": lambda: packed_variants(tower_model(integers(arguments.rows, 10), "per_row")),
         "quantizer": lambda: packed_variants(
             quantizer_model(integers(arguments.rows, 10)),
             {"packed, delegate": {"target": "delegate"}, "packed, builtin": {}},
@@ -232,7 +235,7 @@ def main() -> None:
             if arguments.only not in (None, name):
                 continue
             files = build()
-            if name == "model":
+            if name in ("model", "row-scales"):
                 check_same(files, ids[:HISTORY].reshape(1, HISTORY))
                 results[name] = measured(files, Path(folder), (1,))
             else:
