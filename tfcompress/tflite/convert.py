@@ -12,6 +12,7 @@ from tfcompress.tflite.embedding_snr import embedding_snr_db
 from tfcompress.tflite.export import export
 from tfcompress.tflite.flatbuffer import TfliteFile, read
 from tfcompress.tflite.fold_rotation import fold_rotation
+from tfcompress.tflite.half_vectors import halve_vectors
 from tfcompress.tflite.metadata import describe, write_metadata
 from tfcompress.tflite.pack import CODECS, TARGETS, check_options, pack
 from tfcompress.tflite.prune import prune
@@ -62,7 +63,8 @@ def convert(
         codec: str. "none", or how `pack` packs the tables: "auto", "fixed", "indexed", ...
         target: str. "builtin": the file runs on any stock runtime; "delegate": packed tables need
             the package's delegate.
-        dense_dtype: str. "float32", or "int8" for the weights of dense and convolution layers.
+        dense_dtype: str. "float32", or "int8" for the weights of dense and convolution layers; a
+            long vector that is added, such as a bias for every item, then becomes float16.
         top_k: int or None. K: a model with scores (batch, n) then returns `ids` int32 (batch, K)
             and `scores` float32 (batch, K), best first, without ids 0 and 1.
         metadata: mapping or None. Added to the file's "tfcompress" metadata: "model", "trained_on".
@@ -158,6 +160,8 @@ def assemble(
     stored = store_tables(
         file, constants, table_dtype, granularity, transformed=given, folded=folded
     )
+    if dense_dtype == "int8":
+        halve_vectors(file)
     if top_k is not None:
         append_top_k(file, top_k)
 
