@@ -96,7 +96,7 @@ def decode_few(chain: OperatorChain, ids: int, windows: Windows, lookups: Lookup
     numbers = _numbers(chain, _every_bit(chain, windows.halfwords), bits)
     start = windows.starts
     if start is None:
-        start = chain.multiply(ids, chain.constant(0))
+        start = chain.subtract(ids, ids)
     positions = [chain.reshape(start, [-1, 1])]
     if lookups.lengths is not None:
         length = chain.cast(chain.gather(lookups.lengths, numbers), _Type.INT32)
@@ -113,7 +113,7 @@ def decode_few(chain: OperatorChain, ids: int, windows: Windows, lookups: Lookup
 def decode_many(chain: OperatorChain, ids: int, windows: Windows, lookups: Lookups) -> int:
     """Emits the shape for many ids; see `decode_few`."""
     words = _every_bit(chain, windows.halfwords)
-    widths = chain.add(chain.multiply(ids, chain.constant(0)), chain.constant(windows.row_bits))
+    widths = chain.add(chain.subtract(ids, ids), chain.constant(windows.row_bits))
     position = chain.sums_before(widths)
     if windows.starts is not None:
         position = chain.add(position, windows.starts)
