@@ -14,9 +14,9 @@ from tfcompress.rate_distortion import TransformCoder, transform_code
 def ranked():
     """Rows that differ less the rarer they are, with energy in few directions; and their counts."""
     generator = np.random.default_rng(0)
-    counts = np.maximum(2000 / (np.arange(3000) + 4), 1).astype(np.int64)
+    counts = np.maximum(2000 / (np.arange(1500) + 4), 1).astype(np.int64)
     counts[:2] = 0
-    table = generator.normal(size=(3000, 16)) * np.geomspace(1, 0.05, 16)
+    table = generator.normal(size=(1500, 16)) * np.geomspace(1, 0.05, 16)
     mixing = np.linalg.qr(generator.normal(size=(16, 16)))[0]
     return (table @ mixing * counts[:, None] ** 0.2).astype(np.float32), counts
 

@@ -84,7 +84,9 @@ def class_starts(weights: NDArray[np.float64]) -> NDArray[np.int64]:
     Returns:
         int64 array, the first one 0.
     """
-    unread = int(np.argmax(weights > 0)) if weights.any() else 0
+    if not weights.any():
+        return np.zeros(1, np.int64)
+    unread = int(np.argmax(weights > 0))
     smooth = decreasing(weights[unread:])
     least = smooth[smooth > 0].min(initial=np.inf)
     levels = np.rint(CLASSES_PER_OCTAVE * np.log2(np.maximum(smooth, least) / least))

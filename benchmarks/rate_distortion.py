@@ -1,0 +1,164 @@
+"""Bytes against quality of a trained ranker's input table, without retraining, and what does it.
+
+    python benchmarks/rate_distortion.py RUN [--data DATA] [--ratios 40 60 85 115 150] [--at 85]
+
+RUN is what `tfcompress train --embedding full` made. Its input table is replaced by what comes back
+of a `TransformedTable`; bytes are all that ships: packed integers, row classes and steps, rotation,
+offset. Quality is nDCG@10 over the whole catalogue, on both splits, relative to the float table.
+The first table is the curve. The second takes parts away or alone, each at the step that takes as
+many bytes as `--at` asks for. The third packs the same integers in other ways. Keras on TensorFlow.
+"""
+
+import argparse
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+PARTS = {
+    "row steps": {"row_step_exponent": 0.0},
+    "rotation": {"rotation": "none", "metric": None},
+    "metric": {"metric": None},
+    "shrinkage": {"rare_shrinkage": 0.0},
+    "rounding": {"rate_weight": 0.0},
+}
+"""What turns each part off."""
+
+
+class Table:
+    """The input table of a ranker.
+
+    Args:
+        run: Path.
+        data: str or None. Where the data lie now.
+        options: dict. Arguments of `TransformCoder` and `encode`, with all parts on.
+    """
+
+    def __init__(self, run: Path, data: str | None, options: dict[str, Any]) -> None:
+        from tfcompress.models.sequence_ranker import ITEMS
+        from tfcompress.search.fisher import fisher_metrics
+        from tfcompress.search.run_quality import RunQuality
+        from tfcompress.training import Run
+
+        self._model = Run(run).model()
+        self._measured = RunQuality(Run(run), self._model, data)
+        self._variable = self._model.get_layer(ITEMS).embeddings
+        self.floats = np.asarray(self._variable.value)
+        self._counts = self._measured.dataset.id_counts
+        inputs = self._measured.dataset.valid.inputs(self._model.inputs[0].shape[1])[:4096]
+        logits = self._measured.task.logits
+        metric = fisher_metrics(self._model, {"items": self._variable}, inputs, logits)["items"]
+        self.options = {"metric": metric, **options}
+        self._trained = self._quality()
+
+    def _quality(self) -> np.ndarray:
+        return np.array([self._measured.valid(self._model), self._measured.test(self._model)])
+
+    def losses(self, coded: Any) -> tuple[float, float]:
+        """Relative change on the validation and on the test split, in percent."""
+        self._variable.assign(coded.dequantize())
+        changed = self._quality()
+        self._variable.assign(self.floats)
+        valid, test = 100 * (changed / self._trained - 1)
+        return valid, test
+
+    def encoder(self, **changes: Any) -> Callable[[float], Any]:
+        """From a step to the coded table."""
+        from tfcompress.rate_distortion import TransformCoder
+
+        options = {**self.options, **changes}
+        rate_weight = options.pop("rate_weight")
+        coder = TransformCoder(self.floats, self._counts, **options)
+        return lambda step: coder.encode(step, rate_weight)
+
+    def at(self, ratio: float, **changes: Any) -> tuple[float, Any]:
+        """The step that makes the table so many times smaller, by bisection, and what it gives."""
+        encode = self.encoder(**changes)
+        low, high = 1 / 16, 16.0
+        while high / low > 1.004:
+            step = (low * high) ** 0.5
+            coded = encode(step)
+            if self.floats.nbytes / coded.nbytes < ratio:
+                low = step
+            else:
+                high = step
+        return step, coded
+
+
+def curve(table: Table, ratios: list[float]) -> Iterator[str]:
+    yield "| step | bytes | times smaller | without rotation's bytes | valid | test |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for ratio in ratios:
+        step, coded = table.at(ratio)
+        folded = coded.nbytes - (0 if coded.rotation is None else coded.rotation.nbytes)
+        valid, test = table.losses(coded)
+        yield (
+            f"| {step:.2f} | {coded.nbytes:,} | {table.floats.nbytes / coded.nbytes:.1f}x "
+            f"| {table.floats.nbytes / folded:.1f}x | {valid:+.2f} % | {test:+.2f} % |"
+        )
+
+
+def ablation(table: Table, ratio: float) -> Iterator[str]:
+    nothing = {key: value for part in PARTS.values() for key, value in part.items()}
+    ways: dict[str, dict[str, Any]] = {"nothing": nothing}
+    for name, off in PARTS.items():
+        kept = {key: table.options[key] for key in off}
+        if name == "metric":
+            kept["rotation"] = table.options["rotation"]
+        elif name == "rotation":
+            kept["metric"] = None
+        ways[f"{name} alone"] = nothing | kept
+    ways |= {f"all but {name}": off for name, off in PARTS.items()} | {"all": {}}
+    yield "| parts | step | bytes | valid | test |"
+    yield "| --- | --- | --- | --- | --- |"
+    for name, changes in ways.items():
+        step, coded = table.at(ratio, **changes)
+        valid, test = table.losses(coded)
+        yield f"| {name} | {step:.2f} | {coded.nbytes:,} | {valid:+.2f} % | {test:+.2f} % |"
+
+
+def packings(table: Table, ratio: float) -> Iterator[str]:
+    from tfcompress.codec import pack
+
+    _, coded = table.at(ratio)
+    counts = np.unique(coded.integers, return_counts=True)[1]
+    bits = float(counts @ np.log2(coded.integers.size / counts))
+    yield "| the same integers | bytes |"
+    yield "| --- | --- |"
+    yield f"| entropy without contexts | {bits / 8:,.0f} |"
+    for mode in ("indexed", "context"):
+        yield f"| mode {mode} | {pack(coded.integers, mode).nbytes:,} |"
+    yield f"| mode rate, by row classes | {coded.pack().nbytes:,} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--data")
+    parser.add_argument("--ratios", type=float, nargs="+", default=[40, 60, 85, 115, 150])
+    parser.add_argument("--at", type=float, default=85)
+    parser.add_argument("--row-step-exponent", type=float, default=0.5)
+    parser.add_argument("--rare-shrinkage", type=float, default=3.0)
+    parser.add_argument("--rate-weight", type=float, default=0.15)
+    given = parser.parse_args()
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    options = {
+        "rotation": "principal_axes",
+        "row_step_exponent": given.row_step_exponent,
+        "rare_shrinkage": given.rare_shrinkage,
+        "rate_weight": given.rate_weight,
+    }
+    table = Table(given.run, given.data, options)
+    print(f"{given.run.name}: {table.floats.shape[0]:,} x {table.floats.shape[1]}\n")
+    lines = (curve(table, given.ratios), ablation(table, given.at), packings(table, given.at))
+    for part in lines:
+        for line in part:
+            print(line, flush=True)
+        print()
+
+
+if __name__ == "__main__":
+    main()
