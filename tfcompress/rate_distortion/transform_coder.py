@@ -207,10 +207,20 @@ def transform_code(
     rotation: Rotation | bool = "principal_axes",
     rate_weight: float = 0.15,
     weights: NDArray[np.number] | None = None,
+    metric: NDArray[np.floating] | None = None,
+    rare_shrinkage: float = 0.0,
     name: str = "table",
 ) -> TransformedTable:
     """Codes one table once; arguments and errors as of `TransformCoder` and its `encode`."""
-    coder = TransformCoder(table, weights, rotation, row_step_exponent, name=name)
+    coder = TransformCoder(
+        table,
+        weights,
+        rotation,
+        row_step_exponent,
+        metric=metric,
+        rare_shrinkage=rare_shrinkage,
+        name=name,
+    )
     return coder.encode(step, rate_weight)
 
 
