@@ -75,8 +75,19 @@ def train(
     batch_size: Annotated[int, Option(rich_help_panel=TrainingPanel)] = 512,
     learning_rate: Annotated[float, Option(help="Of Adam.", rich_help_panel=TrainingPanel)] = 2e-3,
     patience: Annotated[
-        int, Option(help="Epochs without gain before stopping.", rich_help_panel=TrainingPanel)
+        int,
+        Option(
+            help="Epochs without gain before the rate drops, then before stopping.",
+            rich_help_panel=TrainingPanel,
+        ),
     ] = 3,
+    rate_drop: Annotated[
+        float,
+        Option(
+            help="Learning rate of the end over that of the start; 1: stop instead.",
+            rich_help_panel=TrainingPanel,
+        ),
+    ] = 0.25,
     format: Annotated[
         str | None,
         Option(
@@ -139,6 +150,7 @@ def train(
         "patience": patience,
         "batch_size": batch_size,
         "learning_rate": learning_rate,
+        "rate_drop": rate_drop,
         "seed": seed,
     }
     if ratio is not None:

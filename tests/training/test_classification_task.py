@@ -75,6 +75,7 @@ def test_training_in_two_parts_gives_the_weights_of_one(tmp_path, texts):
 
 def test_it_learns_and_stops(tmp_path, texts):
     values = {"epochs": 40, "patience": 2, "embedding": "full", "ratio": 1, "dropout": 0.0}
+    values["rate_drop"] = 1
     metrics = train(config(**values), Run(tmp_path / "run"), dataset=texts)
     assert metrics["valid"]["accuracy"] > 0.4  # by chance 1 / 3
     assert len(metrics["history"]) == metrics["best_epoch"] + 3 < 40

@@ -78,13 +78,27 @@ def test_training_learns_the_planted_structure(tmp_path, config, dataset):
 
 def test_the_best_epoch_is_kept_and_patience_ends_the_training(tmp_path, config, dataset):
     # A hopeless learning rate: nothing gets better after the first epochs.
-    config = changed(config, epochs=50, patience=2, learning_rate=10.0)
+    config = changed(config, epochs=50, patience=2, learning_rate=10.0, rate_drop=1)
     run = Run(tmp_path / "run")
     metrics = train(config, run, dataset=dataset)
     assert len(metrics["history"]) == metrics["best_epoch"] + 3 < 50
     _, _, best = load_checkpoint(run.checkpoints)
     stored = sorted(map(np.sum, (w for w in best if w.dtype == np.float32)))
     assert stored == sorted(np.sum(w) for w in weights(run) if w.dtype == np.float32)
+
+
+def test_the_rate_drops_at_the_best_weights_before_training_ends(tmp_path, config, dataset):
+    config = changed(config, epochs=50, patience=1, learning_rate=1.0, rate_drop=0.01)
+    whole, parts = Run(tmp_path / "whole"), Run(tmp_path / "parts")
+    metrics = train(config, whole, dataset=dataset)
+    progress, _, _ = load_checkpoint(whole.checkpoints)
+    dropped = progress.slow_from
+    assert 0 < dropped < len(metrics["history"]) < 50
+    # From the best weights on, far smaller steps.
+    assert metrics["history"][dropped]["loss"] < metrics["history"][dropped - 1]["loss"]
+    for epochs in (dropped, dropped + 1, 50):
+        train(changed(config, epochs=epochs), parts, dataset=dataset, resume=True)
+    assert same(whole, parts)
 
 
 def test_a_run_is_never_overwritten_or_mixed(tmp_path, config, dataset):

@@ -35,6 +35,7 @@ class Progress:
         watched: str. The quality whose best epoch is kept.
         epochs_done: int.
         best_epoch: int. Counted from 0; -1 before the first validation.
+        slow_from: int. The epoch from which the learning rate is the lower one; -1 before that.
         history: list of dict. One entry per epoch, with the key `watched`.
     """
 
@@ -42,6 +43,7 @@ class Progress:
     watched: str
     epochs_done: int = 0
     best_epoch: int = -1
+    slow_from: int = -1
     history: list[dict[str, float]] = field(default_factory=list)
 
     def add(self, entry: dict[str, float]) -> bool:
@@ -56,8 +58,9 @@ class Progress:
         return is_best
 
     def stale(self, patience: int) -> bool:
-        """Whether the last `patience` epochs brought nothing better."""
-        return self.epochs_done > 0 and self.epochs_done - 1 - self.best_epoch >= patience
+        """Whether the last `patience` epochs, at one learning rate, brought nothing better."""
+        since = max(self.best_epoch + 1, self.slow_from)
+        return self.epochs_done > 0 and self.epochs_done - since >= patience
 
 
 def _write_arrays(path: Path, arrays: Arrays) -> None:

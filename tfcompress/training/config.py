@@ -61,9 +61,11 @@ class TrainConfig(BaseModel):
         loss: str. Ranker: "full" softmax, "sampled" softmax, or "auto": full up to 2,000 items.
         num_negatives: int. Ranker: negatives a batch shares under sampled softmax.
         epochs: int. Upper bound; early stopping may end sooner.
-        patience: int. Epochs without a better validation (nDCG@10, accuracy) before training stops.
+        patience: int. Epochs without a better validation (nDCG@10, accuracy) before training goes
+            back to its best weights and on at the lower rate, and then before it stops.
         batch_size: int.
         learning_rate: float. Of Adam.
+        rate_drop: float. The lower learning rate over the first; 1 to stop instead.
         seed: int.
     """
 
@@ -84,6 +86,7 @@ class TrainConfig(BaseModel):
     patience: Positive = 3
     batch_size: Positive = 512
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    rate_drop: Annotated[float, Field(gt=0, le=1)] = 0.25
     seed: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="before")
