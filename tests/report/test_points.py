@@ -166,3 +166,11 @@ def test_a_row_of_another_version_is_one_line():
     one["config"]["colour"] = "red"
     with pytest.raises(DataError, match=f"row {one['key']}: colour: .*another version"):
         panels([one])
+
+
+def test_with_one_seed_a_small_difference_is_a_draw():
+    rows = made(plan(**CHOICE | {"seed": 0}), QUALITIES, TABLES)
+    (panel,) = panels(rows)
+    large = next(w for w in best_at_each_size(panel) if w.condition == "at most 1 MB")
+    assert (large.ours.quality, large.peer.quality) == (0.50, 0.51)
+    assert large.best is None
