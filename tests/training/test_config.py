@@ -1,7 +1,9 @@
+import json
+
 import pytest
 
 from tfcompress.errors import ConfigError
-from tfcompress.training import TrainConfig
+from tfcompress.training import Run, TrainConfig
 
 DATA = {"data": {"source": "synthetic"}}
 
@@ -37,3 +39,12 @@ def test_only_the_number_of_epochs_may_change_on_resume():
     config = TrainConfig.parse(DATA)
     assert TrainConfig.parse(DATA | {"epochs": 99}).first_difference(config) is None
     assert TrainConfig.parse(DATA | {"dim": 8}).first_difference(config) == "dim"
+
+
+def test_a_run_of_before_there_was_a_lower_rate_had_none(tmp_path):
+    stored = TrainConfig.parse(DATA).model_dump(mode="json")
+    (tmp_path / "config.json").write_text(json.dumps(stored))
+    assert Run(tmp_path).config().rate_drop == 0.25
+    del stored["rate_drop"]
+    (tmp_path / "config.json").write_text(json.dumps(stored))
+    assert Run(tmp_path).config().rate_drop == 1

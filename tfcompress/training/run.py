@@ -59,7 +59,8 @@ class Run:
 
     def config(self) -> TrainConfig:
         """Reads config.json; raises `ConfigError` where it is missing or not valid."""
-        content = self._read_json(self.config_file)
+        # A run that does not say was trained before there was a lower rate.
+        content = {"rate_drop": 1.0, **self._read_json(self.config_file)}
         try:
             return TrainConfig.parse(content)
         except ConfigError as error:
