@@ -104,3 +104,23 @@ def test_a_metric_saves_bytes_at_equal_harm(ranked):
 def test_a_metric_needs_the_rotation():
     with pytest.raises(ConfigError, match="metric: needs rotation"):
         TransformCoder(np.eye(4), rotation="none", metric=np.eye(4))
+
+
+@pytest.mark.parametrize("metric", [np.eye(3), np.full((4, 4), np.nan)])
+def test_a_metric_that_does_not_fit(metric):
+    with pytest.raises(
+        ConfigError, match=r"metric: got float64 \(., .\), expected finite \(4, 4\)"
+    ):
+        TransformCoder(np.eye(4), metric=metric)
+
+
+def test_shrinkage_makes_rare_rows_cheaper_and_needs_counts(ranked):
+    table, counts = ranked
+    plain = transform_code(table, step=1.0, weights=counts)
+    shrunk = transform_code(table, step=1.0, weights=counts, rare_shrinkage=3.0)
+    assert plain.offset is None
+    assert shrunk.offset.shape == (16,)
+    size = {coded.offset is None: np.abs(coded.integers[-500:]).sum() for coded in (plain, shrunk)}
+    assert size[False] < size[True]
+    with pytest.raises(ConfigError, match="rare_shrinkage: needs weights"):
+        transform_code(table, step=1.0, rare_shrinkage=3.0)

@@ -84,8 +84,7 @@ class TransformCoder:
         self._band = row_bands(self._starts, rows)
         read = counts > 0 if counts.any() else np.ones(rows, bool)
 
-        if metric is not None and rotation == "none":
-            raise ConfigError("metric: needs rotation='principal_axes', which carries it")
+        _check_metric(metric, self._table.shape[1], rotation)
         self._target, self._mean = self._table, None
         if rare_shrinkage:
             self._target, self._mean = shrink_rare(self._table, counts, rare_shrinkage)
@@ -244,6 +243,17 @@ def check_table(table: NDArray[np.floating], name: str) -> F32:
             "only finite float32 values can be coded"
         )
     return result
+
+
+def _check_metric(metric: NDArray[np.floating] | None, columns: int, rotation: str) -> None:
+    if metric is None:
+        return
+    if rotation == "none":
+        raise ConfigError("metric: needs rotation='principal_axes', which carries it")
+    if metric.shape != (columns, columns) or not np.isfinite(metric).all():
+        raise ConfigError(
+            f"metric: got {metric.dtype} {metric.shape}, expected finite {(columns, columns)}"
+        )
 
 
 def _class_scales(
