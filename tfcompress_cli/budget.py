@@ -32,6 +32,7 @@ class Wanted:
         data: str or None. Where the data of the training lie now; None where they lay then.
         target: str. What will decode the rows.
         code_output: bool. Whether an untied output matrix is coded too.
+        tune: int. Epochs of tuning the rest of the model to the coded tables.
         curve: Path or None. Where the trials go, as JSON.
         plot: Path or None. Where the picture of them goes.
     """
@@ -41,6 +42,7 @@ class Wanted:
     data: str | None
     target: str
     code_output: bool
+    tune: int = 0
     curve: Path | None = None
     plot: Path | None = None
 
@@ -53,22 +55,24 @@ class Result:
         wanted: Wanted.
         found: Found.
         measured: RunQuality or None. None where no data were needed.
+        trained: dict. What the trained model gives on "validation" and "test".
     """
 
     wanted: Wanted
     found: Found
     measured: RunQuality | None
+    trained: dict[str, float]
 
     def show(self) -> None:
         """Prints the curve: trials that no other beats, fewest bytes first."""
         curve.show(self.found)
 
-    def check(self, content: bytes, model: keras.Model) -> str:
+    def check(self, content: bytes) -> str:
         """What the file itself gives, in a line."""
         if self.measured is None:
             reached = self.found.chosen.quality
             return f"SNR of the tables, rows by how often they are read: {reached:.2f} dB"
-        return check_file(content, model, self.measured)
+        return check_file(content, self.measured, self.trained)
 
     def write_curve(self) -> None:
         """Writes what --curve and --plot ask for."""
@@ -85,10 +89,12 @@ def find(run: Run | None, model: keras.Model, wanted: Wanted) -> Result:
     from tfcompress.search.run_quality import RunQuality
     from tfcompress.search.run_search import search_run
 
-    measured = None
+    measured, trained = None, {}
     if run is not None:
         console.download(wanted.data or run.config().data.source)
         measured = RunQuality(run, model, wanted.data, wanted.metric)
+        # Before the search, because tuning changes the model.
+        trained = {"validation": measured.valid(model), "test": measured.test(model)}
     elif wanted.budget.snr_db is None:
         raise ConfigError(
             "--max-loss and --max-bytes measure on the data of a run; convert a run directory, or "
@@ -107,9 +113,10 @@ def find(run: Run | None, model: keras.Model, wanted: Wanted) -> Result:
             measured,
             target=wanted.target,
             code_output=wanted.code_output,
+            tune_epochs=wanted.tune,
             tell=tell,
         )
-    return Result(wanted, found, measured)
+    return Result(wanted, found, measured, trained)
 
 
 def parse(max_loss: str | None, max_bytes: str | None, snr: float | None) -> Budget:

@@ -98,6 +98,14 @@ def convert(
             rich_help_panel=Search,
         ),
     ] = False,
+    tune: Annotated[
+        int,
+        Option(
+            help="Epochs of training the rest of the model around the coded tables.",
+            min=0,
+            rich_help_panel=Search,
+        ),
+    ] = 0,
     curve: Annotated[
         Path | None, Option(help="Write all trials as JSON here.", rich_help_panel=Search)
     ] = None,
@@ -119,12 +127,13 @@ def convert(
             data=data,
             target=target,
             code_output=code_output,
+            tune=tune,
             curve=curve,
             plot=plot,
         )
-    elif (metric, data, curve, plot) != (None, None, None, None) or code_output:
+    elif (metric, data, curve, plot) != (None, None, None, None) or code_output or tune:
         raise ConfigError(
-            "--metric, --data, --code-output, --curve and --plot belong to a search; give "
+            "--metric, --data, --code-output, --tune, --curve and --plot belong to a search; give "
             "--max-loss, --max-bytes or --snr"
         )
     convert_file(
@@ -227,7 +236,7 @@ def convert_file(
         show_model(tflite.inspect_model(content), title=str(out), unpackable=packing is None)
         console.out.print(agreement, highlight=False, soft_wrap=True)
     if search is not None:
-        console.out.print(search.check(content, model), highlight=False, soft_wrap=True)
+        console.out.print(search.check(content), highlight=False, soft_wrap=True)
         search.write_curve()
     if dry_run:
         console.out.print(f"Dry run: {out} was not written.", highlight=False)

@@ -42,7 +42,7 @@ def show(found: Found) -> None:
             f"{at.rare_shrinkage:.3g}",
             f"{at.rate_weight:.3g}",
             "yes" if at.rotation else "no",
-            "chosen" if trial == found.chosen else "",
+            _remark(trial, found),
         )
     console.out.print(table)
     console.out.print()
@@ -98,3 +98,8 @@ def quality_text(trial: Trial, reference: float) -> str:
     if math.isfinite(reference):
         return f"{trial.quality / reference - 1:+.2%}"
     return f"{trial.quality:.2f} dB"
+
+
+def _remark(trial: Trial, found: Found) -> str:
+    words = ["tuned"] * trial.tuned + ["chosen"] * (trial == found.chosen)
+    return ", ".join(words)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import keras
-
     from tfcompress.search.run_quality import RunQuality
 
 
-def check_file(content: bytes, model: keras.Model, measured: RunQuality) -> str:
-    """What the file itself gives on validation and test, in a line."""
+def check_file(content: bytes, measured: RunQuality, trained: Mapping[str, float]) -> str:
+    """What the file itself gives on validation and test, in a line.
+
+    Args:
+        content: bytes. The .tflite file.
+        measured: RunQuality. Of the run it was made of.
+        trained: mapping. What the trained model gave on "validation" and "test".
+    """
     from tfcompress.measure.quality import measure_quality
     from tfcompress.tflite import inspect_model
 
@@ -22,12 +27,10 @@ def check_file(content: bytes, model: keras.Model, measured: RunQuality) -> str:
     with TemporaryDirectory() as folder:
         file = Path(folder) / "model.tflite"
         file.write_bytes(content)
-        splits = {
-            "validation": (replace(dataset, test=dataset.valid), measured.valid(model)),
-            "test": (dataset, measured.test(model)),
-        }
+        splits = {"validation": replace(dataset, test=dataset.valid), "test": dataset}
         parts = []
-        for name, (data, trained) in splits.items():
+        for name, data in splits.items():
             value = measure_quality(file, info, data).to_json()[measured.metric]
-            parts.append(f"{name} {measured.metric} {value:.4f} ({value / trained - 1:+.2%})")
+            change = value / trained[name] - 1
+            parts.append(f"{name} {measured.metric} {value:.4f} ({change:+.2%})")
     return "the .tflite against the trained model: " + ", ".join(parts)

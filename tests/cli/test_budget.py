@@ -45,9 +45,12 @@ def test_a_stated_loss_is_kept_and_the_curve_is_written(tfcompress, runs, tmp_pa
 def test_a_number_of_bytes_is_kept_and_the_output_can_be_coded_too(tfcompress, runs, tmp_path):
     out = tmp_path / "m.tflite"
     words = ["convert", runs / "full", "--out", out, "--max-bytes", "3KB", "--metric", "hr@10"]
-    done = tfcompress(*words, "--target", "delegate", "--code-output")
+    curve = tmp_path / "curve.json"
+    options = ["--code-output", "--tune", 1, "--curve", curve]
+    done = tfcompress(*words, "--target", "delegate", *options)
     assert done.code == 0, done.err
     assert "test hr@10" in done.out
+    assert any(trial["tuned"] for trial in json.loads(curve.read_text())["trials"])
     tables = inspect_model(out.read_bytes()).tables
     assert {table.name for table in tables} == {
         "item_embedding/embeddings",

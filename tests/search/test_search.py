@@ -67,3 +67,19 @@ def test_every_trial_is_told_once():
     assert told == search.trials
     assert len({trial.settings for trial in told}) == len(told)
     assert told[0].to_json()["table_bytes"] == told[0].nbytes
+
+
+def test_a_tuned_model_takes_coarser_steps():
+    def tuned_quality(coded: Coded) -> float:
+        return quality(coded) * 1.01
+
+    search = Search(encode, quality)
+    chosen = search.smallest(0.05 * 0.99)
+    found = search.tuned(chosen, tuned_quality, 0.05 * 0.99)
+    assert found.tuned
+    assert found.quality >= 0.05 * 0.99
+    assert found.nbytes < 0.92 * chosen.nbytes
+    kept = search.tuned(chosen, tuned_quality, None)
+    assert kept.tuned
+    assert kept.nbytes == chosen.nbytes
+    assert search.tuned(chosen, lambda coded: 0.0, 0.05 * 0.99) == chosen

@@ -11,7 +11,7 @@ from tfcompress.rate_distortion import TransformedTable
 from tfcompress.search.budget import Budget
 from tfcompress.search.model_tables import Metrics, ModelTables
 from tfcompress.search.search import START, Search
-from tfcompress.search.settings import Coded, Trial
+from tfcompress.search.settings import Coded, Settings, Trial
 
 if TYPE_CHECKING:
     import keras
@@ -61,12 +61,14 @@ def find_tables(
     probe: Any = None,
     metrics: Metrics | None = None,
     size_of: Callable[[TransformedTable], int] = lambda table: table.nbytes,
+    tune: Callable[[keras.Model], None] | None = None,
     tell: Callable[[Trial, float], None] | None = None,
 ) -> Found:
     """Searches for the smallest tables within a budget.
 
     Args:
-        model: keras.Model. Its tables are put back as they were.
+        model: keras.Model. Its tables are put back as they were; the rest too, unless `tune` is
+            given and the chosen trial is a tuned one, whose weights the rest then has.
         names: collection of str. Tables to code, as "embedding/table".
         budget: Budget.
         quality: callable or None. Quality of a model on validation data, higher is better; asked
@@ -76,6 +78,8 @@ def find_tables(
         probe: array or None. A batch of inputs, by which several tables share the bytes.
         metrics: callable or None. As of `ModelTables`.
         size_of: callable. Bytes of a coded table in the file.
+        tune: callable or None. Trains a model on, but for the tables that are coded. Once the
+            settings are found, they are made coarser for as long as the tuned model suffices.
         tell: callable or None. Receives every trial and the quality of the trained model.
 
     Raises:
@@ -113,10 +117,43 @@ def find_tables(
         row_steps=ranked,
         tell=None if tell is None else lambda trial: tell(trial, reference),
     )
+    enough = budget.snr_db or reference * (1 - (budget.max_loss or 0))
     if budget.max_bytes is not None:
         chosen = search.best(budget.max_bytes)
     else:
-        enough = budget.snr_db or reference * (1 - (budget.max_loss or 0))
         chosen = search.smallest(enough)
+    if tune is not None and quality is not None:
+        tuned = _Tuned(model, tables, tune, quality)
+        chosen = search.tuned(chosen, tuned.quality, None if budget.max_bytes else enough)
+        tuned.keep(chosen)
     coded = tables.encode(chosen.settings)
     return Found(chosen, coded.tables, reference, tables.float_bytes, tuple(search.trials))
+
+
+class _Tuned:
+    """Weights of the model tuned to coded tables, by their settings."""
+
+    def __init__(
+        self,
+        model: keras.Model,
+        tables: ModelTables,
+        tune: Callable[[keras.Model], None],
+        quality: Callable[[keras.Model], float],
+    ) -> None:
+        self._model, self._tables = model, tables
+        self._tune, self._quality = tune, quality
+        self._trained = model.get_weights()
+        self._weights: dict[Settings, list[Any]] = {}
+
+    def quality(self, coded: Coded) -> float:
+        with self._tables.in_place(coded.tables) as changed:
+            self._tune(changed)
+            quality = self._quality(changed)
+        self._weights[coded.settings] = changed.get_weights()
+        changed.set_weights(self._trained)
+        return quality
+
+    def keep(self, trial: Trial) -> None:
+        """Gives the model the weights of a trial, where it is a tuned one."""
+        if trial.tuned:
+            self._model.set_weights(self._weights[trial.settings])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfcompress.search.find import Found, find_tables
 from tfcompress.search.fisher import fisher_metrics
+from tfcompress.training.tune import tune
 
 if TYPE_CHECKING:
     import keras
@@ -26,6 +27,7 @@ def search_run(
     *,
     target: str = "delegate",
     code_output: bool = False,
+    tune_epochs: int = 0,
     tell: Callable[[Trial, float], None] | None = None,
 ) -> Found:
     """Searches for the smallest tables of a trained model within a budget.
@@ -37,6 +39,8 @@ def search_run(
         target: str. "delegate" or "builtin": what will decode the rows, and so how many bytes they
             take.
         code_output: bool. Whether an untied output matrix is coded too.
+        tune_epochs: int. Epochs that the rest of the model is trained on around coded tables; its
+            weights are then those of the result.
         tell: callable or None. Receives every trial and the quality of the trained model.
 
     Raises:
@@ -68,6 +72,13 @@ def search_run(
             "metrics": lambda variables: fisher_metrics(model, variables, inputs, task.logits),
             "quality": measured.valid,
         }
+        if tune_epochs:
+            frozen = [
+                layer
+                for name, layer in embeddings.items()
+                if any(f"{name}/{key}" in names for key in layers.layer_tables(layer))
+            ]
+            options["tune"] = lambda changed: tune(task, changed, frozen, tune_epochs)
     return find_tables(model, names, budget, tell=tell, **options)
 
 

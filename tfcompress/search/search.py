@@ -23,6 +23,8 @@ _SMALLER, _MUCH_SMALLER = 0.94, 0.8
 """Part of the best bytes so far at which a new way of coding has to suffice: less after success."""
 _LAST_PARTS = (0.97, 0.985)
 """The same where only the step is left to vary."""
+_TUNED_PARTS = (0.75, 0.9)
+"""The same where every trial costs epochs of training."""
 _CLOSE = 0.015
 """How near the bytes of a trial come to those wanted."""
 _SLOPE = 1.1
@@ -111,6 +113,38 @@ class Search:
                         best, improved = trial, True
                         break
         return best
+
+    def tuned(self, best: Trial, quality: Callable[[Coded], float], enough: float | None) -> Trial:
+        """The best trial once more, by the quality of a model tuned to its tables.
+
+        Args:
+            best: Trial.
+            quality: callable. Of the tuned model with coded tables.
+            enough: float or None. Then coarser steps follow for as long as their quality, tuned,
+                is at least this. None keeps to the bytes.
+
+        Returns:
+            The smallest tuned trial that suffices; `best` where not even its own does.
+        """
+
+        def trial(settings: Settings) -> Trial:
+            coded = self._coded(settings)
+            made = Trial(settings, coded.nbytes, quality(coded), tuned=True)
+            self._note(made)
+            return made
+
+        found = trial(best.settings)
+        if enough is None:
+            return max(best, found, key=lambda made: made.quality)
+        if found.quality < enough:
+            return best
+        for part in _TUNED_PARTS:
+            while settings := self._within(found.settings, part * found.nbytes):
+                coarser = trial(settings)
+                if coarser.quality < enough:
+                    break
+                found = coarser
+        return found
 
     def _directions(self) -> Iterator[Callable[[Settings], list[Settings]]]:
         if self._row_steps:
@@ -204,14 +238,17 @@ class Search:
 
     def _trial(self, settings: Settings) -> Trial:
         for made in self.trials:
-            if made.settings == settings:
+            if made.settings == settings and not made.tuned:
                 return made
         coded = self._coded(settings)
         trial = Trial(settings, coded.nbytes, self._quality(coded))
+        self._note(trial)
+        return trial
+
+    def _note(self, trial: Trial) -> None:
         self.trials.append(trial)
         if self._tell:
             self._tell(trial)
-        return trial
 
 
 def _other_exponents(at: Settings) -> list[Settings]:

@@ -49,12 +49,19 @@ class Trial:
         settings: Settings.
         nbytes: int. What the coded tables take.
         quality: float. Higher is better.
+        tuned: bool. Whether the rest of the model was tuned to the coded tables.
     """
 
     settings: Settings
     nbytes: int
     quality: float
+    tuned: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """The settings, `table_bytes` and `quality`."""
-        return {**vars(self.settings), "table_bytes": self.nbytes, "quality": self.quality}
+        """The settings, `table_bytes`, `quality` and `tuned`."""
+        return {
+            **vars(self.settings),
+            "table_bytes": self.nbytes,
+            "quality": self.quality,
+            "tuned": self.tuned,
+        }

@@ -1,0 +1,37 @@
+"""A few epochs around tables that stay as they are: the rest of the model learns to read them."""
+
+from collections.abc import Collection
+from typing import Any
+
+import keras
+
+from tfcompress.training.allocator import KeepFreedMemory
+from tfcompress.training.loop import make_deterministic
+from tfcompress.training.task import Task
+
+
+def tune(task: Task, model: keras.Model, frozen: Collection[Any], epochs: int) -> None:
+    """Trains a model on, at the lower learning rate of its training, some layers excepted.
+
+    Args:
+        task: Task. That of its training; its configuration gives rate, batches and seed.
+        model: keras.Model. Its weights change; the same weights come out of the same weights.
+        frozen: collection of Layer. Layers of the model whose weights stay.
+        epochs: int. Passes over the training data.
+    """
+    before = [layer.trainable for layer in frozen]
+    for layer in frozen:
+        layer.trainable = False
+    try:
+        config = task.config
+        make_deterministic(config.seed)
+        trainer = task.trainer(model)
+        rate = config.learning_rate * config.rate_drop
+        trainer.compile(optimizer=keras.optimizers.Adam(rate), loss=task.loss)
+        for epoch in range(epochs):
+            # Batches that no epoch of the training had.
+            batches = task.batches(config.epochs + epoch)
+            trainer.fit(batches, verbose=0, callbacks=[KeepFreedMemory()], shuffle=False)
+    finally:
+        for layer, trainable in zip(frozen, before, strict=True):
+            layer.trainable = trainable
