@@ -26,7 +26,7 @@ def show(found: Found) -> None:
         pad_edge=False,
     )
     settings = ("step", "row steps", "rare rows", "rate weight", "rotation")
-    for name in ("tables", "ratio", "change", *settings, ""):
+    for name in ("tables", "ratio", "expected", *settings, ""):
         table.add_column(name, justify="right")
     front = found.front()
     chosen = front.index(found.chosen) if found.chosen in front else 0

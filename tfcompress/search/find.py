@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tfcompress.errors import ConfigError
 from tfcompress.rate_distortion import TransformedTable
 from tfcompress.search.budget import Budget
+from tfcompress.search.expected import ExpectedQuality
 from tfcompress.search.model_tables import Metrics, ModelTables
 from tfcompress.search.search import START, Search
 from tfcompress.search.settings import Coded, Settings, Trial
@@ -16,6 +18,8 @@ from tfcompress.search.settings import Coded, Settings, Trial
 if TYPE_CHECKING:
     import keras
 
+_LADDER = (0.7, 1.0, 1.4, 2.0, 2.8)
+"""Steps over that of the start whose loss is measured, to know what to expect of others."""
 _PROBED = 256
 """Examples whose outputs tell how tables share the bytes."""
 
@@ -57,6 +61,7 @@ def find_tables(
     budget: Budget,
     *,
     quality: Callable[[keras.Model], float] | None = None,
+    likelihood: Callable[[keras.Model], float] | None = None,
     counts: Mapping[str, Any] | None = None,
     probe: Any = None,
     metrics: Metrics | None = None,
@@ -71,8 +76,10 @@ def find_tables(
             given and the chosen trial is a tuned one, whose weights the rest then has.
         names: collection of str. Tables to code, as "embedding/table".
         budget: Budget.
-        quality: callable or None. Quality of a model on validation data, higher is better; asked
-            once for each trial. None with `snr_db` only.
+        quality: callable or None. Quality of a model on validation data, higher is better; None
+            with `snr_db` only.
+        likelihood: callable or None. Mean log likelihood of the right answers on validation data,
+            which tells trials apart; see `expected`. None with `snr_db` only.
         counts: mapping of embedding name to how often each id is read, or None. Without them rows
             all count alike and share one step.
         probe: array or None. A batch of inputs, by which several tables share the bytes.
@@ -87,45 +94,46 @@ def find_tables(
     """
     examples = None if probe is None else probe[:_PROBED]
     tables = ModelTables(model, names, counts or {}, examples, metrics=metrics, size_of=size_of)
-    if budget.snr_db is not None:
-        reference = float("inf")
-
-        def value(coded: Coded) -> float:
-            return tables.snr_db(coded.tables)
-    else:
-        if quality is None:
-            raise ConfigError(
-                "quality: max_loss and max_bytes need data to measure on; give snr_db"
-            )
-        measured = quality
-        reference = measured(model)
-        if not reference > 0:
-            raise ConfigError(f"quality: the trained model has {reference:g}; nothing can be lost")
-
-        def value(coded: Coded) -> float:
-            with tables.in_place(coded.tables) as changed:
-                return measured(changed)
-
     ranked = tables.have_row_steps
     start = START if ranked else replace(START, row_step_exponent=0.0, rare_shrinkage=0.0)
-    if budget.snr_db is not None:  # shrinkage may better the model, but never the signal
+    if budget.snr_db is not None:
+        # Shrinkage may better the model, but never the signal.
         start = replace(start, rare_shrinkage=0.0)
+        search = Search(
+            tables.encode, tables.snr_db, start=start, row_steps=ranked, tell=_with(math.inf, tell)
+        )
+        chosen = search.smallest(budget.snr_db)
+        return _found(tables, search, chosen, math.inf)
+    if quality is None or likelihood is None:
+        raise ConfigError("quality: max_loss and max_bytes need data to measure on; give snr_db")
+    expected = ExpectedQuality(model, tables, quality, likelihood)
+    reference = expected.reference
+    if not reference > 0:
+        raise ConfigError(f"quality: the trained model has {reference:g}; nothing can be lost")
+    expected.calibrate(tables.encode(replace(start, step=start.step * part)) for part in _LADDER)
     search = Search(
-        tables.encode,
-        value,
-        start=start,
-        row_steps=ranked,
-        tell=None if tell is None else lambda trial: tell(trial, reference),
+        tables.encode, expected, start=start, row_steps=ranked, tell=_with(reference, tell)
     )
-    enough = budget.snr_db or reference * (1 - (budget.max_loss or 0))
-    if budget.max_bytes is not None:
-        chosen = search.best(budget.max_bytes)
+    if budget.max_loss is None:
+        enough = None
+        chosen = search.best(budget.max_bytes or 0.0)
     else:
-        chosen = search.smallest(enough)
-    if tune is not None and quality is not None:
+        enough = reference * (1 - budget.max_loss)
+        chosen = search.finer(search.smallest(enough), expected.measured, enough)
+    if tune is not None:
         tuned = _Tuned(model, tables, tune, quality)
-        chosen = search.tuned(chosen, tuned.quality, None if budget.max_bytes else enough)
+        chosen = search.tuned(chosen, tuned.quality, enough)
         tuned.keep(chosen)
+    return _found(tables, search, chosen, reference)
+
+
+def _with(
+    reference: float, tell: Callable[[Trial, float], None] | None
+) -> Callable[[Trial], None] | None:
+    return None if tell is None else lambda trial: tell(trial, reference)
+
+
+def _found(tables: ModelTables, search: Search, chosen: Trial, reference: float) -> Found:
     coded = tables.encode(chosen.settings)
     return Found(chosen, coded.tables, reference, tables.float_bytes, tuple(search.trials))
 

@@ -108,10 +108,10 @@ class ModelTables:
             for name in tables:
                 self._variables[name].assign(self._trained[name])
 
-    def snr_db(self, tables: Mapping[str, TransformedTable]) -> float:
+    def snr_db(self, coded: Coded) -> float:
         """Signal-to-noise ratio of all tables, rows weighted by how often they are read."""
         signal = noise = 0.0
-        for name, table in tables.items():
+        for name, table in coded.tables.items():
             trained = _matrix(self._trained[name])
             weights = self._weights[name]
             weights = np.ones(len(trained)) if weights is None else weights

@@ -71,6 +71,7 @@ def search_run(
             "probe": inputs,
             "metrics": lambda variables: fisher_metrics(model, variables, inputs, task.logits),
             "quality": measured.valid,
+            "likelihood": task.likelihood,
         }
         if tune_epochs:
             frozen = [

@@ -23,8 +23,10 @@ _SMALLER, _MUCH_SMALLER = 0.94, 0.8
 """Part of the best bytes so far at which a new way of coding has to suffice: less after success."""
 _LAST_PARTS = (0.97, 0.985)
 """The same where only the step is left to vary."""
+_FINER, _MAX_FINER = 0.94, 40
+"""The same the other way round, and how often."""
 _TUNED_PARTS = (0.75, 0.9)
-"""The same where every trial costs epochs of training."""
+"""As the last parts, where every trial costs epochs of training."""
 _CLOSE = 0.015
 """How near the bytes of a trial come to those wanted."""
 _SLOPE = 1.1
@@ -113,6 +115,27 @@ class Search:
                         best, improved = trial, True
                         break
         return best
+
+    def finer(self, best: Trial, quality: Callable[[Coded], float], enough: float) -> Trial:
+        """The best trial with finer steps, as far as another measure of quality asks for them.
+
+        Raises:
+            ConfigError: Not even far finer steps suffice.
+        """
+        found = best
+        for _ in range(_MAX_FINER):
+            coded = self._coded(found.settings)
+            reached = quality(coded)
+            if reached >= enough:
+                return found
+            settings = self._within(found.settings, found.nbytes / _FINER)
+            if settings is None:
+                break
+            found = self._trial(settings)
+        raise ConfigError(
+            f"quality: {enough:.4g} is asked for, {found.nbytes:,} bytes give {reached:.4g}; "
+            "accept more loss"
+        )
 
     def tuned(self, best: Trial, quality: Callable[[Coded], float], enough: float | None) -> Trial:
         """The best trial once more, by the quality of a model tuned to its tables.

@@ -12,6 +12,7 @@ from tfcompress.models import build_text_classifier
 from tfcompress.models.text_classifier import TOKENS
 from tfcompress.training.batches import TextBatches
 from tfcompress.training.config import TrainConfig
+from tfcompress.training.likelihood import mean_log_likelihood
 from tfcompress.training.task import Task
 
 
@@ -64,6 +65,13 @@ class ClassificationTask(Task):
     def logits(self, outputs: dict[str, Any]) -> Any:
         """Scores of the classes."""
         return outputs["scores"]
+
+    def likelihood(self, model: keras.Model) -> float:
+        """Of the class of each text whose label occurs in training."""
+        texts = self.data.valid
+        known = np.flatnonzero(texts.labels >= 0)
+        ids = texts.inputs(self._length)[known]
+        return mean_log_likelihood(model, ids, texts.labels[known], self.logits)
 
     def describe_data(self) -> dict[str, Any]:
         """What a class number and an id mean, and how many texts there are."""

@@ -15,6 +15,7 @@ from tfcompress.models.sequence_ranker import ITEMS, OUTPUT
 from tfcompress.ranking import evaluate
 from tfcompress.training.batches import FitBatches
 from tfcompress.training.config import TrainConfig
+from tfcompress.training.likelihood import mean_log_likelihood
 from tfcompress.training.negatives import NegativeSampler
 from tfcompress.training.task import Task
 from tfcompress.vocabulary import FIRST_ID
@@ -92,6 +93,15 @@ class RankingTask(Task):
     def logits(self, outputs: dict[str, Any]) -> Any:
         """Scores of the items; ids below FIRST_ID are never an answer."""
         return outputs["scores"][:, FIRST_ID:]
+
+    def likelihood(self, model: keras.Model) -> float:
+        """Of the first known target of each user."""
+        targets = self.data.valid.targets
+        known = np.flatnonzero(targets.values >= FIRST_ID)
+        users, first = np.unique(targets.row_of_value()[known], return_index=True)
+        ids = self.data.valid.inputs(self.config.history_length)[users]
+        answers = targets.values[known[first]] - FIRST_ID
+        return mean_log_likelihood(model, ids, answers, self.logits)
 
     def describe_data(self) -> dict[str, Any]:
         """Numbers of users and interactions."""

@@ -63,5 +63,9 @@ class Task(ABC):
         """The logits of the answers, float `(batch, answers)`, among the outputs of the model."""
 
     @abstractmethod
+    def likelihood(self, model: keras.Model) -> float:
+        """Mean log likelihood of right answers, in nats, on a sample of the validation split."""
+
+    @abstractmethod
     def describe_data(self) -> dict[str, Any]:
         """Sizes and the like, for metrics.json."""
