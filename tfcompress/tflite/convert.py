@@ -156,7 +156,9 @@ def assemble(
     }
     dense_operators: dict[str, int] = {}
     if dense_dtype == "int8":
-        file, dense_operators = quantize_dense(file, tables)
+        # A factor that is multiplied (P of low rank) is dense, unless it is coded as a table.
+        coded = _buffers(file, {name: constants[name] for name in given})
+        file, dense_operators = quantize_dense(file, coded)
     stored = store_tables(
         file, constants, table_dtype, granularity, transformed=given, folded=folded
     )
