@@ -46,6 +46,35 @@ class Wanted:
     curve: Path | None = None
     plot: Path | None = None
 
+    def check(self, out: Path, source: Path, codec: str, *, overwrite: bool) -> None:
+        """Raises `ConfigError` for what would end the search in vain."""
+        from tfcompress.files import refuse_existing
+        from tfcompress.training import Run
+
+        codecs = ("auto", "rate") if self.target == "delegate" else ("auto", "indexed")
+        if codec not in codecs:
+            raise ConfigError(
+                f"--codec: got {codec!r}, but a search for target {self.target!r} counts on "
+                f"{' or '.join(codecs)}; leave it out"
+            )
+        if self.tune and self.budget.snr_db is not None:
+            raise ConfigError("--tune: means nothing with --snr; give --max-loss or --max-bytes")
+        if not Run.is_run(source) and (self.metric, self.data, self.tune) != (None, None, 0):
+            raise ConfigError(
+                f"--metric, --data and --tune are for runs, {source} is none; leave them out"
+            )
+        written = [path.resolve() for path in (out, self.curve, self.plot) if path is not None]
+        for path in (self.curve, self.plot):
+            if path is None:
+                continue
+            if source.resolve() in (path.resolve(), *path.resolve().parents):
+                raise ConfigError(f"{path}: is or lies in the source {source}; name another place")
+            if written.count(path.resolve()) > 1 or path.is_dir():
+                raise ConfigError(f"{path}: is a folder or named twice; name another file")
+            refuse_existing(path, overwrite=overwrite)
+        if self.plot is not None:
+            curve.check_can_draw()
+
 
 @dataclass(frozen=True)
 class Result:
@@ -71,7 +100,7 @@ class Result:
         """What the file itself gives, in a line."""
         if self.measured is None:
             reached = self.found.chosen.quality
-            return f"SNR of the tables, rows by how often they are read: {reached:.2f} dB"
+            return f"SNR of the coded tables: {reached:.2f} dB"
         return check_file(content, self.measured, self.trained)
 
     def write_curve(self) -> None:

@@ -169,16 +169,14 @@ def convert_file(
     brief: bool = False,
 ) -> None:
     """Converts, compares with Keras, prints where the bytes went (`brief`: one line), writes."""
-    from tfcompress.files import refuse_existing, write_file
+    from tfcompress.files import write_file
 
-    outputs = [out, *((wanted.curve, wanted.plot) if wanted else ())]
-    console.refuse_outputs(outputs, [source])
+    console.refuse_outputs([out], [source])
     if codec != "none":
         from tfcompress.tflite.pack import check_options
 
         check_options(codec, target)
-    if not dry_run:
-        refuse_existing(out, overwrite=overwrite)
+    _refuse_existing(out, wanted, source, codec, overwrite=overwrite, dry_run=dry_run)
     with console.err.status("Loading TensorFlow and the model"):
         console.use_backend("tensorflow")
         from tfcompress.training import Run
@@ -213,7 +211,8 @@ def convert_file(
         inputs, described = _real_inputs(run, model) if run else _random_inputs(model)
         with tflite.tables_replaced(model, transformed):
             difference = tflite.compare_with_keras(model, content, inputs)
-    exact = table_dtype == dense_dtype == "float32"
+    coded = {table.name for table in tflite.inspect_model(content).tables} <= set(transformed)
+    exact = dense_dtype == "float32" and (table_dtype == "float32" or coded)
     if not difference.relative < (_EXACT if exact else 1.0):
         raise ModelError(
             f"{source}: the converted model differs from Keras by {difference.relative:.2g} "
@@ -235,13 +234,33 @@ def convert_file(
         # What packing left was listed just now, with the reasons.
         show_model(tflite.inspect_model(content), title=str(out), unpackable=packing is None)
         console.out.print(agreement, highlight=False, soft_wrap=True)
-    if search is not None:
-        console.out.print(search.check(content), highlight=False, soft_wrap=True)
-        search.write_curve()
     if dry_run:
         console.out.print(f"Dry run: {out} was not written.", highlight=False)
     else:
         write_file(out, content, overwrite=overwrite)
+    if search is not None:
+        # After the file, which took long to find.
+        console.out.print(search.check(content), highlight=False, soft_wrap=True)
+        if not dry_run:
+            search.write_curve()
+
+
+def _refuse_existing(
+    out: Path,
+    wanted: Wanted | None,
+    source: Path,
+    codec: ConvertCodec,
+    *,
+    overwrite: bool,
+    dry_run: bool,
+) -> None:
+    """Raises for outputs that cannot be written, before the work that they are to hold."""
+    from tfcompress.files import refuse_existing
+
+    if not dry_run:
+        refuse_existing(out, overwrite=overwrite)
+    if wanted is not None:
+        wanted.check(out, source, codec, overwrite=overwrite)
 
 
 def _vocabulary(run: Run | None, source: Path) -> Vocabulary:

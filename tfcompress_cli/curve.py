@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import math
 from typing import TYPE_CHECKING
 
+from tfcompress.errors import ConfigError
 from tfcompress_cli import console
 
 if TYPE_CHECKING:
@@ -28,8 +30,8 @@ def show(found: Found) -> None:
     settings = ("step", "row steps", "rare rows", "rate weight", "rotation")
     for name in ("tables", "ratio", "expected", *settings, ""):
         table.add_column(name, justify="right")
-    front = found.front()
-    chosen = front.index(found.chosen) if found.chosen in front else 0
+    front = sorted({*found.front(), found.chosen}, key=lambda trial: trial.nbytes)
+    chosen = front.index(found.chosen)
     first = max(0, min(chosen - _ROWS_SHOWN // 2, len(front) - _ROWS_SHOWN))
     for trial in front[first : first + _ROWS_SHOWN]:
         at = trial.settings
@@ -57,6 +59,12 @@ def to_json(found: Found) -> bytes:
         "trials": [trial.to_json() for trial in found.trials],
     }
     return (json.dumps(content, indent=2) + "\n").encode()
+
+
+def check_can_draw() -> None:
+    """Raises `ConfigError` where matplotlib is not installed."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise ConfigError("--plot: needs matplotlib; pip install matplotlib or leave it out")
 
 
 def to_png(found: Found) -> bytes:

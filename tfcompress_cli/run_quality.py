@@ -31,6 +31,6 @@ def check_file(content: bytes, measured: RunQuality, trained: Mapping[str, float
         parts = []
         for name, data in splits.items():
             value = measure_quality(file, info, data).to_json()[measured.metric]
-            change = value / trained[name] - 1
-            parts.append(f"{name} {measured.metric} {value:.4f} ({change:+.2%})")
+            change = f"{value / trained[name] - 1:+.2%}" if trained[name] else "trained: 0"
+            parts.append(f"{name} {measured.metric} {value:.4f} ({change})")
     return "the .tflite against the trained model: " + ", ".join(parts)

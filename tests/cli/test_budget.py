@@ -67,7 +67,7 @@ def test_a_keras_file_has_no_data_but_an_snr(tfcompress, runs, tmp_path):
     assert not out.exists()
     done = tfcompress("convert", model, "--out", out, "--snr", 15)
     assert done.code == 0, done.err
-    assert "rows by how often they are read: 1" in done.out
+    assert "SNR of the coded tables: 1" in done.out
 
 
 @pytest.mark.parametrize(
@@ -85,3 +85,31 @@ def test_flags_that_do_not_go_together_are_told(tfcompress, runs, tmp_path, opti
     assert done.code == 2
     assert message in done.err
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--codec", "none"], "--codec: got 'none'"),
+        (["--curve", "m.tflite"], "is a folder or named twice"),
+        (["--plot", "there.png"], "there.png"),
+    ],
+)
+def test_what_would_end_a_search_in_vain_is_told_before_it(
+    tfcompress, runs, tmp_path, monkeypatch, options, message
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.png").write_text("precious")
+    words = ["convert", runs / "full", "--out", "m.tflite", "--max-loss", "1%"]
+    done = tfcompress(*words, *options)
+    assert done.code == 2
+    assert message in done.err
+    assert (tmp_path / "there.png").read_text() == "precious"
+
+
+def test_a_run_is_not_written_into(tfcompress, runs, tmp_path):
+    config = runs / "full" / "config.json"
+    words = ["convert", runs / "full", "--out", tmp_path / "m.tflite", "--max-loss", "1%"]
+    done = tfcompress(*words, "--curve", config, "--overwrite")
+    assert done.code == 2
+    assert "lies in the source" in done.err

@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tfcompress.errors import ConfigError
 from tfcompress.rate_distortion import TransformedTable
 from tfcompress.search.budget import Budget
@@ -116,7 +118,8 @@ def find_tables(
     )
     if budget.max_loss is None:
         enough = None
-        chosen = search.best(budget.max_bytes or 0.0)
+        best = search.best(budget.max_bytes or 0.0)
+        chosen = replace(best, quality=expected.measured(tables.encode(best.settings)))
     else:
         enough = reference * (1 - budget.max_loss)
         chosen = search.finer(search.smallest(enough), expected.measured, enough)
@@ -150,18 +153,32 @@ class _Tuned:
     ) -> None:
         self._model, self._tables = model, tables
         self._tune, self._quality = tune, quality
-        self._trained = model.get_weights()
+        self._trained = _values(model)
         self._weights: dict[Settings, list[Any]] = {}
 
     def quality(self, coded: Coded) -> float:
-        with self._tables.in_place(coded.tables) as changed:
-            self._tune(changed)
-            quality = self._quality(changed)
-        self._weights[coded.settings] = changed.get_weights()
-        changed.set_weights(self._trained)
+        try:
+            with self._tables.in_place(coded.tables) as changed:
+                self._tune(changed)
+                quality = self._quality(changed)
+            self._weights[coded.settings] = _values(self._model)
+        finally:
+            _assign(self._model, self._trained)
         return quality
 
     def keep(self, trial: Trial) -> None:
         """Gives the model the weights of a trial, where it is a tuned one."""
         if trial.tuned:
-            self._model.set_weights(self._weights[trial.settings])
+            _assign(self._model, self._weights[trial.settings])
+
+
+def _values(model: keras.Model) -> list[Any]:
+    """All variables, the states of random generators among them: tuning draws from those."""
+    from keras import ops
+
+    return [np.array(ops.convert_to_numpy(variable)) for variable in model.variables]
+
+
+def _assign(model: keras.Model, values: list[Any]) -> None:
+    for variable, value in zip(model.variables, values, strict=True):
+        variable.assign(value)

@@ -24,6 +24,8 @@ MIN_COLUMNS = 8
 MIN_BYTES = 4096
 """Smaller tables, as float32, are not worth the operators that bring them back."""
 _PROBE_STEP = 0.5
+_LEAST_HARM = 1e-4
+"""Of a table, against the one that harms most."""
 
 
 class ModelTables:
@@ -153,19 +155,17 @@ class ModelTables:
             return dict.fromkeys(self.names, 1.0)
         exact = self._outputs()
         settings = Settings(_PROBE_STEP, 0.5, 0.0, rotation=False)
-        logs, sizes = [], []
+        harms = []
         self._share = dict.fromkeys(self.names, 1.0)
         for name in self.names:
             with self.in_place({name: self._encode_one(name, settings)}):
-                harm = float(np.mean(np.square(self._outputs() - exact, dtype=np.float64)))
-            sizes.append(self._trained[name].size)
-            logs.append(0.5 * np.log(sizes[-1] / max(harm, 1e-30)))
-        mean = np.average(logs, weights=sizes)
+                harms.append(float(np.mean(np.square(self._outputs() - exact, dtype=np.float64))))
+        sizes = np.array([self._trained[name].size for name in self.names])
         # A table that hardly shows in the probe is not thrown away for it.
-        return {
-            name: float(np.exp(np.clip(log - mean, -2.0, 2.0)))
-            for name, log in zip(self.names, logs, strict=True)
-        }
+        seen = np.maximum(harms, _LEAST_HARM * max(harms) or 1.0)
+        logs = 0.5 * np.log(sizes / seen)
+        shares = np.exp(logs - np.average(logs, weights=sizes))
+        return dict(zip(self.names, shares.tolist(), strict=True))
 
     def _outputs(self) -> NDArray[np.float32]:
         outputs = self._model.predict_on_batch(self._probe)

@@ -23,8 +23,8 @@ _SMALLER, _MUCH_SMALLER = 0.94, 0.8
 """Part of the best bytes so far at which a new way of coding has to suffice: less after success."""
 _LAST_PARTS = (0.97, 0.985)
 """The same where only the step is left to vary."""
-_FINER, _MAX_FINER = 0.94, 40
-"""The same the other way round, and how often."""
+_FINER, _MUCH_FINER = 0.94, 0.6
+"""The same the other way round: more after failure."""
 _TUNED_PARTS = (0.75, 0.9)
 """As the last parts, where every trial costs epochs of training."""
 _CLOSE = 0.015
@@ -32,6 +32,8 @@ _CLOSE = 0.015
 _SLOPE = 1.1
 """About how fast the logarithm of bytes falls with that of the step."""
 _MAX_STEPS = 8
+_MAX_PASSES = 3
+"""Over all directions: later ones follow the noise of the measure."""
 _EXPONENT_MOVE = 0.125
 _WEIGHT_MOVE = 1.4
 _MAX_EXPONENT = 1.25
@@ -78,14 +80,15 @@ class Search:
             ConfigError: Not even the finest step suffices.
         """
         best = self._coarsest(enough)
-        improved = True
-        while improved:
-            improved = False
+        for _ in range(_MAX_PASSES):
+            before = best
             for ways in self._directions():
                 part = _SMALLER
                 while better := self._first_smaller(ways(best.settings), best, part, enough):
-                    best, improved = better, True
+                    best = better
                     part = max(part * _SMALLER, _MUCH_SMALLER)
+            if best == before:
+                break
         for part in _LAST_PARTS:
             while better := self._try(best.settings, part * best.nbytes, enough):
                 best = better
@@ -98,22 +101,25 @@ class Search:
             ConfigError: Not even the coarsest step gets below.
         """
         start = self._within(self._start, max_bytes)
+        if start is None:  # The rotation alone may be larger.
+            start = self._within(replace(self._start, rotation=False), max_bytes)
         if start is None:
             raise ConfigError(
                 f"max_bytes: {max_bytes:,.0f} bytes are asked for, the coarsest step tried takes "
                 f"{min(self._sizes.values()):,}; allow more"
             )
         best = self._trial(start)
-        improved = True
-        while improved:
-            improved = False
+        for _ in range(_MAX_PASSES):
+            before = best
             for ways in self._directions():
                 for way in ways(best.settings):
                     settings = self._within(way, max_bytes)
                     trial = best if settings is None else self._trial(settings)
                     if trial.quality > best.quality:
-                        best, improved = trial, True
+                        best = trial
                         break
+            if best == before:
+                break
         return best
 
     def finer(self, best: Trial, quality: Callable[[Coded], float], enough: float) -> Trial:
@@ -122,26 +128,22 @@ class Search:
         Raises:
             ConfigError: Not even far finer steps suffice.
         """
-        found = best
-        for _ in range(_MAX_FINER):
-            coded = self._coded(found.settings)
-            reached = quality(coded)
-            if reached >= enough:
-                return found
-            settings = self._within(found.settings, found.nbytes / _FINER)
-            if settings is None:
-                break
-            found = self._trial(settings)
-        raise ConfigError(
-            f"quality: {enough:.4g} is asked for, {found.nbytes:,} bytes give {reached:.4g}; "
-            "accept more loss"
-        )
+        found, part = best, _FINER
+        while (reached := quality(self._coded(found.settings))) < enough:
+            settings = self._within(found.settings, found.nbytes / part)
+            if settings is None or settings == found.settings:
+                raise ConfigError(
+                    f"quality: {enough:.4g} is asked for, {found.nbytes:,} bytes give "
+                    f"{reached:.4g}; accept more loss"
+                )
+            found, part = self._trial(settings), max(part * _FINER, _MUCH_FINER)
+        return found
 
     def tuned(self, best: Trial, quality: Callable[[Coded], float], enough: float | None) -> Trial:
         """The best trial once more, by the quality of a model tuned to its tables.
 
         Args:
-            best: Trial.
+            best: Trial. Its quality measured, not expected.
             quality: callable. Of the tuned model with coded tables.
             enough: float or None. Then coarser steps follow for as long as their quality, tuned,
                 is at least this. None keeps to the bytes.

@@ -1,6 +1,6 @@
 """The state of a training between two epochs, as one directory put in place by one rename.
 
-    checkpoints/epoch-00007/state.json      epochs done, history, best epoch, bad epochs
+    checkpoints/epoch-00007/state.json      epochs done, history, best epoch, rate
     checkpoints/epoch-00007/variables.npz   every variable of model and optimiser, in order
     checkpoints/epoch-00007/best.npz        the model's variables after its best epoch
 

@@ -7,6 +7,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from tfcompress.errors import DataError
+
 _SAMPLE = 8192
 _BATCH = 512
 
@@ -27,7 +29,12 @@ def mean_log_likelihood(
 
     Returns:
         float, in nats, at most 0.
+
+    Raises:
+        DataError: There is no example.
     """
+    if not len(ids):
+        raise DataError("validation: no example has an answer that occurs in training")
     picked = np.linspace(0, len(ids) - 1, min(len(ids), _SAMPLE)).astype(np.int64)
     total = 0.0
     for start in range(0, len(picked), _BATCH):
