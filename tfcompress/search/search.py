@@ -27,11 +27,12 @@ _FINER, _MUCH_FINER = 0.94, 0.6
 """The same the other way round: more after failure."""
 _TUNED_PARTS = (0.75, 0.9)
 """As the last parts, where every trial costs epochs of training."""
-_CLOSE = 0.015
+_CLOSE = 0.025
 """How near the bytes of a trial come to those wanted."""
 _SLOPE = 1.1
 """About how fast the logarithm of bytes falls with that of the step."""
-_MAX_STEPS = 8
+_MAX_STEPS, _ENOUGH_STEPS = 12, 4
+"""Codings to get near given bytes: at most, and where one is below them already."""
 _MAX_PASSES = 3
 """Over all directions: later ones follow the noise of the measure."""
 _EXPONENT_MOVE = 0.125
@@ -223,7 +224,9 @@ class Search:
         # In logs, where bytes against step are nearly a line; aimed at the middle of what is close.
         low, high = self._neighbours(way, nbytes)
         step = way.step
-        for _ in range(_MAX_STEPS):
+        for count in range(_MAX_STEPS):
+            if high and count >= _ENOUGH_STEPS:
+                break
             if low and high:
                 share = low[1] / (low[1] - high[1])
                 step = math.exp(low[0] + (high[0] - low[0]) * min(max(share, 0.03), 0.97))
