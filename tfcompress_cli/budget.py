@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -118,12 +119,13 @@ def find(run: Run | None, model: keras.Model, wanted: Wanted) -> Result:
     from tfcompress.search.run_quality import RunQuality
     from tfcompress.search.run_search import search_run
 
-    measured, trained = None, {}
+    measured: RunQuality | None = None
+    trained: dict[str, float] = {}
     if run is not None:
         console.download(wanted.data or run.config().data.source)
         measured = RunQuality(run, model, wanted.data, wanted.metric)
         # Before the search, because tuning changes the model.
-        trained = {"validation": measured.valid(model), "test": measured.test(model)}
+        trained["test"] = measured.test(model)
     elif wanted.budget.snr_db is None:
         raise ConfigError(
             "--max-loss and --max-bytes measure on the data of a run; convert a run directory, or "
@@ -145,6 +147,10 @@ def find(run: Run | None, model: keras.Model, wanted: Wanted) -> Result:
             tune_epochs=wanted.tune,
             tell=tell,
         )
+    if measured is not None:
+        # A search for an SNR has not measured it, but leaves the model as it was.
+        known = math.isfinite(found.reference)
+        trained["validation"] = found.reference if known else measured.valid(model)
     return Result(wanted, found, measured, trained)
 
 

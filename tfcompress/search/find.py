@@ -7,8 +7,6 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tfcompress.errors import ConfigError
 from tfcompress.rate_distortion import TransformedTable
 from tfcompress.search.budget import Budget
@@ -16,6 +14,7 @@ from tfcompress.search.expected import ExpectedQuality
 from tfcompress.search.model_tables import Metrics, ModelTables
 from tfcompress.search.search import START, Search
 from tfcompress.search.settings import Coded, Settings, Trial
+from tfcompress.training.variables import assign, values
 
 if TYPE_CHECKING:
     import keras
@@ -153,7 +152,7 @@ class _Tuned:
     ) -> None:
         self._model, self._tables = model, tables
         self._tune, self._quality = tune, quality
-        self._trained = _values(model)
+        self._trained = values(model.variables)
         self._weights: dict[Settings, list[Any]] = {}
 
     def quality(self, coded: Coded) -> float:
@@ -161,24 +160,12 @@ class _Tuned:
             with self._tables.in_place(coded.tables) as changed:
                 self._tune(changed)
                 quality = self._quality(changed)
-            self._weights[coded.settings] = _values(self._model)
+            self._weights[coded.settings] = values(self._model.variables)
         finally:
-            _assign(self._model, self._trained)
+            assign(self._model.variables, self._trained)
         return quality
 
     def keep(self, trial: Trial) -> None:
         """Gives the model the weights of a trial, where it is a tuned one."""
         if trial.tuned:
-            _assign(self._model, self._weights[trial.settings])
-
-
-def _values(model: keras.Model) -> list[Any]:
-    """All variables, the states of random generators among them: tuning draws from those."""
-    from keras import ops
-
-    return [np.array(ops.convert_to_numpy(variable)) for variable in model.variables]
-
-
-def _assign(model: keras.Model, values: list[Any]) -> None:
-    for variable, value in zip(model.variables, values, strict=True):
-        variable.assign(value)
+            assign(self._model.variables, self._weights[trial.settings])

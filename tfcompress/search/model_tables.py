@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from tfcompress.errors import ConfigError
 from tfcompress.rate_distortion import TransformCoder, TransformedTable, row_weights
 from tfcompress.search.settings import Coded, Settings
+from tfcompress.tflite.tables import tables_replaced
+from tfcompress.training.variables import values
 
 if TYPE_CHECKING:
     import keras
@@ -78,7 +80,8 @@ class ModelTables:
                 "columns; use table_dtype"
             )
         self._metrics = metrics(self._variables) if metrics else {}
-        self._trained = {name: _value(v) for name, v in self._variables.items()}
+        trained = values(list(self._variables.values()))
+        self._trained = dict(zip(self.names, trained, strict=True))
         self._coder = lru_cache(maxsize=8)(self._make_coder)
         self._share = dict.fromkeys(self.names, 1.0)
         if len(self.names) > 1:
@@ -102,13 +105,8 @@ class ModelTables:
     @contextmanager
     def in_place(self, tables: Mapping[str, TransformedTable]) -> Iterator[keras.Model]:
         """The model with coded tables; the trained ones are put back."""
-        try:
-            for name, table in tables.items():
-                self._variables[name].assign(table.dequantize().reshape(self._trained[name].shape))
+        with tables_replaced(self._model, tables):
             yield self._model
-        finally:
-            for name in tables:
-                self._variables[name].assign(self._trained[name])
 
     def snr_db(self, coded: Coded) -> float:
         """Signal-to-noise ratio of all tables, rows weighted by how often they are read."""
@@ -178,12 +176,6 @@ def _can_code(variable: Any) -> bool:
     columns = int(np.prod(shape[1:], dtype=np.int64))
     is_float = str(variable.dtype) == "float32"
     return is_float and columns >= MIN_COLUMNS and 4 * shape[0] * columns >= MIN_BYTES
-
-
-def _value(variable: Any) -> NDArray[np.float32]:
-    from keras import ops
-
-    return np.array(ops.convert_to_numpy(variable))
 
 
 def _matrix(value: NDArray[np.float32]) -> NDArray[np.float32]:

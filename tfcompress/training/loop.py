@@ -19,12 +19,13 @@ from tfcompress.data import LOADERS, Dataset, TextDataset
 from tfcompress.errors import ConfigError
 from tfcompress.layers.create import check_name
 from tfcompress.training.allocator import KeepFreedMemory
-from tfcompress.training.checkpoint import Arrays, Progress, load_checkpoint, save_checkpoint
+from tfcompress.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from tfcompress.training.classification_task import ClassificationTask
 from tfcompress.training.config import TrainConfig
 from tfcompress.training.ranking_task import RankingTask
 from tfcompress.training.run import Run
 from tfcompress.training.task import Task
+from tfcompress.training.variables import assign, values
 
 TASKS: dict[str, Callable[[TrainConfig, Any], Task]] = {
     "sequence-ranker": RankingTask,
@@ -84,15 +85,15 @@ def train(
 
     state = [*model.variables, *trainer.optimizer.variables]
     progress = Progress(data_sha256=dataset.sha256, watched=task.watched)
-    best = _values(model.variables)
+    best = values(model.variables)
     if stored is not None:
-        progress, values, best = stored
-        _assign(state, values)
+        progress, stored_state, best = stored
+        assign(state, stored_state)
 
     with _tensorboard(run) as log:
         while (rate := _next_rate(config, progress)) is not None:
             if progress.slow_from == progress.epochs_done:
-                _assign(model.variables, best)
+                assign(model.variables, best)
             trainer.optimizer.learning_rate = rate
             epoch = progress.epochs_done
             started = time.perf_counter()
@@ -111,13 +112,13 @@ def train(
             quality = task.validate(model)
             entry = {"epoch": epoch, "loss": loss, **quality, "seconds": round(seconds, 2)}
             if progress.add(entry):
-                best = _values(model.variables)
-            save_checkpoint(run.checkpoints, progress, _values(state), best)
+                best = values(model.variables)
+            save_checkpoint(run.checkpoints, progress, values(state), best)
             log({"loss": loss, **quality}, epoch)
             if on_epoch:
                 on_epoch(entry)
 
-    _assign(model.variables, best)
+    assign(model.variables, best)
     metrics = _metrics(task, model, progress)
     run.finish(model, metrics)
     return metrics
@@ -160,16 +161,6 @@ def _next_rate(config: TrainConfig, progress: Progress) -> float | None:
             return None
         progress.slow_from = progress.epochs_done
     return config.learning_rate * (config.rate_drop if progress.slow_from >= 0 else 1)
-
-
-def _values(variables: list[Any]) -> Arrays:
-    # A copy: on some backends the array is a view of memory that the next step writes to.
-    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
-
-
-def _assign(variables: list[Any], values: Arrays) -> None:
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
 
 
 def _metrics(task: Task, model: keras.Model, progress: Progress) -> dict[str, Any]:
