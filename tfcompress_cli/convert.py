@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from tfcompress.search.run_quality import RunQuality
     from tfcompress.training import Run
     from tfcompress.vocabulary import Vocabulary
     from tfcompress_cli.budget import Wanted
@@ -208,7 +209,7 @@ def convert_file(
         if codec != "none":
             packing = tflite.pack_model(content, codec=codec, target=target)
             content = packing.content
-        inputs, described = _real_inputs(run, model) if run else _random_inputs(model)
+        inputs, described = _inputs(run, model, search.measured if search else None)
         with tflite.tables_replaced(model, transformed):
             difference = tflite.compare_with_keras(model, content, inputs)
     coded = {table.name for table in tflite.inspect_model(content).tables} <= set(transformed)
@@ -276,6 +277,21 @@ def _vocabulary(run: Run | None, source: Path) -> Vocabulary:
     return run.vocabulary() if run else Vocabulary.load(beside)
 
 
+def _inputs(run: Run | None, model: keras.Model, measured: RunQuality | None) -> tuple[Any, str]:
+    """What the file is compared with Keras on, and what that is called."""
+    if run is None:
+        return _random_inputs(model)
+    if measured is None:
+        return _real_inputs(run, model)
+    # The data may have moved, and the search has them.
+    ids = measured.dataset.test.inputs(model.inputs[0].shape[1])[:_COMPARED]
+    return ids, _described(ids)
+
+
+def _described(ids: NDArray[np.int32]) -> str:
+    return f"{len(ids)} examples of the test split"
+
+
 def _real_inputs(run: Run, model: keras.Model) -> tuple[NDArray[np.int32], str]:
     """Inputs of the test split where the data are still there, else ids drawn evenly."""
     from tfcompress.data import LOADERS, archives
@@ -288,7 +304,7 @@ def _real_inputs(run: Run, model: keras.Model) -> tuple[NDArray[np.int32], str]:
         dataset = LOADERS[config.model](config.data.source, **config.data.options)
         if dataset.sha256 == metrics["data"]["identity"]["sha256"]:
             ids = dataset.test.inputs(length)[:_COMPARED]
-            return ids, f"{len(ids)} examples of the test split"
+            return ids, _described(ids)
     except TfcompressError:
         pass
     ids = _ids((_COMPARED, length), metrics["data"]["input_dim"])

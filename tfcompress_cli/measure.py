@@ -46,6 +46,7 @@ def measure(
     json_file: Annotated[Path | None, Option("--json", help="Write JSON here.")] = None,
     csv_file: Annotated[Path | None, Option("--csv", help="Write CSV here.")] = None,
     markdown_file: Annotated[Path | None, Option("--markdown", help="Write Markdown here.")] = None,
+    overwrite: Annotated[bool, Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
     """Measure .tflite files side by side.
 
@@ -57,7 +58,13 @@ def measure(
                 f"{part!r} is not one of {', '.join(PARTS)}", param_hint="--skip"
             )
     read = [*models, *([Path(data)] if data else []), *([vocabulary] if vocabulary else [])]
-    console.refuse_outputs((json_file, csv_file, markdown_file), read)
+    outputs = (json_file, csv_file, markdown_file)
+    console.refuse_outputs(outputs, read)
+    from tfcompress.files import refuse_existing, write_file
+
+    for path in outputs:
+        if path is not None:
+            refuse_existing(path, overwrite=overwrite)
     measurements = measure_side_by_side(
         models,
         data,
@@ -69,14 +76,10 @@ def measure(
         **{part: part not in (skip or ()) for part in PARTS},
     )
     from tfcompress import report
-    from tfcompress.files import write_file
 
-    renderers = (
-        (json_file, report.to_json),
-        (csv_file, report.to_csv),
-        (markdown_file, report.to_markdown),
-    )
-    for path, render in renderers:
+    for path, render in zip(
+        outputs, (report.to_json, report.to_csv, report.to_markdown), strict=True
+    ):
         if path is not None:
             write_file(path, render(measurements).encode())
 

@@ -31,6 +31,9 @@ def test_files_are_measured_side_by_side(tfcompress, files, interactions, tmp_pa
         assert set(entry["memory_bytes"]) == {"after_load", "peak_anonymous", "peak_file"}
         assert entry["environment"]
     assert len(list(csv.DictReader(outputs["csv"].open()))) == 2
+    again = tfcompress("measure", *files, "--data", interactions, *options)
+    assert again.code == 2
+    assert "sizes.json: exists already; pass --overwrite" in again.err
     assert outputs["markdown"].read_text().startswith("|")
 
 

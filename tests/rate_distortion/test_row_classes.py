@@ -69,7 +69,20 @@ def test_rare_rows_go_to_the_mean():
     rest, mean = shrink_rare(table, weights, 3.0)
     np.testing.assert_allclose(mean, table[1:5].mean(axis=0), rtol=1e-5)
     kept = np.array([1, 1000 / 1003, 6 / 9, 1 / 2, 1 / 4, 0])
+    kept[5] = 1  # The last one or two: ids 0 and 1 where a permutation has put them there.
     np.testing.assert_allclose(rest, (table - mean) * kept[:, None], rtol=1e-5)
+    weights[3:] = 0
+    rest, mean = shrink_rare(table, weights, 3.0)
+    np.testing.assert_array_equal(rest[3:], 0)
+
+
+def test_rows_nobody_reads_are_apart_at_the_end_too():
+    counts = np.array([*np.arange(500, 0, -1), 0, 0])
+    table = np.random.default_rng(0).normal(size=(502, 8)).astype(np.float32)
+    table[500:] = 1e3
+    coded = transform_code(table, step=1.0, weights=counts, rare_shrinkage=3.0)
+    assert coded.class_starts[-1] == 500
+    np.testing.assert_allclose(coded.dequantize()[500:], table[500:], rtol=0.2)
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,10 @@ def test_a_run_that_never_finished_an_epoch_can_be_started_again(tmp_path, confi
     run = Run(tmp_path / "run")
     with pytest.raises(ConfigError, match="choose a smaller one"):
         train(changed(config, learning_rate=1e38), run, dataset=dataset)
+    leftover = run.path / ".model.keras.new.keras"  # Of a process that was killed inside `finish`.
+    leftover.write_bytes(b"half")
     assert len(train(changed(config, epochs=1), run, dataset=dataset)["history"]) == 1
+    assert not leftover.exists()
 
 
 def test_a_foreign_folder_is_left_alone(tmp_path, config, dataset):

@@ -12,14 +12,15 @@ Reference:
 import numpy as np
 from numpy.typing import NDArray
 
+from tfcompress.rate_distortion.row_classes import uncounted
+
 
 def shrink_rare(
     table: NDArray[np.float32], weights: NDArray[np.float64], strength: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Draws rows to the mean row, the more the less they are read.
 
-    Rows before the first that is read (padding, out of vocabulary) are left alone: what reads them
-    is not in the counts.
+    `uncounted` rows (padding, out of vocabulary) are left alone.
 
     Args:
         table: float32 array, shape `(n, D)`.
@@ -35,5 +36,6 @@ def shrink_rare(
         return table, np.zeros(table.shape[1], np.float32)
     mean = table[read].mean(axis=0, dtype=np.float64).astype(np.float32)
     kept = (weights / (weights + strength)).astype(np.float32)
-    kept[: int(np.argmax(read))] = 1
+    first, end = uncounted(weights)
+    kept[:first] = kept[end:] = 1
     return (table - mean) * kept[:, None], mean

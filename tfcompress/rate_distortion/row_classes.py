@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfcompress.errors import ConfigError
+from tfcompress.vocabulary import FIRST_ID
 
 CLASSES_PER_OCTAVE = 2
 MAX_CLASSES = 64
@@ -72,11 +73,29 @@ def decreasing(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.repeat(np.diff(sums[hull]) / np.maximum(sizes, 1), sizes)
 
 
+def uncounted(weights: NDArray[np.float64]) -> tuple[int, int]:
+    """The rows in front and at the end that counts do not speak of: padding, out of vocabulary.
+
+    They stand before the first row that is ever read or, where a permutation by rank has put them
+    there, are the last two at most: more unread rows at the end were not met in training.
+
+    Args:
+        weights: float64 array, shape `(rows,)`.
+
+    Returns:
+        First row that is counted, and the one after the last.
+    """
+    read = np.flatnonzero(weights)
+    if not len(read):
+        return 0, len(weights)
+    end = int(read[-1]) + 1
+    return int(read[0]), end if len(weights) - end <= FIRST_ID else len(weights)
+
+
 def class_starts(weights: NDArray[np.float64]) -> NDArray[np.int64]:
     """First rows of classes of half an octave of frequency each.
 
-    Rows before the first that is ever read (padding, out of vocabulary) are a class apart: what
-    nobody trained may be of any size.
+    `uncounted` rows are classes apart: what nobody trained may be of any size.
 
     Args:
         weights: float64 array, shape `(rows,)`.
@@ -86,10 +105,11 @@ def class_starts(weights: NDArray[np.float64]) -> NDArray[np.int64]:
     """
     if not weights.any():
         return np.zeros(1, np.int64)
-    unread = int(np.argmax(weights > 0))
-    smooth = decreasing(weights[unread:])
+    first, end = uncounted(weights)
+    smooth = decreasing(weights[first:end])
     least = smooth[smooth > 0].min(initial=np.inf)
     levels = np.rint(CLASSES_PER_OCTAVE * np.log2(np.maximum(smooth, least) / least))
-    levels = np.maximum(levels, levels.max(initial=0) - (MAX_CLASSES - 2))
-    starts = unread + np.append(0, np.flatnonzero(np.diff(levels)) + 1)
-    return np.unique(np.append(0, starts)).astype(np.int64)
+    levels = np.maximum(levels, levels.max(initial=0) - (MAX_CLASSES - 3))
+    starts = first + np.append(0, np.flatnonzero(np.diff(levels)) + 1)
+    starts = np.unique(np.concatenate([[0], starts, [end]]))
+    return starts[starts < len(weights)].astype(np.int64)

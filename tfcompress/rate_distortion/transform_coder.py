@@ -264,11 +264,10 @@ def _class_scales(
 ) -> F32:
     """What a class's step is to others': mean weight^-exponent, 1 for the mean of all rows.
 
-    A class of rows that are never read has the step of the class after it, or before the last.
+    A class of rows that are never read has the step of the class that is read most.
     """
     if not counts.any():
         return np.ones(len(starts), np.float32)
     means = np.add.reduceat(counts, starts) / sizes
-    read = np.flatnonzero(means > 0)
-    nearest = read[np.minimum(np.searchsorted(read, np.arange(len(means))), len(read) - 1)]
-    return np.asarray((means[nearest] / counts.mean()) ** -exponent, np.float32)
+    means = np.where(means > 0, means, means.max())
+    return np.asarray((means / counts.mean()) ** -exponent, np.float32)

@@ -115,7 +115,8 @@ class Run:
 
     def finish(self, model: keras.Model, metrics: dict[str, Any]) -> None:
         """Writes the trained model and its metrics."""
-        temporary = self.path / ".model.new.keras"
+        # A name that `start` takes for a leftover; Keras asks for the ending.
+        temporary = self.path / f".{self.model_file.name}.new.keras"
         model.save(temporary)
         write_file(self.model_file, temporary.read_bytes())
         temporary.unlink()
