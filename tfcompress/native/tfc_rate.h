@@ -187,6 +187,8 @@ typedef struct {
   const uint8_t *next, *end;
   uint64_t row, stop;     /* the row that comes next, and the first behind the block */
   const uint16_t *bounds; /* of the segment's class */
+  uint16_t *places;       /* NULL, or receives the columns of a row that are not zero */
+  uint32_t present;       /* how many those are */
 } tfc_block;
 
 /* The next four bytes as a number, the first most significant; past the end they are zero. */
@@ -240,7 +242,7 @@ static inline tfc_status tfc_start_block(const tfc_table *table, uint64_t row, t
   return TFC_OK;
 }
 
-/* Decodes the row that comes next in the block: `columns` bytes. */
+/* Decodes the row that comes next in the block: `columns` bytes, and its places where wanted. */
 static inline tfc_status tfc_rate_row(const tfc_table *table, tfc_block *block, uint8_t *out) {
   const uint16_t *const offsets = table->column_offset;
   const uint32_t columns = table->columns;
@@ -249,6 +251,8 @@ static inline tfc_status tfc_rate_row(const tfc_table *table, tfc_block *block, 
   uint64_t code = block->code, range = block->range;
   const uint8_t *next = block->next;
   const uint8_t *const end = block->end;
+  uint16_t *const places = block->places;
+  uint32_t present = 0;
   memset(out, flip, columns);
   if (table->row_classes > 1) {
     const uint64_t unit = range >> TFC_RATE_BITS;
@@ -261,12 +265,15 @@ static inline tfc_status tfc_rate_row(const tfc_table *table, tfc_block *block, 
     tfc_rate_refill(&code, &range, &next, end);
     bounds += TFC_RATE_STRIDE * k;
   }
+  /* Zeros have the lowest share everywhere, so along a run of them the code stays and only the range
+   * falls: the run ends where it falls to `limit`, with another value or with bytes to take in. */
+  uint64_t limit = code > UINT32_MAX ? code : UINT32_MAX;
   for (uint32_t j = 0; j < columns; j++) {
     const uint16_t *const own = bounds + offsets[j];
     const uint64_t unit = range >> TFC_RATE_BITS, zero = unit * own[0];
-    if (code < zero) {
-      range = zero;
-    } else {
+    range = zero;
+    if (zero > limit) continue;
+    if (code >= zero) {
       if (code >= unit << TFC_RATE_BITS) return TFC_BAD_ROW;
       uint32_t bucket = 1;
       while (code >= unit * own[bucket]) bucket++;
@@ -288,12 +295,15 @@ static inline tfc_status tfc_rate_row(const tfc_table *table, tfc_block *block, 
         magnitude += (uint32_t)raw;
       }
       out[j] = (uint8_t)(((magnitude ^ (uint32_t)negative) - (uint32_t)negative) ^ flip);
+      if (places) places[present++] = (uint16_t)j;
     }
     tfc_rate_refill(&code, &range, &next, end);
+    limit = code > UINT32_MAX ? code : UINT32_MAX;
   }
   block->code = code;
   block->range = range;
   block->next = next;
+  block->present = present;
   block->row++;
   /* A block has no byte that none of its rows needs. */
   return block->row == block->stop && next < end ? TFC_BAD_ROW : TFC_OK;

@@ -8,7 +8,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.errors import ModelError
 from tfcompress.tflite.delegate import delegates_for
-from tfcompress.tflite.delegate_rows import CUSTOM_CODE
+from tfcompress.tflite.delegate_rows import CUSTOM_CODES
 from tfcompress.tflite.flatbuffer import TfliteFile, builtin_code, read
 
 _VARIABLES = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE")
@@ -82,5 +82,5 @@ def check_packed(content: bytes) -> None:
         for code in file.model.operatorCodes
         if builtin_code(code) == schema.BuiltinOperator.CUSTOM
     )
-    if set(custom) <= {CUSTOM_CODE}:
+    if set(custom) <= CUSTOM_CODES:
         check_loads(content)

@@ -8,22 +8,22 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.errors import ModelError
 from tfcompress.native import DELEGATE_LIBRARY
-from tfcompress.tflite.delegate_rows import CUSTOM_CODE
+from tfcompress.tflite.delegate_rows import CUSTOM_CODES
 
 
 def needs_delegate(model: bytes | Path) -> bool:
-    """Whether a .tflite file has lookups that only the delegate can do.
+    """Whether a .tflite file has operators that only the delegate serves.
 
     Args:
         model: bytes or Path. The file; only its operator codes are read. A damaged one needs no
             delegate: the interpreter says what is wrong with it.
     """
     if isinstance(model, bytes):
-        return CUSTOM_CODE.encode() in _custom_codes(model)
+        return _has_own_codes(model)
     if not model.stat().st_size:  # which cannot be mapped
         return False
     with model.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-        return CUSTOM_CODE.encode() in _custom_codes(mapped)
+        return _has_own_codes(mapped)
 
 
 def delegates_for(model: bytes | Path, *, verify: bool = False) -> list[Any]:
@@ -47,6 +47,10 @@ def delegates_for(model: bytes | Path, *, verify: bool = False) -> list[Any]:
             "anew"
         )
     return [load_delegate(str(DELEGATE_LIBRARY), {"verify": int(verify)})]
+
+
+def _has_own_codes(model: Any) -> bool:
+    return any(code.encode() in _custom_codes(model) for code in CUSTOM_CODES)
 
 
 def _custom_codes(model: Any) -> list[bytes | None]:

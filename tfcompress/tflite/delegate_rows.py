@@ -18,6 +18,11 @@ from tfcompress.tflite.flatbuffer import TfliteFile
 CUSTOM_CODE = "tfcompress.lookup"
 VERSION = 1
 SCALED_VERSION = 2
+SCORES_CODE = "tfcompress.scores"
+"""Scores against all rows of a packed table (`row_scores`)."""
+SCORES_VERSION = 1
+CUSTOM_CODES = frozenset((CUSTOM_CODE, SCORES_CODE))
+"""What the delegate serves; input 1 of either is a packed table."""
 
 
 class DelegateRows:

@@ -20,7 +20,7 @@ import numpy as np
 
 from tfcompress.codec.layout import parse_header
 from tfcompress.tflite.damaged import following_the_graph
-from tfcompress.tflite.delegate_rows import CUSTOM_CODE
+from tfcompress.tflite.delegate_rows import CUSTOM_CODES
 from tfcompress.tflite.flatbuffer import (
     TYPE_NAMES,
     TfliteFile,
@@ -185,7 +185,7 @@ def _found_tables(file: TfliteFile) -> list[_Group]:
     groups = []
     for subgraph in file.subgraphs:
         for operator in subgraph.operators:
-            if file.operator_name(operator) == CUSTOM_CODE:
+            if file.operator_name(operator) in CUSTOM_CODES:
                 tensor = subgraph.tensors[operator.inputs[1]]
                 groups.append((_packed_table(file, tensor), [tensor]))
         for index, tensor in enumerate(subgraph.tensors):

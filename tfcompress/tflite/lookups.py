@@ -17,7 +17,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from tfcompress.codec.layout import Dtype
-from tfcompress.tflite.delegate_rows import CUSTOM_CODE
+from tfcompress.tflite.delegate_rows import CUSTOM_CODES
 from tfcompress.tflite.flatbuffer import (
     TYPE_NAMES,
     TfliteFile,
@@ -139,7 +139,7 @@ def find_tables(file: TfliteFile) -> tuple[list[LookupTable], list[LeftConstant]
     metadata = {entry.buffer for entry in file.model.metadata or []}
     for buffer, uses in _uses(file).items():
         data = file.model.buffers[buffer].data
-        is_packed = any(use.reader == CUSTOM_CODE for use in uses)
+        is_packed = any(use.reader in CUSTOM_CODES for use in uses)
         if len(data) < _MIN_BYTES or buffer in metadata or is_packed:
             continue
         tensor = uses[0].tensor

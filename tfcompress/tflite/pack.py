@@ -31,6 +31,7 @@ from tfcompress.tflite.packed_lookups import RowsWriter, obstacle_to_builtin, re
 from tfcompress.tflite.packed_metadata import Entry, add_packed_entries
 from tfcompress.tflite.prune import prune
 from tfcompress.tflite.row_coding import plan_rows
+from tfcompress.tflite.row_scores import fuse_scores
 from tfcompress.tflite.runtime_version import raise_runtime_version
 from tfcompress.tflite.unpack import unpack_file
 
@@ -185,6 +186,9 @@ class _Packer:
             return left_constant(table.tensor, raw_bytes, reason)
         scales = replace_lookups(self.file, table, writer)
         fuse_scales(self.file)
+        described = writer.described()
+        if starts := fuse_scores(self.file).get(table.name):
+            described = {**described, "constants": {"starts": starts}}
         done = PackedConstant(
             name=table.name,
             rows=table.shape[0],
@@ -195,7 +199,7 @@ class _Packer:
             packed_bytes=writer.constant_bytes,
             decoder=writer.decoder,
         )
-        return done, _entry(table, done, writer, self.target, scales)
+        return done, _entry(table, done, described, self.target, scales)
 
     def _delegate(self, table: LookupTable) -> RowsWriter:
         matrix = table.matrix(self.file)
@@ -246,11 +250,14 @@ def _row_classes(table: LookupTable, class_starts: list[int]) -> NDArray[np.int6
 
 
 def _entry(
-    table: LookupTable, done: PackedConstant, writer: RowsWriter, target: str, scales: list[str]
+    table: LookupTable,
+    done: PackedConstant,
+    described: dict[str, Any],
+    target: str,
+    scales: list[str],
 ) -> Entry:
-    """What the metadata say of a packed table."""
+    """What the metadata say of a packed table, `described` by what reads it."""
     lookup = table.lookups[0]
-    described: dict[str, Any] = writer.described()
     return {
         "name": done.name,
         "rows": done.rows,

@@ -18,6 +18,7 @@ by the step, us at 1 / 50 / 512 ids, one x86-64 core, least of 40 rounds):
 | GATHER of the row's own step, as in `integer_rows` | 0.98 / 2.4 / 15.6 | 90,060 |
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -41,51 +42,78 @@ Made = tuple[list[Any], int]
 
 
 class TransformedParts:
-    """Writes the parts of one table.
+    """The parts of one table.
 
     Args:
         file: TfliteFile.
         name: str. The table's.
-        transformed: TransformedTable.
+        buffers: dict of str to int. The buffer of each part that there is, by the end of its name:
+            "" holds the integers.
+        starts: array or list of int. First rows of the row classes.
+        num_rows: int.
         row: list of int. The shape of a row as it is gathered.
-        is_rotated: bool. Whether the rotation is written.
+        rotation_scale: float.
 
     Attributes:
         file: TfliteFile.
         small: ChainConstants. For numbers that are no part of the table.
-        names: list of str. Of the constants written.
+        names: list of str. Of the constants.
         num_rows: int.
         row: list of int.
         has_offset: bool.
-
-    Raises:
-        ConfigError: its classes start where BUCKETIZE cannot tell them apart.
     """
 
     def __init__(
         self,
         file: TfliteFile,
         name: str,
+        buffers: dict[str, int],
+        *,
+        starts: Sequence[int] | NDArray[np.integer],
+        num_rows: int,
+        row: list[int],
+        rotation_scale: float = 1.0,
+    ) -> None:
+        self.file = file
+        self.small = ChainConstants(file)
+        self.num_rows = num_rows
+        self.row = row
+        self.has_offset = "offset" in buffers
+        self._name = name
+        self._buffers = buffers
+        self._starts = starts
+        self._matrices: dict[int, int] = {}
+        self._rotation_scale = rotation_scale
+        self.names = [self._full_name(part) for part in buffers]
+
+    @classmethod
+    def write(
+        cls,
+        file: TfliteFile,
+        name: str,
         transformed: TransformedTable,
         row: list[int],
         *,
         is_rotated: bool,
-    ) -> None:
+    ) -> "TransformedParts":
+        """Writes a table into a file.
+
+        Args:
+            file: TfliteFile.
+            name: str. The table's.
+            transformed: TransformedTable.
+            row: list of int. The shape of a row as it is gathered.
+            is_rotated: bool. Whether the rotation is written.
+
+        Raises:
+            ConfigError: its classes start where BUCKETIZE cannot tell them apart.
+        """
         if transformed.class_starts[-1] > MAX_CLASS_START:
             raise ConfigError(
                 f"transformed: {name} has a class that starts at row "
                 f"{transformed.class_starts[-1]}, and classes are told apart up to row "
                 f"{MAX_CLASS_START}; use a smaller row_step_exponent"
             )
-        self.file = file
-        self.small = ChainConstants(file)
-        self.num_rows = len(transformed.integers)
-        self.row = row
-        self.has_offset = transformed.offset is not None
-        self._name = name
-        self._starts = transformed.class_starts
-        self._matrices: dict[int, int] = {}
-        self._rotation_scale = transformed.rotation_scale
         content: dict[str, NDArray[Any]] = {
             "": transformed.integers,
             "steps": transformed.steps.astype(np.float32),
@@ -96,8 +124,15 @@ class TransformedParts:
             content["offset"] = transformed.offset.astype(np.float32)
         if is_rotated and transformed.rotation is not None:
             content["rotation"] = transformed.rotation.T
-        self._buffers = {part: file.add_buffer(value) for part, value in content.items()}
-        self.names = [self._full_name(part) for part in content]
+        return cls(
+            file,
+            name,
+            {part: file.add_buffer(value) for part, value in content.items()},
+            starts=transformed.class_starts,
+            num_rows=len(transformed.integers),
+            row=row,
+            rotation_scale=transformed.rotation_scale,
+        )
 
     def values(self, subgraph: Any, ids: int) -> Made:
         """The rows of `ids` before their steps, with shrink."""

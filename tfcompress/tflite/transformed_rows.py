@@ -9,11 +9,9 @@ Rows are gathered first and only then brought back, so the cost follows the ids 
 
 Where the next linear layer takes the rotation (`fold_rotation`) nothing of it is left here.
 
-Scores against every row (tied outputs, `reverse=True`) go over the table by blocks of rows, looked
-up as above by RANGE, so that they read a packed table too, and no block of floats is large:
-
-    FULLY_CONNECTED(h @ rotation^T, values of the block) -> CONCATENATION -> MUL by the rows' steps
-    -> ADD of FULLY_CONNECTED(h @ rotation^T, offset), which is one number for all rows
+Scores against every row (tied outputs, `reverse=True`) are those of h @ rotation^T against the
+unrotated rows (`row_scores`), and an ADD of FULLY_CONNECTED(h @ rotation^T, offset), which is one
+number for all rows.
 """
 
 from typing import Any
@@ -23,14 +21,11 @@ from ai_edge_litert import schema_py_generated as schema
 from tfcompress.rate_distortion import TransformedTable
 from tfcompress.tflite.flatbuffer import TfliteFile
 from tfcompress.tflite.operator_chain import OperatorChain
+from tfcompress.tflite.row_scores import FULLY_CONNECTED_VERSION, blockwise_scores
 from tfcompress.tflite.tables import ModelTable
 from tfcompress.tflite.transformed_parts import TransformedParts
 
 _Type = schema.TensorType
-BLOCK_VALUES = 1 << 18
-"""Values of a block of rows that scores are taken against: 1 MB of floats."""
-_MAX_BLOCKS = 64
-_KEEP_NUM_DIMS_VERSION = 5
 
 
 class TransformedRows:
@@ -70,7 +65,7 @@ class TransformedRows:
         self._file = file
         self._row = list(table.value.shape[1:])
         self._is_rotated = transformed.rotation is not None and not is_folded
-        self._parts = TransformedParts(
+        self._parts = TransformedParts.write(
             file,
             table.name,
             transformed,
@@ -120,10 +115,6 @@ class TransformedRows:
             multiply = schema.BatchMatMulOptionsT()
             operators.append(file.operator("BATCH_MATMUL", [hidden, matrix], [turned], multiply))
             hidden = turned
-        multiplying, sums = self._blockwise(subgraph, hidden, output, options)
-        counting, ids = parts.numbers(subgraph, 0, parts.num_rows)
-        stepping, steps = parts.steps(subgraph, ids, [])
-        operators += [*multiplying, *(counting if stepping else []), *stepping]
         terms = [] if bias in ([], [-1]) else [*bias]
         if parts.has_offset:
             shared = file.add_like(subgraph, "", output, _Type.FLOAT32, last=[1])
@@ -131,8 +122,9 @@ class TransformedRows:
             operators.append(self._fully_connected(hidden, offset, shared, options))
             terms.append(shared)
         scores = [*(file.add_like(subgraph, "", output, _Type.FLOAT32) for _ in terms), output]
-        scale = schema.MulOptionsT(fusedActivationFunction=0 if terms else activation)
-        operators.append(file.operator("MUL", [sums, steps], scores[:1], scale))
+        operators += blockwise_scores(
+            parts, subgraph, hidden, scores[0], activation=0 if terms else activation
+        )
         for k, term in enumerate(terms):
             is_last = k == len(terms) - 1
             add = schema.AddOptionsT(fusedActivationFunction=activation if is_last else 0)
@@ -152,30 +144,8 @@ class TransformedRows:
             operators += chain.operators
         return operators
 
-    def _blockwise(
-        self, subgraph: Any, hidden: int, output: int, options: Any
-    ) -> tuple[list[Any], int]:
-        """Operators for `hidden` times all rows before their steps, and the tensor they write."""
-        file, parts = self._file, self._parts
-        size = max(1, BLOCK_VALUES // max(1, parts.row[0]), -(-parts.num_rows // _MAX_BLOCKS))
-        operators: list[Any] = []
-        blocks = []
-        for start in range(0, parts.num_rows, size):
-            count = min(size, parts.num_rows - start)
-            counting, ids = parts.numbers(subgraph, start, count)
-            reading, values = parts.values(subgraph, ids)
-            block = file.add_like(subgraph, "", output, _Type.FLOAT32, last=[count])
-            operators += [*counting, *reading]
-            operators.append(self._fully_connected(hidden, values, block, options))
-            blocks.append(block)
-        if len(blocks) == 1:
-            return operators, blocks[0]
-        sums = file.add_like(subgraph, "", output, _Type.FLOAT32)
-        last = schema.ConcatenationOptionsT(axis=-1)
-        operators.append(file.operator("CONCATENATION", blocks, [sums], last))
-        return operators, sums
-
     def _fully_connected(self, rows: int, weights: int, output: int, options: Any) -> Any:
         inputs = [rows, weights, -1]
-        version = _KEEP_NUM_DIMS_VERSION
-        return self._file.operator("FULLY_CONNECTED", inputs, [output], options, version=version)
+        return self._file.operator(
+            "FULLY_CONNECTED", inputs, [output], options, version=FULLY_CONNECTED_VERSION
+        )

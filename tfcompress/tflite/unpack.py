@@ -5,7 +5,7 @@ kernel stays what `pack` made of it: integers, and operators that multiply.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -14,7 +14,7 @@ from tfcompress.codec import PackedTable
 from tfcompress.errors import CorruptTableError, ModelError
 from tfcompress.tflite.builtin_unpack import find_decoder, unpack_table
 from tfcompress.tflite.damaged import following_the_graph
-from tfcompress.tflite.delegate_rows import CUSTOM_CODE
+from tfcompress.tflite.delegate_rows import CUSTOM_CODES, SCORES_CODE
 from tfcompress.tflite.flatbuffer import TfliteFile, indices, read, text
 from tfcompress.tflite.fused_scales import unfused
 from tfcompress.tflite.lookups import DTYPE_OF_KIND
@@ -22,6 +22,7 @@ from tfcompress.tflite.packed_lookups import retype
 from tfcompress.tflite.packed_metadata import packed_entries, remove_packed_entries
 from tfcompress.tflite.prune import prune
 from tfcompress.tflite.readers import GATHER_VERSION
+from tfcompress.tflite.row_scores import unfused_scores
 
 
 def unpack(model_bytes: bytes) -> bytes:
@@ -43,11 +44,11 @@ def unpack(model_bytes: bytes) -> bytes:
 def unpack_file(file: TfliteFile) -> bool:
     """Unpacks the tables of a file in place; false when none is packed."""
     entries = {entry["tensors"][0]: entry for entry in packed_entries(file)}
-    buffers: dict[int, int] = {}
+    buffers: dict[int, _Unpacked] = {}
     for subgraph in file.subgraphs:
         operators = []
         for operator in subgraph.operators:
-            if file.operator_name(operator) == CUSTOM_CODE:
+            if file.operator_name(operator) in CUSTOM_CODES:
                 operators += _instead_of_custom(file, subgraph, operator, buffers, entries)
             else:
                 operators.append(operator)
@@ -66,17 +67,23 @@ def _instead_of_custom(
     file: TfliteFile,
     subgraph: Any,
     operator: Any,
-    buffers: dict[int, int],
+    buffers: dict[int, "_Unpacked"],
     entries: dict[str, Any],
 ) -> list[Any]:
     """The operators that read the unpacked table in the place of a custom one."""
     ids, packed = operator.inputs[:2]
     (output,) = operator.outputs
     source, rows = subgraph.tensors[packed], subgraph.tensors[output]
-    name = text(source.name)
-    table = _open(file, source, name)
     if source.buffer not in buffers:
-        buffers[source.buffer] = file.add_buffer(table.unpack())
+        name = text(source.name)
+        table = _open(file, source, name)
+        buffers[source.buffer] = _Unpacked(name, table, file.add_buffer(table.unpack()))
+    name, table, buffer = buffers[source.buffer]
+    if file.operator_name(operator) == SCORES_CODE:
+        source.name = ""
+        return unfused_scores(
+            file, subgraph, operator, table=name, buffer=buffer, num_rows=table.shape[0]
+        )
     shape = [table.shape[0], *indices(rows.shape)[len(indices(subgraph.tensors[ids].shape)) :]]
     source.name = ""  # it goes to the plain table
     kind = rows.type
@@ -84,7 +91,7 @@ def _instead_of_custom(
     if len(operator.inputs) > 2:
         kind = getattr(schema.TensorType, table.dtype.upper())
         output, scaling = unfused(file, subgraph, operator, name, kind)
-    plain = _Plain(name, shape, kind, buffers[source.buffer])
+    plain = _Plain(name, shape, kind, buffer)
     reader = entries.get(name, {"packed": {}})["packed"].get("operator", "GATHER")
     return [plain.lookup(file, subgraph, reader, ids, output), *scaling]
 
@@ -111,6 +118,14 @@ def _replace_decoders(file: TfliteFile, entry: dict[str, Any]) -> None:
         retype(file, subgraph, output, kind)
         operator = plain.lookup(file, subgraph, packed["operator"], ids, output)
         subgraph.operators[first : last + 1] = [operator]
+
+
+class _Unpacked(NamedTuple):
+    """A packed table, by its name, and the buffer of its values."""
+
+    name: str
+    table: PackedTable
+    buffer: int
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
-/* A TensorFlow Lite delegate that serves the operator `tfcompress.lookup`: rows of a packed table.
+/* A TensorFlow Lite delegate that serves the operators `tfcompress.lookup`, rows of a packed table,
+ * and `tfcompress.scores`, vectors against all of them.
  *
- * What the operator is stands in tfcompress/tflite/PACKED_OP.md, the packed table in
+ * What the operators are stands in tfcompress/tflite/PACKED_OP.md, the packed table in
  * tfcompress/codec/FORMAT.md. Plain C99 on the runtime's C structs (tflite_abi.h), linked with
  * nothing: as a library it is loaded by `load_delegate`, on a phone it is built into the app.
  *
- * A kernel takes the place of one or more lookups. It opens their tables when it is made (header
+ * A kernel takes the place of one or more operators. It opens their tables when it is made (header
  * and tables are checked against their checksums; the rows' bytes are not read), and from then on
  * allocates nothing. Every id and every row is checked as it is read.
  */
@@ -13,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../tfc_decode.h"
-#include "tflite_abi.h"
+#include "packed.h"
+#include "scores.h"
 
 #define TFC_OPERATOR "tfcompress.lookup"
 
@@ -26,14 +27,6 @@ enum {
   TFC_IDS_AT_ONCE = 64 /* ids widened to 64 bits on the stack */
 };
 
-/* A constant of the model, open for reading. */
-typedef struct {
-  int tensor;
-  const char *name;
-  tfc_table table;
-  void *workspace;
-} tfc_packed;
-
 /* An operator: tensors by number, its table, its scales (none, one, or one per row of the table) and
  * the shape of a row. */
 typedef struct {
@@ -44,8 +37,9 @@ typedef struct {
 } tfc_lookup;
 
 typedef struct {
-  int lookups, tables;
+  int lookups, products, tables;
   tfc_lookup *lookup;
+  tfc_product *product;
   tfc_packed *packed;
   void *scratch;
 } tfc_kernel;
@@ -54,44 +48,6 @@ typedef struct {
   TfLiteDelegate delegate; /* first: the runtime knows this struct by it */
   int verify;              /* check the rows' bytes against their checksums when opening */
 } tfc_delegate;
-
-/* Reports an error about a table and returns kTfLiteError. */
-#define TFC_FAIL(context, name, format, ...) \
-  ((context)->ReportError((context), "tfcompress: table '%s': " format, (name), __VA_ARGS__), \
-   kTfLiteError)
-
-static const char *name_of(const TfLiteTensor *tensor) {
-  return tensor->name && tensor->name[0] ? tensor->name : "(no name)";
-}
-
-static TfLiteStatus open_table(TfLiteContext *context, tfc_packed *packed, int index, int verify) {
-  const TfLiteTensor *tensor = &context->tensors[index];
-  packed->tensor = index;
-  packed->name = name_of(tensor);
-  /* A runtime with another layout of its structs would hardly pass this. */
-  if (tensor->type != kTfLiteUInt8 || tensor->allocation_type != kTfLiteMmapRo || !tensor->dims ||
-      tensor->dims->size != 1 || (size_t)tensor->dims->data[0] != tensor->bytes || !tensor->data)
-    return TFC_FAIL(context, packed->name,
-                    "tensor %d is no constant vector of uint8, or this runtime is none that the "
-                    "delegate knows",
-                    index);
-  const uint8_t *data = (const uint8_t *)tensor->data;
-  const size_t need = tfc_workspace_bytes(data, tensor->bytes);
-  tfc_status status = TFC_BAD_HEADER;
-  if (need) {
-    packed->workspace = malloc(need);
-    if (!packed->workspace)
-      return TFC_FAIL(context, packed->name, "no memory for %lu bytes of decoding tables",
-                      (unsigned long)need);
-    status = tfc_open(&packed->table, data, tensor->bytes, packed->workspace, need);
-  } else { /* only to say what is wrong */
-    status = tfc_parse(&packed->table, data, tensor->bytes);
-    if (status == TFC_OK) status = TFC_BAD_TABLES;
-  }
-  if (status == TFC_OK && verify) status = tfc_verify(&packed->table);
-  if (status == TFC_OK) return kTfLiteOk;
-  return TFC_FAIL(context, packed->name, "damaged, %s; take the file anew", tfc_message(status));
-}
 
 /* Whether a tensor of this type can hold rows of the table as they come out. */
 static int holds_rows(const tfc_table *table, int32_t type, int is_scaled) {
@@ -145,48 +101,67 @@ static TfLiteStatus check_scales(TfLiteContext *context, const tfc_lookup *looku
                   name_of(scales));
 }
 
+static TfLiteStatus read_lookup(TfLiteContext *context, const TfLiteNode *node,
+                                const tfc_packed *packed, tfc_lookup *lookup) {
+  lookup->ids = node->inputs->data[0];
+  lookup->rows = node->outputs->data[0];
+  lookup->scales = node->inputs->size == 3 ? node->inputs->data[2] : -1;
+  lookup->packed = packed;
+  const TfLiteStatus status = check_scales(context, lookup);
+  return status == kTfLiteOk ? shape_row(context, lookup) : status;
+}
+
+/* Whether a node has tensors that are there, as many as its operator takes. */
+static int has_tensors(const TfLiteContext *context, const TfLiteNode *node, int is_product,
+                       int version) {
+  const int given = node->inputs->size;
+  int sound = node->outputs->size == 1;
+  if (is_product)
+    sound &= given == 4 || given == 5;
+  else
+    sound &= given == 2 || (given == 3 && version >= TFC_SCALED_VERSION);
+  for (int k = 0; sound && k <= given; k++) {
+    const int tensor = k < given ? node->inputs->data[k] : node->outputs->data[0];
+    sound = tensor >= 0 && (size_t)tensor < context->tensors_size && context->tensors[tensor].dims;
+  }
+  return sound;
+}
+
 static TfLiteStatus read_node(TfLiteContext *context, tfc_kernel *kernel, int index, int verify) {
   TfLiteNode *node;
   TfLiteRegistration *registration;
   if (context->GetNodeAndRegistration(context, index, &node, &registration) != kTfLiteOk)
     return kTfLiteError;
+  const int is_product = strcmp(registration->custom_name, TFC_SCORES_OPERATOR) == 0;
+  const int newest = is_product ? (int)TFC_SCORES_VERSION : (int)TFC_OPERATOR_VERSION;
   const uint8_t *options = (const uint8_t *)node->custom_initial_data;
   const int version = options && node->custom_initial_data_size > 0 ? options[0] : 0;
-  if (version < 1 || version > TFC_OPERATOR_VERSION ||
-      registration->version != TFC_REGISTERED_VERSION) {
+  if (version < 1 || version > newest || registration->version != TFC_REGISTERED_VERSION) {
     context->ReportError(context,
-                         "tfcompress: " TFC_OPERATOR " of version %d (options %d), this delegate "
-                         "knows versions up to %d: update tfcompress",
-                         registration->version, version, (int)TFC_OPERATOR_VERSION);
+                         "tfcompress: %s of version %d (options %d), this delegate knows versions "
+                         "up to %d: update tfcompress",
+                         registration->custom_name, registration->version, version, newest);
     return kTfLiteError;
   }
-  const int given = node->inputs->size;
-  int sound = (given == 2 || (given == 3 && version >= TFC_SCALED_VERSION)) &&
-              node->outputs->size == 1;
-  for (int k = 0; sound && k <= given; k++) {
-    const int tensor = k < given ? node->inputs->data[k] : node->outputs->data[0];
-    sound = tensor >= 0 && (size_t)tensor < context->tensors_size && context->tensors[tensor].dims;
-  }
-  if (!sound) {
-    context->ReportError(context, "tfcompress: node %d: " TFC_OPERATOR
-                         " takes ids, a table and perhaps scales, and gives rows; this one does not",
-                         index);
+  if (!has_tensors(context, node, is_product, version)) {
+    context->ReportError(context, "tfcompress: node %d: %s", index,
+                         is_product ? TFC_SCORES_OPERATOR
+                             " takes vectors, a table, steps, first rows and perhaps shrink, and "
+                             "gives scores; this one does not"
+                                    : TFC_OPERATOR
+                             " takes ids, a table and perhaps scales, and gives rows; this one "
+                             "does not");
     return kTfLiteError;
   }
   const int tensor = node->inputs->data[1];
-  tfc_packed *packed = kernel->packed; /* lookups may share a table */
+  tfc_packed *packed = kernel->packed; /* operators may share a table */
   while (packed < kernel->packed + kernel->tables && packed->tensor != tensor) packed++;
   if (packed == kernel->packed + kernel->tables) {
     kernel->tables++;
     if (open_table(context, packed, tensor, verify) != kTfLiteOk) return kTfLiteError;
   }
-  tfc_lookup *lookup = &kernel->lookup[kernel->lookups++];
-  lookup->ids = node->inputs->data[0];
-  lookup->rows = node->outputs->data[0];
-  lookup->scales = given == 3 ? node->inputs->data[2] : -1;
-  lookup->packed = packed;
-  const TfLiteStatus status = check_scales(context, lookup);
-  return status == kTfLiteOk ? shape_row(context, lookup) : status;
+  return is_product ? read_product(context, node, packed, &kernel->product[kernel->products++])
+                    : read_lookup(context, node, packed, &kernel->lookup[kernel->lookups++]);
 }
 
 static void free_kernel(TfLiteContext *context, void *buffer) {
@@ -196,6 +171,7 @@ static void free_kernel(TfLiteContext *context, void *buffer) {
   for (int k = 0; k < kernel->tables; k++) free(kernel->packed[k].workspace);
   free(kernel->packed);
   free(kernel->lookup);
+  free(kernel->product);
   free(kernel->scratch);
   free(kernel);
 }
@@ -215,14 +191,20 @@ static void *init_kernel(TfLiteContext *context, const char *buffer, size_t leng
   (void)length;
   if (!kernel) return failed;
   kernel->lookup = (tfc_lookup *)calloc((size_t)nodes->size + 1, sizeof *kernel->lookup);
+  kernel->product = (tfc_product *)calloc((size_t)nodes->size + 1, sizeof *kernel->product);
   kernel->packed = (tfc_packed *)calloc((size_t)nodes->size + 1, sizeof *kernel->packed);
-  TfLiteStatus status = kernel->lookup && kernel->packed ? kTfLiteOk : kTfLiteError;
+  TfLiteStatus status =
+      kernel->lookup && kernel->product && kernel->packed ? kTfLiteOk : kTfLiteError;
   for (int k = 0; status == kTfLiteOk && k < nodes->size; k++)
     status = read_node(context, kernel, nodes->data[k],
                        ((const tfc_delegate *)(const void *)params->delegate)->verify);
   size_t scratch = 8;
   for (int k = 0; status == kTfLiteOk && k < kernel->lookups; k++) {
     const size_t need = scratch_of(&kernel->lookup[k]);
+    if (need > scratch) scratch = need;
+  }
+  for (int k = 0; status == kTfLiteOk && k < kernel->products; k++) {
+    const size_t need = tfc_scores_scratch_bytes(&kernel->product[k].packed->table);
     if (need > scratch) scratch = need;
   }
   if (status == kTfLiteOk) kernel->scratch = malloc(scratch);
@@ -245,6 +227,8 @@ static TfLiteStatus prepare_kernel(TfLiteContext *context, TfLiteNode *node) {
     if (context->ResizeTensor(context, &context->tensors[lookup->rows], shape) != kTfLiteOk)
       return kTfLiteError;
   }
+  for (int k = 0; k < kernel->products; k++)
+    if (prepare_product(context, &kernel->product[k]) != kTfLiteOk) return kTfLiteError;
   return kTfLiteOk;
 }
 
@@ -328,10 +312,18 @@ static TfLiteStatus invoke_kernel(TfLiteContext *context, TfLiteNode *node) {
   const tfc_kernel *kernel = (const tfc_kernel *)node->user_data;
   for (int k = 0; k < kernel->lookups; k++)
     if (look_up(context, &kernel->lookup[k], kernel->scratch) != kTfLiteOk) return kTfLiteError;
+  for (int k = 0; k < kernel->products; k++)
+    if (score(context, &kernel->product[k], kernel->scratch) != kTfLiteOk) return kTfLiteError;
   return kTfLiteOk;
 }
 
-/* Claims every lookup of a graph. */
+static int is_own(const TfLiteRegistration *registration) {
+  return registration->builtin_code == kTfLiteBuiltinCustom && registration->custom_name &&
+         (strcmp(registration->custom_name, TFC_OPERATOR) == 0 ||
+          strcmp(registration->custom_name, TFC_SCORES_OPERATOR) == 0);
+}
+
+/* Claims every lookup and every product of a graph. */
 static TfLiteStatus prepare_delegate(TfLiteContext *context, TfLiteDelegate *delegate) {
   TfLiteIntArray *plan;
   if (context->GetExecutionPlan(context, &plan) != kTfLiteOk) return kTfLiteError;
@@ -343,8 +335,7 @@ static TfLiteStatus prepare_delegate(TfLiteContext *context, TfLiteDelegate *del
     TfLiteNode *node;
     TfLiteRegistration *registration;
     status = context->GetNodeAndRegistration(context, plan->data[k], &node, &registration);
-    if (status == kTfLiteOk && registration->builtin_code == kTfLiteBuiltinCustom &&
-        registration->custom_name && strcmp(registration->custom_name, TFC_OPERATOR) == 0)
+    if (status == kTfLiteOk && is_own(registration))
       own->data[own->size++] = plan->data[k];
   }
   TfLiteRegistration kernel;
