@@ -16,7 +16,7 @@
 
 #define NAME "item_embedding"
 
-enum { IDS, TABLE, ROWS, SCALES, TENSORS };
+enum { IDS, TABLE, ROWS, SCALES, VECTORS, STARTS, SHRINK, TENSORS };
 
 #define REQUIRE(condition)                                                    \
   do {                                                                        \
@@ -32,7 +32,7 @@ static char said[1024]; /* the last error reported */
 static TfLiteTensor tensors[TENSORS];
 static TfLiteNode node, kernel_node;
 static TfLiteRegistration registration, kernel;
-static TfLiteIntArray *inputs, *scaled_inputs, *outputs, *plan;
+static TfLiteIntArray *inputs, *scaled_inputs, *scored_inputs, *outputs, *plan;
 static uint8_t options[1];
 
 static TfLiteIntArray *array(int size, const int *values) {
@@ -227,6 +227,108 @@ static void check_scaled(TfLiteDelegate *delegate, const blob *packed, const blo
   free(scales);
 }
 
+static void set_constant(int tensor, int32_t type, void *data, int count) {
+  tensors[tensor].type = type;
+  tensors[tensor].allocation_type = kTfLiteMmapRo;
+  tensors[tensor].name = "constant";
+  tensors[tensor].data = data;
+  tensors[tensor].bytes = 4 * (size_t)count;
+  free(tensors[tensor].dims);
+  tensors[tensor].dims = array(1, &count);
+}
+
+static void set_vectors(float *values, int count, int columns) {
+  const int shape[] = {count, columns};
+  set_constant(VECTORS, kTfLiteFloat32, values, count * columns);
+  free(tensors[VECTORS].dims);
+  tensors[VECTORS].dims = array(2, shape);
+}
+
+/* Makes the node one of `tfcompress.scores`, or a lookup again. */
+static void set_operator(int is_product) {
+  registration.custom_name = is_product ? "tfcompress.scores" : "tfcompress.lookup";
+  node.inputs = is_product ? scored_inputs : inputs;
+  options[0] = 1;
+}
+
+static float steps[] = {0.5f, 0.25f, 3}, shrink = 0.125f;
+
+/* Scores of vectors against all rows: one vector, some, more than go in one pass. */
+static void check_scores(TfLiteDelegate *delegate, const blob *packed, const blob *rows) {
+  static const int counts[] = {1, 5, 35};
+  tfc_table table;
+  REQUIRE(tfc_parse(&table, packed->bytes, packed->size) == TFC_OK);
+  const int columns = (int)table.columns, number = (int)table.rows;
+  int32_t starts[] = {0, number / 3, number / 2};
+  const int classes = number < 6 ? 1 : 3;
+  float *vectors = malloc(35 * (size_t)columns * sizeof(float) + 1);
+  for (int k = 0; k < 35 * columns; k++) vectors[k] = (float)(k % 17) - 7.5f;
+  set_operator(1);
+  set_constant(SCALES, kTfLiteFloat32, steps, classes);
+  set_constant(STARTS, kTfLiteInt32, starts, classes);
+  set_constant(SHRINK, kTfLiteFloat32, &shrink, 1);
+  set_vectors(vectors, 1, columns);
+  const TfLiteStatus opened = open_graph(delegate, packed, columns, TFC_FLOAT32);
+  if (table.dtype != TFC_INT8) {
+    REQUIRE(opened == kTfLiteError && strstr(said, NAME));
+  } else {
+    REQUIRE(opened == kTfLiteOk);
+    for (int c = 0; c < 3; c++) {
+      set_vectors(vectors, counts[c], columns);
+      REQUIRE(run() == kTfLiteOk);
+      const float *found = (const float *)tensors[ROWS].data;
+      for (int k = 0; k < counts[c] * number; k++) {
+        const int row = k % number;
+        double sum = 0, size = 0;
+        for (int j = 0; j < columns; j++) {
+          const int q = (int8_t)rows->bytes[row * columns + j];
+          const double value = (q - 0.125 * ((q > 0) - (q < 0))) * vectors[k / number * columns + j];
+          sum += value;
+          size += value < 0 ? -value : value;
+        }
+        const float step = steps[classes == 1 || row < starts[1] ? 0 : row < starts[2] ? 1 : 2];
+        const double error = sum * step - found[k];
+        REQUIRE((error < 0 ? -error : error) <= 1e-5 * size * step);
+      }
+    }
+    set_vectors(vectors, 1, columns + 1);
+    REQUIRE(run() == kTfLiteError && strstr(said, NAME));
+    close_graph();
+    starts[0] = 1;
+    set_vectors(vectors, 1, columns);
+    REQUIRE(open_graph(delegate, packed, columns, TFC_FLOAT32) == kTfLiteError);
+    REQUIRE(strstr(said, "first rows"));
+    options[0] = 2;
+    REQUIRE(open_graph(delegate, packed, columns, TFC_FLOAT32) == kTfLiteError);
+    REQUIRE(strstr(said, "version"));
+  }
+  set_operator(0);
+  free(vectors);
+}
+
+/* Scores against a mutant: refused, or numbers. */
+static int score_mutant(TfLiteDelegate *delegate, const blob *mutant) {
+  const int columns = mutant->size < 48 ? 1 : (int)(tfc_load32(mutant->bytes + 16) % 65537);
+  const uint64_t rows = mutant->size < 48 ? 1 : tfc_load64(mutant->bytes + 8);
+  if (rows > 100000) return 0; /* scores that no memory would hold */
+  int32_t start = 0;
+  float *vectors = calloc(2 * (size_t)columns + 1, sizeof(float));
+  set_operator(1);
+  set_constant(SCALES, kTfLiteFloat32, steps, 1);
+  set_constant(STARTS, kTfLiteInt32, &start, 1);
+  set_vectors(vectors, 2, columns);
+  const int is_open = open_graph(delegate, mutant, columns, TFC_FLOAT32) == kTfLiteOk;
+  if (is_open) {
+    if (run() != kTfLiteOk) REQUIRE(strstr(said, NAME));
+    close_graph();
+  } else {
+    REQUIRE(strstr(said, NAME));
+  }
+  set_operator(0);
+  free(vectors);
+  return is_open;
+}
+
 static int try_mutant(TfLiteDelegate *delegate, const blob *mutant) {
   const uint8_t *head = mutant->bytes;
   const int columns = mutant->size < 48 ? 1 : (int)(tfc_load32(head + 16) % 65537);
@@ -259,8 +361,10 @@ static int try_mutant(TfLiteDelegate *delegate, const blob *mutant) {
 int main(int count, char **arguments) {
   if (count < 5 || count % 2 == 0) return 2;
   const int inputs_of_node[] = {IDS, TABLE, SCALES}, output_of_node = ROWS, zero = 0;
+  const int inputs_of_product[] = {VECTORS, TABLE, SCALES, STARTS, SHRINK};
   inputs = array(2, inputs_of_node);
   scaled_inputs = array(3, inputs_of_node);
+  scored_inputs = array(5, inputs_of_product);
   outputs = array(1, &output_of_node);
   plan = array(1, &zero);
   node.inputs = inputs;
@@ -282,9 +386,10 @@ int main(int count, char **arguments) {
     check_table(delegate, &packed, &rows);
     check_scaled(delegate, &packed, &rows, 0);
     check_scaled(delegate, &packed, &rows, 1);
+    check_scores(delegate, &packed, &rows);
     for (int k = 0; k < mutants; k++) {
       blob mutant = mutant_of(&packed);
-      opened += try_mutant(delegate, &mutant);
+      opened += k % 2 ? try_mutant(delegate, &mutant) : score_mutant(delegate, &mutant);
       free(mutant.bytes);
     }
     if (t == 0) { /* files of a later version, and graphs without a lookup */
@@ -304,6 +409,7 @@ int main(int count, char **arguments) {
   free(tensors[ROWS].data);
   free(inputs);
   free(scaled_inputs);
+  free(scored_inputs);
   free(outputs);
   free(plan);
   TfcDelegateDelete(delegate);

@@ -1,3 +1,5 @@
+import importlib
+
 import keras
 import numpy as np
 import pytest
@@ -181,10 +183,72 @@ def test_packed_for_the_delegate_it_takes_what_the_codec_says(ranker, ids, codec
     assert [entry["transform"] for entry in info.metadata["tables"]] == [
         entry["transform"] for entry in plain.metadata["tables"]
     ]
+    assert info.operators["tfcompress.scores"] == 1
+    assert "RANGE" not in info.operators
     restored = unpack(packed)
+    assert inspect_model(restored).operators == plain.operators
     assert np.array_equal(run(restored, ids)[0], run(content, ids)[0])
     again = pack(restored, codec=codec, target="delegate")
     assert inspect_model(again).tables == info.tables
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Tables of 50 rows are packed, and scored by blocks of 20."""
+    monkeypatch.setattr(row_scores, "BLOCK_VALUES", 20 * 16)
+    packing = importlib.import_module("tfcompress.tflite.pack")
+    monkeypatch.setattr(packing, "_TABLE_OVERHEAD", -1_000_000)
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("codec", ["rate", "indexed", "raw"])
+@pytest.mark.parametrize(
+    ("classes", "shrink", "offset"), [(1, 0.0, False), (1, 0.25, True), (9, 0.0, True)]
+)
+def test_scores_by_one_operator(tied_full, histories, run, codec, classes, shrink, offset):
+    table = random_transformed(50, 16, classes=classes, shrink=shrink, offset=offset)
+    content = assemble(tied_full.content, tied_full.embeddings, transformed={TABLES[0]: table})
+    packed = pack(content, codec=codec, target="delegate")
+    assert inspect_model(packed).operators["tfcompress.scores"] == 1
+    many = np.tile(histories, (6, 1))  # more than one pass takes
+    for ids in (histories[:0], histories[:1], histories, many):
+        (found,), (expected,) = run(packed, ids), run(content, ids)
+        assert found.shape == expected.shape == (len(ids), 50)
+        close(found, expected)
+
+
+def reading_a_block(file):
+    """Lets something else read what a block of rows is multiplied to."""
+    (graph,) = file.subgraphs
+    join = [o for o in graph.operators if file.operator_name(o) == "CONCATENATION"][-1]
+    graph.outputs = [*graph.outputs, join.inputs[0]]
+
+
+def activating(file):
+    """Ends the last block in RELU."""
+    (graph,) = file.subgraphs
+    products = [o for o in graph.operators if file.operator_name(o) == "FULLY_CONNECTED"]
+    products[-1].builtinOptions.fusedActivationFunction = 1
+
+
+def swapping_blocks(file):
+    """Joins the blocks in another order."""
+    (graph,) = file.subgraphs
+    join = [o for o in graph.operators if file.operator_name(o) == "CONCATENATION"][-1]
+    join.inputs = [join.inputs[1], join.inputs[0], *join.inputs[2:]]
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("change", [reading_a_block, activating, swapping_blocks])
+def test_other_products_stay_what_they_are(tied_full, histories, run, change):
+    made = random_transformed(50, 16)
+    file = read(assemble(tied_full.content, tied_full.embeddings, transformed={TABLES[0]: made}))
+    change(file)
+    content = file.to_bytes()
+    packed = pack(content, codec="rate", target="delegate")
+    assert "tfcompress.scores" not in inspect_model(packed).operators
+    for found, expected in zip(run(packed, histories), run(content, histories), strict=True):
+        close(found, expected)
 
 
 def test_packed_for_builtin_operators(ranker, ids):
