@@ -59,12 +59,16 @@ def lookup(table: Any, ids: Any) -> Any:
         import tensorflow as tf
 
         return tf.gather(table, ids)
+    is_float = keras.backend.is_float_dtype(keras.backend.standardize_dtype(table.dtype))
+    outside = float("nan") if is_float else -1
+    if keras.backend.backend() == "jax":
+        # One pass over the rows; the operators below take three.
+        return table.at[ids].get(mode="fill", fill_value=outside, wrap_negative_indices=False)
     valid = ops.logical_and(ids >= 0, ids < table.shape[0])
     found = ops.take(table, ops.where(valid, ids, 0), axis=0)
-    is_float = keras.backend.is_float_dtype(keras.backend.standardize_dtype(table.dtype))
     for _ in table.shape[1:]:
         valid = ops.expand_dims(valid, -1)
-    return ops.where(valid, found, float("nan") if is_float else -1)
+    return ops.where(valid, found, outside)
 
 
 def refuse_above(index: Any, ids: Any, input_dim: int) -> Any:

