@@ -5,6 +5,8 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 STAMP  := $(VENV)/.installed
+# Two processes, a file of tests each, in the order of tests/conftest.py.
+WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 NATIVE := CMakeLists.txt $(wildcard tfcompress/native/* tfcompress/native/delegate/*)
 
 .PHONY: install demo test lint pytest bench clean
@@ -33,8 +35,8 @@ lint: install
 
 # Twice: on the TensorFlow backend, and what trains on JAX on that as well.
 pytest: install
-	KERAS_BACKEND=tensorflow $(BIN)/pytest -n 2 --dist loadfile
-	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist loadfile tests/layers tests/models tests/training
+	KERAS_BACKEND=tensorflow $(BIN)/pytest $(WORKERS)
+	KERAS_BACKEND=jax $(BIN)/pytest $(WORKERS) tests/layers tests/models tests/training
 
 clean:
 	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
