@@ -60,8 +60,7 @@ class Twin:
                 )
             elif method.kind == "cluster":
                 clustering = tfmot.clustering.keras
-                # Its other starts draw random numbers.
-                start = clustering.CentroidInitialization.LINEAR
+                start = clustering.CentroidInitialization.KMEANS_PLUS_PLUS  # its seed is fixed
                 self._wrapped = clustering.cluster_weights(twin, int(method.amount), start)
                 self._strip = clustering.strip_clustering
             else:
