@@ -9,7 +9,7 @@ STAMP  := $(VENV)/.installed
 WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 NATIVE := CMakeLists.txt $(wildcard tfcompress/native/* tfcompress/native/delegate/*)
 
-.PHONY: install demo test lint pytest bench clean
+.PHONY: install demo test lint pytest results clean
 
 install: $(STAMP)
 
@@ -37,6 +37,11 @@ lint: install
 pytest: install
 	KERAS_BACKEND=tensorflow $(BIN)/pytest $(WORKERS)
 	KERAS_BACKEND=jax $(BIN)/pytest $(WORKERS) tests/layers tests/models tests/training
+
+# The README's results, of a sweep: tfcompress sweep benchmarks/results.toml --out $(SWEEP)
+SWEEP ?= sweep
+results: install
+	$(BIN)/tfcompress report $(SWEEP) --png docs/results-latency.png --markdown docs/results.md --into README.md
 
 clean:
 	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -109,9 +109,11 @@ class Files:
         variable = layers.layer_tables(layers.model_embeddings(self.model)[embedding])[key]
         (trained,) = values([variable])
         yield self._table_row("float32", self.convert(), None)
+        even_snr = 0.0
         for dtype, granularity in (("int8", "row"), ("int8", "table"), ("int4", "row")):
             content = self.convert(table_dtype=dtype, granularity=f"per_{granularity}")
             snr = tflite.inspect_model(content).tables[0].snr_db
+            even_snr = snr if granularity == "table" else even_snr
             yield self._table_row(f"{dtype} per {granularity}", content, snr)
         for count in CLUSTERS:
             self.model.set_weights(self.weights)
@@ -121,6 +123,8 @@ class Files:
             yield self._table_row(f"{count} clusters", content, snr)
             self.model.set_weights(self.weights)
             even = {"row_step_exponent": 0.0, "rotation": False}
+            if snr > even_snr:
+                continue  # One step of int8 is not as fine.
             step = step_for_snr(trained, snr) / np.sqrt(np.mean(np.square(trained)))
             coded = transform_code(trained, step=step, rate_weight=0.0, **even)
             content = self.convert(transformed={name: coded})

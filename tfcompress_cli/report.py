@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -18,35 +19,50 @@ def report(
     png: Annotated[
         Path | None, Option(help="The picture. Default: beside the page, as .png.")
     ] = None,
-    markdown: Annotated[Path | None, Option(help="Write Markdown for a README here.")] = None,
+    markdown: Annotated[Path | None, Option(help="Write all of it as Markdown here.")] = None,
+    into: Annotated[
+        Path | None,
+        Option(
+            help="Put the summary into this Markdown file, between its lines "
+            "<!-- results: picture.png --> and <!-- end of results -->, and the picture there."
+        ),
+    ] = None,
 ) -> None:
     """Show a sweep: quality and latency against bytes, what won at each size, everything.
 
     Example: tfcompress report sweep --out report.html --markdown report.md
     """
     from tfcompress.files import write_file
+    from tfcompress.report.markers import MarkedFile
     from tfcompress.report.page import to_html
     from tfcompress.report.sweep import read_sweep
-    from tfcompress.report.sweep_markdown import sweep_to_markdown
+    from tfcompress.report.sweep_markdown import summary_to_markdown, sweep_to_markdown
     from tfcompress.sweep.results import FILE
 
     page = out or folder / "report.html"
     picture = png or page.with_suffix(".png")
-    console.refuse_outputs((page, picture, markdown), [folder / FILE])
+    marked = None if into is None else MarkedFile.read(into)
+    summary_picture = None if marked is None else marked.picture
+    console.refuse_outputs((page, picture, markdown, into, summary_picture), [folder / FILE])
     content = read_sweep(folder)
-    write_file(page, to_html(content).encode())
-    written = [page]
+    pictures: dict[Path, bytes] = {}
     try:
         from tfcompress.report.picture import to_png
 
-        write_file(picture, to_png(content.panels))
-        written.append(picture)
+        pictures[picture] = to_png(content.panels)
+        if summary_picture is not None:
+            pictures[summary_picture] = to_png(content.panels, latency=False)
     except ImportError:
         console.err.print("no picture: matplotlib is not installed (pip install tfcompress[plot])")
+    files = {page: to_html(content).encode(), **pictures}
     if markdown is not None:
-        shown = picture.name if picture in written else None
-        write_file(markdown, sweep_to_markdown(content, shown).encode())
-        written.append(markdown)
+        shown = os.path.relpath(picture, markdown.parent) if pictures else None
+        files[markdown] = sweep_to_markdown(content, shown).encode()
+    if into is not None and marked is not None:
+        summary = summary_to_markdown(content, marked.shown if pictures else None)
+        files[into] = marked.with_inside(summary).encode()
+    for path, written in files.items():
+        write_file(path, written)
     console.out.print(
-        f"{content.summary}: {', '.join(map(str, written))}", highlight=False, soft_wrap=True
+        f"{content.summary}: {', '.join(map(str, files))}", highlight=False, soft_wrap=True
     )

@@ -13,9 +13,11 @@ from tests.report.sweep_rows import failed_row, large_plan, plan, row, write
 from tfcompress.errors import DataError
 from tfcompress.report.page import to_html
 from tfcompress.report.sweep import read_sweep
-from tfcompress.report.sweep_markdown import sweep_to_markdown
+from tfcompress.report.sweep_markdown import summary_to_markdown, sweep_to_markdown
+from tfcompress_cli.main import run
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
+TWICE = "<!-- results -->\nx\n<!-- end of results -->\n"
 NASTY = 'memcom <b onload="x">&</b> reaches 9.1'
 
 
@@ -129,11 +131,83 @@ def test_the_markdown_has_whole_tables(page):
     assert text.startswith("![")
     assert "(report.png)" in text
     for panel in report.panels:
-        assert f"### {panel.title}" in text
+        assert f"## {panel.title}" in text
     tables = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
-    assert len(tables) == 3 * len(report.panels)
+    assert len(tables) == 2 + 3 * len(report.panels)
     for table in tables:
         assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+QUALITIES = {"full float32": 0.05, "full int8": 0.0495, "qr 4x int8": 0.03, "full edge-int8": 0.05}
+BYTES = {"full float32": 5e6, "full int8": 4e5, "qr 4x int8": 9e4, "full edge-int8": 13e5}
+
+
+def small_sweep(folder) -> Path:
+    planned = plan(
+        data="shop",
+        embedding=["full", "qr"],
+        ratio=4,
+        method=["ours", "edge-int8"],
+        table_dtype=["float32", "int8"],
+        seed=[0, 1],
+    )
+    rows = []
+    for artefact in planned:
+        if artefact.label not in QUALITIES:
+            continue
+        one = row(artefact)
+        seed = artefact.training.config.seed
+        quality = QUALITIES[artefact.label] + 2e-4 * seed
+        one["measurement"]["quality"]["ndcg@10"] = quality
+        one["measurement"]["bytes"]["tables"] = int(BYTES[artefact.label])
+        rows.append(one)
+    return write(folder, rows)
+
+
+def test_the_summary_says_who_is_smallest_at_a_loss_and_best_at_a_size(tmp_path):
+    text = summary_to_markdown(read_sweep(small_sweep(tmp_path)), "docs/results.png")
+    assert text.startswith("![quality against the bytes of the tables](docs/results.png)\n")
+    rows = [line for line in text.splitlines() if line.startswith("| ") and "---" not in line]
+    assert rows[1:] == [
+        "| shop, untied | 5,000,000 | 0.0501 ± 0.0001 | **full int8** | 400,000 | -1.0 % "
+        "| full edge-int8 | 1,300,000 | +0.0 % | 3.2x |",
+        "| data | tables | ours | bytes | change | peer | bytes | change |",
+        "| shop, untied | at most 1 MB | **full int8** | 400,000 | -1.0 % | none | - | - |",
+        "|  | at most 300 KB | **qr 4x int8** | 90,000 | -39.9 % | none | - | - |",
+        "|  | at most 100 KB | **qr 4x int8** | 90,000 | -39.9 % | none | - | - |",
+    ]
+    assert "- shop, untied: nDCG@10 of 999 test users" in text
+
+
+def test_one_command_puts_tables_and_picture_into_a_readme(tmp_path):
+    pytest.importorskip("matplotlib", reason="no matplotlib here: no picture")
+    readme = tmp_path / "README.md"
+    before, after = (
+        "# Title\n<!-- results: docs/results.png -->\n",
+        "<!-- end of results -->\nend\n",
+    )
+    readme.write_text(before + "old\n" + after)
+    folder = small_sweep(tmp_path / "sweep")
+    (tmp_path / "docs").mkdir()
+    words = ["report", str(folder), "--into", str(readme)]
+    assert run(words) == 0
+    text = readme.read_text()
+    # The lines it looks for are still there, for the next time.
+    assert text.startswith(before + "![")
+    assert text.endswith(after)
+    assert text.count("| shop, untied |") == 2
+    assert (tmp_path / "docs" / "results.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("text", ["none", "<!-- results -->\n", 2 * TWICE])
+def test_a_file_without_one_place_is_one_line(tmp_path, text, capsys):
+    readme = tmp_path / "README.md"
+    readme.write_text(text)
+    assert run(["report", str(small_sweep(tmp_path)), "--into", str(readme)]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "README.md: has" in said
+    assert "expected one" in said
+    assert readme.read_text() == text
 
 
 def test_one_point_is_enough(tmp_path):

@@ -50,7 +50,7 @@ def to_html(report: SweepReport) -> str:
         *(_section(k, panel) for k, panel in enumerate(panels)),
         _failures(report.failures),
         "<h2>Notes</h2><ul class='note'>",
-        *(f"<li>{escape(note)}</li>" for note in report.notes),
+        *(f"<li>{escape(note)}</li>" for note in (*report.notes, *report.measured)),
         "</ul>",
         f'<div id="tip" hidden></div><script>{script}</script></body></html>',
     ]

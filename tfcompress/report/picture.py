@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 _OURS, _PEER, _INK = "#2a66c8", "#c2570c", "#1a1a19"
 
 
-def to_png(panels: tuple[Panel, ...]) -> bytes:
+def to_png(panels: tuple[Panel, ...], *, latency: bool = True) -> bytes:
     """Draws the panels.
 
     Args:
         panels: tuple of Panel.
+        latency: bool. Whether each has a plot of its latency beside that of its quality; two
+            panels share a row otherwise.
 
     Returns:
         bytes. The PNG.
@@ -32,18 +34,25 @@ def to_png(panels: tuple[Panel, ...]) -> bytes:
     from matplotlib.figure import Figure
 
     batches = sorted({b for panel in panels for point in panel.points for b in point.latency})
-    columns = 2 if batches else 1
-    figure = Figure(figsize=(7.2 * columns, 4.4 * len(panels)), layout="constrained")
+    beside = latency and bool(batches)
+    columns = 1 if len(panels) == 1 and not beside else 2
+    rows = len(panels) if beside else -(-len(panels) // columns)
+    figure = Figure(figsize=(7.2 * columns, 4.4 * rows), layout="constrained")
     canvas = FigureCanvasAgg(figure)
-    grid = figure.subplots(len(panels), columns, squeeze=False)
-    for panel, row in zip(panels, grid, strict=True):
-        _draw_quality(row[0], panel)
-        if batches:
-            _draw_latency(row[1], panel, batches[0])
+    places = figure.subplots(rows, columns, squeeze=False).ravel()
+    quality = places[::columns] if beside else places[: len(panels)]
+    for panel, axes in zip(panels, quality, strict=True):
+        _draw_quality(axes, panel)
+    if beside:
+        for panel, axes in zip(panels, places[1::columns], strict=True):
+            _draw_latency(axes, panel, batches[0])
+    else:
+        for axes in places[len(panels) :]:
+            axes.set_axis_off()
     canvas.draw()  # Now the layout is known, and with it where there is room.
     figure.set_layout_engine("none")
-    for panel, row in zip(panels, grid, strict=True):
-        _label_fronts(row[0], panel)
+    for panel, axes in zip(panels, quality, strict=True):
+        _label_fronts(axes, panel)
     content = io.BytesIO()
     canvas.print_png(content)
     return content.getvalue()

@@ -7,6 +7,15 @@ from tfcompress.errors import DataError
 from tfcompress.report.points import Panel, artefact_of, panels
 from tfcompress.sweep.results import FAILED, FILE, Row, read_rows
 
+_NOTES = (
+    "table bytes: everything the tables take in the file, scales and indexes too; ratio: plain "
+    "float32 tables over these; 1 MB is 1,000,000 bytes",
+    "change: of the mean quality against the full float32 table of the same seeds; ± is a standard "
+    "deviation over seeds",
+    "what won was chosen on the numbers shown, so the best of many close ones is a little lucky; "
+    "differences inside the error bars say nothing",
+)
+
 
 @dataclass(frozen=True)
 class SweepReport:
@@ -17,7 +26,8 @@ class SweepReport:
         summary: str. How many files, of how many panels.
         panels: tuple of Panel.
         failures: tuple of (title, error).
-        notes: tuple of str. What a reader must know beside the numbers.
+        notes: tuple of str. What a reader must know beside bytes and quality.
+        measured: tuple of str. How latency and memory were measured, and on what.
     """
 
     title: str
@@ -25,6 +35,7 @@ class SweepReport:
     panels: tuple[Panel, ...]
     failures: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
+    measured: tuple[str, ...]
 
 
 def read_sweep(folder: Path) -> SweepReport:
@@ -50,19 +61,13 @@ def read_sweep(folder: Path) -> SweepReport:
         summary=summary,
         panels=tuple(found),
         failures=tuple((artefact_of(row).title, row["error"]) for row in failed),
-        notes=tuple(_notes(done)),
+        notes=_NOTES,
+        measured=tuple(_measured(done)),
     )
 
 
-def _notes(rows: list[Row]) -> list[str]:
-    notes = [
-        "table bytes: everything the tables take in the file, scales and indexes too; ratio: plain "
-        "float32 tables over these; 1 MB is 1,000,000 bytes",
-        "change: of the mean quality against the full float32 table of the same seeds",
-        "what won was chosen on the numbers shown, so the best of many close ones is a little "
-        "lucky; differences inside the error bars say nothing",
-        "memory: peak while every row is read once, mapped file and anonymous together",
-    ]
+def _measured(rows: list[Row]) -> list[str]:
+    notes = ["memory: peak while every row is read once, mapped file and anonymous together"]
     if any(row["measurement"]["latency_us"] for row in rows):
         jobs = max(row.get("jobs", 1) for row in rows)
         notes.append(

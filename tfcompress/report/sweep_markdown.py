@@ -1,11 +1,23 @@
-"""A sweep as Markdown: the fronts and what won, for a README."""
+"""A sweep as Markdown: a summary for a README, and the whole of it."""
 
 from collections.abc import Iterable, Sequence
 
-from tfcompress.report.cells import COLUMNS, cell_texts
-from tfcompress.report.points import Panel, Point
+from tfcompress.report.cells import COLUMNS, cell_texts, count_text, quality_text
+from tfcompress.report.points import Panel
 from tfcompress.report.sweep import SweepReport
-from tfcompress.report.winners import Winner, best_at_each_size, pareto_front, smallest_at_each_loss
+from tfcompress.report.text import MISSING
+from tfcompress.report.winners import (
+    BUDGETS,
+    Winner,
+    best_at_each_size,
+    pareto_front,
+    smallest_at_each_loss,
+)
+
+SUMMARY_LOSS = 0.02
+"""The relative loss that a summary asks for."""
+_SUMMARY_SIZES = tuple(BUDGETS)[:3]
+_HEADS = ("ours", "bytes", "change", "peer", "bytes", "change")
 
 
 def sweep_to_markdown(report: SweepReport, picture: str | None = None) -> str:
@@ -15,18 +27,94 @@ def sweep_to_markdown(report: SweepReport, picture: str | None = None) -> str:
         report: SweepReport.
         picture: str or None. What the PNG is called, to be shown first.
     """
-    lines = [f"![quality and latency against the bytes of the tables]({picture})"] * bool(picture)
+    lines = [*_picture(picture), "## Summary", *_summary_tables(report.panels)]
     for panel in report.panels:
-        lines += [f"### {panel.title}", f"{panel.quality_name} {panel.conditions}.", ""]
+        lines += [f"## {panel.title}", f"{panel.quality_name} {panel.conditions}.", ""]
+        lines += ["What no other file beats in both bytes and quality:", "", *_points(panel), ""]
         for title, winners in (
             ("tables", best_at_each_size(panel)),
             ("loss", smallest_at_each_loss(panel)),
         ):
             lines += [*_winners(title, winners), ""] if winners else []
-        lines += [*_points(panel), ""]
     if report.failures:
         lines += ["Failed:", *(f"- {title}: {error}" for title, error in report.failures), ""]
+    notes = (*report.notes, *report.measured)
+    return "\n".join([*lines, *(f"- {note}" for note in notes)]) + "\n"
+
+
+def summary_to_markdown(report: SweepReport, picture: str | None = None) -> str:
+    """What a README says of a sweep: who is smallest at a loss, who is best at a size.
+
+    Args:
+        report: SweepReport.
+        picture: str or None. What the PNG is called, to be shown first.
+    """
+    conditions: dict[str, list[str]] = {}
+    for panel in report.panels:
+        of = f"{panel.quality_name} {panel.conditions}"
+        conditions.setdefault(of, []).append(panel.title)
+    lines = [*_picture(picture), *_summary_tables(report.panels)]
+    lines += [f"- {'; '.join(titles)}: {of}" for of, titles in conditions.items()]
     return "\n".join([*lines, *(f"- {note}" for note in report.notes)]) + "\n"
+
+
+def _picture(name: str | None) -> list[str]:
+    return [] if name is None else [f"![quality against the bytes of the tables]({name})", ""]
+
+
+def _summary_tables(panels: Sequence[Panel]) -> list[str]:
+    """One table for all panels at a loss, one at sizes; what wins is bold."""
+    at_loss = [row for panel in panels for row in _loss_rows(panel)]
+    at_size = [row for panel in panels for row in _size_rows(panel)]
+    lines = []
+    if at_loss:
+        heads = ["data", "full float32", "quality", *_HEADS, "peer over ours"]
+        lines += [
+            f"The smallest tables of ours that lose at most {100 * SUMMARY_LOSS:g} %, and of what "
+            "people use today (peers):",
+            "",
+            *_table(heads, at_loss, texts=(0, 3, 6)),
+            "",
+        ]
+    if at_size:
+        lines += [
+            "The best tables of a size (bold where the difference is more than seeds make):",
+            "",
+            *_table(["data", "tables", *_HEADS], at_size, texts=(0, 1, 2, 5)),
+            "",
+        ]
+    return lines
+
+
+def _loss_rows(panel: Panel) -> list[list[str]]:
+    reference = next((point for point in panel.points if point.is_reference), None)
+    if reference is None:
+        return []
+    (winner,) = smallest_at_each_loss(panel, (SUMMARY_LOSS,))
+    full = [count_text(reference.table_bytes), quality_text(reference)]
+    return [[panel.title, *full, *_sides(winner), winner.smaller_text or MISSING]]
+
+
+def _size_rows(panel: Panel) -> list[list[str]]:
+    rows = [
+        ["", winner.condition, *_sides(winner)]
+        for winner in best_at_each_size(panel)
+        if winner.condition.endswith(_SUMMARY_SIZES)
+    ]
+    return [[panel.title, *row[1:]] if k == 0 else row for k, row in enumerate(rows)]
+
+
+def _sides(winner: Winner, *, quality: bool = False) -> list[str]:
+    """Label, bytes, quality where asked for, and change, of ours and of the peer."""
+    cells = []
+    for point in (winner.ours, winner.peer):
+        if point is None:
+            cells += ["none", *[MISSING] * (2 + quality)]
+            continue
+        label, size, value, change = cell_texts(point)
+        cells.append(f"**{label}**" if point is winner.best else label)
+        cells += [size, value, change] if quality else [size, change]
+    return cells
 
 
 def _points(panel: Panel) -> list[str]:
@@ -36,7 +124,7 @@ def _points(panel: Panel) -> list[str]:
     shown = {id(point) for point in [*ours, *peers]}
     points = [point for point in panel.points if id(point) in shown or point.is_reference]
     rows = [[column.text(point) for column in COLUMNS] for point in points]
-    return _table([column.head(panel) for column in COLUMNS], rows, texts=2)
+    return _table([column.head(panel) for column in COLUMNS], rows, texts=(0, 1))
 
 
 def _winners(title: str, winners: Sequence[Winner]) -> list[str]:
@@ -45,18 +133,17 @@ def _winners(title: str, winners: Sequence[Winner]) -> list[str]:
     heads += ["peer over ours"] * winners[0].by_size
     rows = [
         [
-            *(winner.condition, *_cells(winner.ours), *_cells(winner.peer)),
+            winner.condition,
+            *_sides(winner, quality=True),
             *[winner.smaller_text] * winner.by_size,
         ]
         for winner in winners
     ]
-    return _table(heads, rows, texts=2)
+    return _table(heads, rows, texts=(0, 1, 5))
 
 
-def _cells(point: Point | None) -> list[str]:
-    return ["-"] * 4 if point is None else cell_texts(point)
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int) -> list[str]:
-    rule = ["---" if k < texts else "---:" for k in range(len(heads))]
+def _table(
+    heads: Sequence[str], rows: Iterable[Sequence[str]], *, texts: Sequence[int]
+) -> list[str]:
+    rule = ["---" if k in texts else "---:" for k in range(len(heads))]
     return [f"| {' | '.join(cells)} |" for cells in (heads, rule, *rows)]

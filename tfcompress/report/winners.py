@@ -76,7 +76,7 @@ def best_at_each_size(panel: Panel) -> list[Winner]:
     ]
 
 
-def smallest_at_each_loss(panel: Panel) -> list[Winner]:
+def smallest_at_each_loss(panel: Panel, losses: Sequence[float] = LOSSES) -> list[Winner]:
     """The smallest of ours and the smallest peer that lose no more; none without a reference."""
     if not any(point.is_reference for point in panel.points):
         return []
@@ -88,7 +88,7 @@ def smallest_at_each_loss(panel: Panel) -> list[Winner]:
             _smallest(peers, loss),
             by_size=True,
         )
-        for loss in LOSSES
+        for loss in losses
     ]
 
 
