@@ -54,7 +54,8 @@ def read_sweep(folder: Path) -> SweepReport:
     done = [row for row in rows if row["status"] != FAILED]
     found = panels(done)
     ways = sum(len(panel.points) for panel in found)
-    summary = f"files measured: {len(done)}, in {ways} ways" if done else "no file measured"
+    plural = "s" * (ways != 1)
+    summary = f"files measured: {len(done)}, in {ways} way{plural}" if done else "no file measured"
     summary += f"; failed: {len(failed)}" if failed else ""
     return SweepReport(
         title=f"Sweep {folder.resolve().name}",
