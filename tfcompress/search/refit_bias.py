@@ -1,0 +1,117 @@
+"""Item biases fitted anew to scores that come from coded tables: no labels, no bytes.
+
+Where scores are taken against a coded table (tied outputs), the errors of a row shift the scores of
+its item, and those of rare items, which are coarser, more: they sink or rise as a whole. The bias
+of an item is stored as a float anyway, so it takes the shift back. It is set such that every item
+has the probability that the trained model gives it, in the mean over training histories; the
+softmax's divergence from that of the trained model is convex in the biases, and least there.
+
+Reference:
+    Deming and Stephan 1940, "On a least squares adjustment of a sampled frequency table when the
+    expected marginal totals are known" (iterative proportional fitting, of which this is one side).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfcompress.search.refit import DenseRefit
+from tfcompress.training.variables import assign
+from tfcompress.vocabulary import FIRST_ID
+
+if TYPE_CHECKING:
+    import keras
+
+_EXAMPLES = 4096
+_BATCH = 512
+_ROUNDS = 3
+_LEAST = 1e-5
+"""Added to mean probabilities: items that histories hardly call for keep their biases."""
+
+
+class BiasRefit(DenseRefit):
+    """The dense layers of `DenseRefit`, then the item biases, where scores come from coded tables.
+
+    Args:
+        model: keras.Model. Functional, with the trained tables.
+        embeddings: collection of Layer. Those whose tables are coded.
+        inputs: array. Training inputs.
+    """
+
+    def __init__(self, model: keras.Model, embeddings: Collection[Any], inputs: Any) -> None:
+        super().__init__(model, embeddings, inputs)
+        self._bias_layer = bias_of_scores(model, embeddings)
+        if self._bias_layer is None:
+            return
+        self._examples = inputs[:_EXAMPLES]
+        self._wanted = super().wanted()
+        self._mean_probabilities = _mean_probabilities(model, self._bias_layer)
+        self._dense_variables = self.variables
+        self.variables = [*self._dense_variables, self._bias_layer.bias]
+        self._trained_bias = np.array(self._bias_layer.bias)
+        self._calls = self._mean_probabilities(self._examples, self._trained_bias)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the layers."""
+        return super().names + (() if self._bias_layer is None else (self._bias_layer.name,))
+
+    def wanted(self) -> list[Any]:
+        """What dense layers are to give: with the trained tables, where scores come from them too.
+
+        Shrunk rows are fine to read, not to be scored against: what is read then answers for both.
+        """
+        return super().wanted() if self._bias_layer is None else self._wanted
+
+    def solve(self, wanted: list[Any]) -> list[NDArray[np.float32]]:
+        """Values for `variables`, with coded tables in the model and trained dense weights.
+
+        The dense weights in the model then are those solved for.
+        """
+        solved = super().solve(wanted)
+        if self._bias_layer is None:
+            return solved
+        assign(self._dense_variables, solved)
+        bias = self._trained_bias
+        for _ in range(_ROUNDS):
+            calls = self._mean_probabilities(self._examples, bias)
+            bias = (bias + np.log((self._calls + _LEAST) / (calls + _LEAST))).astype(np.float32)
+        return [*solved, bias]
+
+
+def bias_of_scores(model: keras.Model, embeddings: Collection[Any]) -> Any | None:
+    """The layer that adds item biases to the scores of one of the embeddings; None without one."""
+    from tfcompress.models.pooling import ItemBias
+
+    for layer in model.layers:
+        if isinstance(layer, ItemBias):
+            scores = layer.input._keras_history.operation
+            if any(scores is embedding for embedding in embeddings):
+                return layer
+    return None
+
+
+def _mean_probabilities(
+    model: keras.Model, bias_layer: Any
+) -> Callable[[Any, NDArray[np.float32]], NDArray[np.float64]]:
+    """From inputs and biases to the mean probability of every item; ids before the first have 0."""
+    import keras
+    from keras import ops
+
+    scores = keras.Model(model.inputs, bias_layer.input)
+    never = np.zeros(bias_layer.bias.shape, np.float32)
+    never[:FIRST_ID] = -np.inf
+
+    def mean(inputs: Any, bias: NDArray[np.float32]) -> NDArray[np.float64]:
+        total = np.zeros(len(never))
+        for start in range(0, len(inputs), _BATCH):
+            batch = ops.convert_to_tensor(inputs[start : start + _BATCH])
+            shares = ops.softmax(scores(batch, training=False) + (bias + never), axis=-1)
+            total += ops.convert_to_numpy(ops.sum(shares, axis=0))
+        return total / max(1, len(inputs))
+
+    return mean
