@@ -45,6 +45,10 @@ class RankingQuality:
         top_k: int or None. Length of the lists of a model that returns its K best ids only.
         short_lists: int. Lists with fewer than k items once seen items had left: such a user might
             have found a target if the model returned more.
+        soft_gain: float. Mean over users of the sum of k / (k + rank), over the targets among the
+            first k and the one after them. It falls with nDCG, but smoothly, since a target just
+            below the list counts nearly as much as one at its end: what tells two models apart
+            that are nearly as good as each other.
     """
 
     ndcg: float
@@ -55,6 +59,7 @@ class RankingQuality:
     history_masked: bool
     top_k: int | None = None
     short_lists: int = 0
+    soft_gain: float = 0.0
 
     @property
     def headline(self) -> tuple[str, float]:
@@ -198,7 +203,7 @@ class _Batch:
 
 @dataclass(frozen=True)
 class _Hits:
-    """Targets among the first k: the user inside the batch and the rank, one entry each."""
+    """Targets that were found: the user inside the batch and the rank, one entry each."""
 
     users: NDArray[np.int64]
     ranks: NDArray[np.int64]
@@ -222,7 +227,7 @@ def _evaluate(
     asked = num_targets > 0
     discount = 1.0 / np.log2(np.arange(k) + 2.0)  # (k,), of ranks 1..k
     dcg, found = np.zeros(len(asked)), np.zeros(len(asked), bool)
-    short_lists = 0
+    short_lists, soft_gain = 0, 0.0
     for start in range(0, len(asked), batch_size):
         stop = min(start + batch_size, len(asked))
         history = _slice(examples.history, start, stop)
@@ -237,8 +242,11 @@ def _evaluate(
                 asked[start:stop],
             )
         )
-        np.add.at(dcg, start + hits.users, discount[hits.ranks - 1])
-        found[start + hits.users] = True
+        soft_gain += float((k / (k + hits.ranks)).sum())
+        listed = hits.ranks <= k
+        users, ranks = start + hits.users[listed], hits.ranks[listed]
+        np.add.at(dcg, users, discount[ranks - 1])
+        found[users] = True
         short_lists += hits.short_lists
     best_dcg = np.cumsum(discount)[np.minimum(num_targets[asked], k) - 1]
     return RankingQuality(
@@ -249,13 +257,14 @@ def _evaluate(
         unknown_targets=int(np.sum(examples.targets.values == OOV_ID)),
         history_masked=mask_history,
         short_lists=short_lists,
+        soft_gain=soft_gain / int(asked.sum()),
     )
 
 
 def _first_ranks(
     scores: NDArray[np.float32], targets: NDArray[np.int32], seen: NDArray[np.int32], k: int
 ) -> list[int]:
-    """The ranks 1..k that targets of one user hold.
+    """The ranks 1..k that targets of one user hold, and that of the best target beyond.
 
     Args:
         scores: float32 array, shape `(n,)`.
@@ -278,9 +287,9 @@ def _first_ranks(
         if len(seen):
             gone = (seen_scores > value) | ((seen_scores == value) & (seen < target))
             ahead -= np.count_nonzero(gone)
+        ranks.append(int(ahead) + 1)
         if ahead >= k:
             break
-        ranks.append(int(ahead) + 1)
     return ranks
 
 

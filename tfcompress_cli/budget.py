@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -33,6 +32,8 @@ class Wanted:
         data: str or None. Where the data of the training lie now; None where they lay then.
         target: str. What will decode the rows.
         code_output: bool. Whether an untied output matrix is coded too.
+        refit: bool. Whether dense layers are fitted to the coded tables.
+        top_k: int or None. What the file returns, and so what it is judged by at the end.
         tune: int. Epochs of tuning the rest of the model to the coded tables.
         curve: Path or None. Where the trials go, as JSON.
         plot: Path or None. Where the picture of them goes.
@@ -43,6 +44,8 @@ class Wanted:
     data: str | None
     target: str
     code_output: bool
+    refit: bool = True
+    top_k: int | None = None
     tune: int = 0
     curve: Path | None = None
     plot: Path | None = None
@@ -58,9 +61,13 @@ class Wanted:
                 f"--codec: got {codec!r}, but a search for target {self.target!r} counts on "
                 f"{' or '.join(codecs)}; leave it out"
             )
-        if self.tune and self.budget.snr_db is not None:
-            raise ConfigError("--tune: means nothing with --snr; give --max-loss or --max-bytes")
-        if not Run.is_run(source) and (self.metric, self.data, self.tune) != (None, None, 0):
+        measuring = (self.metric, self.data, self.tune) != (None, None, 0)
+        if measuring and self.budget.snr_db is not None:
+            raise ConfigError(
+                "--metric, --data and --tune mean nothing with --snr, which needs no data; leave "
+                "them out"
+            )
+        if measuring and not Run.is_run(source):
             raise ConfigError(
                 f"--metric, --data and --tune are for runs, {source} is none; leave them out"
             )
@@ -94,8 +101,15 @@ class Result:
     trained: dict[str, float]
 
     def show(self) -> None:
-        """Prints the curve: trials that no other beats, fewest bytes first."""
+        """Prints the curve: trials that no other beats, fewest bytes first; and what was fitted."""
         curve.show(self.found)
+        if self.found.refitted:
+            console.out.print(
+                f"dense weights changed: {', '.join(self.found.refitted)}, fitted to the coded "
+                "tables (--no-refit leaves them)\n",
+                highlight=False,
+                soft_wrap=True,
+            )
 
     def check(self, content: bytes) -> str:
         """What the file itself gives, in a line."""
@@ -121,12 +135,13 @@ def find(run: Run | None, model: keras.Model, wanted: Wanted) -> Result:
 
     measured: RunQuality | None = None
     trained: dict[str, float] = {}
-    if run is not None:
+    needs_data = wanted.budget.snr_db is None
+    if run is not None and needs_data:
         console.download(wanted.data or run.config().data.source)
         measured = RunQuality(run, model, wanted.data, wanted.metric)
-        # Before the search, because tuning changes the model.
-        trained["test"] = measured.test(model)
-    elif wanted.budget.snr_db is None:
+        # Before the search, because it changes the model.
+        trained = measured.splits(model, wanted.top_k)
+    elif needs_data:
         raise ConfigError(
             "--max-loss and --max-bytes measure on the data of a run; convert a run directory, or "
             "give --snr"
@@ -135,7 +150,7 @@ def find(run: Run | None, model: keras.Model, wanted: Wanted) -> Result:
 
         def tell(trial: Trial, reference: float) -> None:
             status.update(
-                f"Searching: {trial.nbytes:,} bytes, {curve.quality_text(trial, reference)}"
+                f"Searching: {trial.nbytes:,} bytes, {curve.quality_text(trial.quality, reference)}"
             )
 
         found = search_run(
@@ -144,13 +159,11 @@ def find(run: Run | None, model: keras.Model, wanted: Wanted) -> Result:
             measured,
             target=wanted.target,
             code_output=wanted.code_output,
+            refit=wanted.refit,
             tune_epochs=wanted.tune,
+            counts=run.vocabulary().id_counts if run else None,
             tell=tell,
         )
-    if measured is not None:
-        # A search for an SNR has not measured it, but leaves the model as it was.
-        known = math.isfinite(found.reference)
-        trained["validation"] = found.reference if known else measured.valid(model)
     return Result(wanted, found, measured, trained)
 
 

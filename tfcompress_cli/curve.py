@@ -28,7 +28,8 @@ def show(found: Found) -> None:
         pad_edge=False,
     )
     settings = ("step", "row steps", "rare rows", "rate weight", "rotation")
-    for name in ("tables", "ratio", "expected", *settings, ""):
+    values = ("expected", "measured") if _is_ratio(found) else ("SNR",)
+    for name in ("tables", "ratio", *values, *settings, ""):
         table.add_column(name, justify="right")
     front = sorted({*found.front(), found.chosen}, key=lambda trial: trial.nbytes)
     chosen = front.index(found.chosen)
@@ -38,7 +39,7 @@ def show(found: Found) -> None:
         table.add_row(
             f"{trial.nbytes:,}",
             f"{found.float_bytes / trial.nbytes:.1f}x",
-            quality_text(trial, found.reference),
+            *_quality_cells(trial, found),
             f"{at.step:.3g}",
             f"{at.row_step_exponent:.3g}",
             f"{at.rare_shrinkage:.3g}",
@@ -76,10 +77,11 @@ def to_png(found: Found) -> bytes:
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     canvas = FigureCanvasAgg(figure)
     axes = figure.subplots()
-    is_ratio = math.isfinite(found.reference)
+    is_ratio = _is_ratio(found)
 
     def height(trial: Trial) -> float:
-        return 100 * found.change(trial) if is_ratio else trial.quality
+        value = trial.best_guess
+        return 100 * (value / found.reference - 1) if is_ratio else value
 
     dots = [(trial.nbytes / 1000, height(trial)) for trial in found.trials]
     axes.scatter([x for x, _ in dots], [y for _, y in dots], s=14, color="tab:grey", label="trials")
@@ -93,7 +95,7 @@ def to_png(found: Found) -> bytes:
     axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.xaxis.set_minor_formatter(ScalarFormatter())
     axes.set_xlabel("kB of tables")
-    axes.set_ylabel("% change of quality, validation" if is_ratio else "SNR, dB")
+    axes.set_ylabel("% change of quality to expect, validation" if is_ratio else "SNR, dB")
     axes.grid(alpha=0.3)
     axes.legend()
     content = io.BytesIO()
@@ -101,11 +103,22 @@ def to_png(found: Found) -> bytes:
     return content.getvalue()
 
 
-def quality_text(trial: Trial, reference: float) -> str:
+def quality_text(quality: float, reference: float) -> str:
     """Change against the trained model; decibels where an SNR was asked for."""
-    if math.isfinite(reference):
-        return f"{trial.quality / reference - 1:+.2%}"
-    return f"{trial.quality:.2f} dB"
+    return f"{quality / reference - 1:+.2%}" if math.isfinite(reference) else f"{quality:.2f} dB"
+
+
+def _quality_cells(trial: Trial, found: Found) -> list[str]:
+    measured = quality_text(trial.quality, found.reference)
+    if not _is_ratio(found):
+        return [measured]
+    if trial.expected is None:
+        return ["", measured]
+    return [quality_text(trial.expected, found.reference), measured]
+
+
+def _is_ratio(found: Found) -> bool:
+    return math.isfinite(found.reference)
 
 
 def _remark(trial: Trial, found: Found) -> str:

@@ -8,6 +8,7 @@ from tfcompress import layers
 from tfcompress.errors import ConfigError
 from tfcompress.search import Budget, ModelTables, Settings, find_tables
 from tfcompress.search.fisher import fisher_metrics
+from tfcompress.search.refit import DenseRefit
 
 SETTINGS = Settings(step=0.5, row_step_exponent=0.5, rate_weight=0.1, rotation=True)
 COUNTS = np.append([0, 0], 1000 // (np.arange(198) + 1))
@@ -37,7 +38,7 @@ def test_tables_are_put_in_place_and_put_back(model):
     tables = ModelTables(model, NAMES, {"first": COUNTS, "second": COUNTS})
     before = [np.array(weight) for weight in model.weights]
     coded = tables.encode(SETTINGS)
-    with tables.in_place(coded.tables) as changed:
+    with tables.in_place(coded) as changed:
         first = np.array(changed.get_layer("first").embeddings)
         np.testing.assert_array_equal(first, coded.tables["first/embeddings"].dequantize())
         assert not np.array_equal(first, before[0])
@@ -45,6 +46,33 @@ def test_tables_are_put_in_place_and_put_back(model):
         np.testing.assert_array_equal(weight, value)
     assert coded.nbytes == sum(table.nbytes for table in coded.tables.values())
     assert tables.float_bytes == 2 * 200 * 16 * 4
+
+
+def test_dense_layers_are_fitted_to_coded_tables_and_put_back(model):
+    trained = np.array(model(INPUTS)["scores"])
+    kernel = np.array(model.get_layer("classes").kernel)
+    coarse = Settings(step=1.5, row_step_exponent=0.5, rate_weight=0.1, rotation=True)
+
+    def error(tables):
+        with tables.in_place(tables.encode(coarse)) as changed:
+            assert (tables.refit is None) == np.array_equal(
+                changed.get_layer("classes").kernel, kernel
+            )
+            return np.square(np.array(changed(INPUTS)["scores"]) - trained).mean()
+
+    counts = {"first": COUNTS, "second": COUNTS}
+    # Many more inputs than those whose error is looked at.
+    inputs = np.random.default_rng(2).integers(0, 200, (2048, 4), dtype=np.int32)
+    fitted = ModelTables(model, NAMES, counts, refit=lambda coded: DenseRefit(model, coded, inputs))
+    assert fitted.refit.names == ("classes",)
+    assert error(fitted) < 0.95 * error(ModelTables(model, NAMES, counts))
+    np.testing.assert_array_equal(model.get_layer("classes").kernel, kernel)
+
+
+def test_outputs_may_be_a_list_of_differing_shapes(model):
+    one, other = model.get_layer("first").output, model.get_layer("classes").output
+    several = keras.Model(model.inputs, [one, other])
+    assert set(ModelTables(several, NAMES, {}, INPUTS).names) == set(NAMES)
 
 
 def test_tables_that_matter_less_have_coarser_steps(model):

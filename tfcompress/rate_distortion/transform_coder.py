@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -23,6 +24,8 @@ Rotation = Literal["principal_axes", "none"]
 
 ROTATIONS = ("principal_axes", "none")
 _ROUNDS = 3
+_FITS_PER_OCTAVE = 4
+"""Steps so near to each other share the contexts that costs are counted in."""
 
 
 class TransformCoder:
@@ -98,6 +101,7 @@ class TransformCoder:
             self._axes, self._axes_scale = rotations.store(axes)
             # The inverse of what is stored, not of what was meant: its rounding costs nothing.
             scaled = (scaled @ np.linalg.pinv(self._axes * self._axes_scale)).astype(np.float32)
+        self._fit = lru_cache(maxsize=8)(self._contexts)
         self._values = scaled
         self._magnitudes = np.abs(scaled)
         energy = np.square(scaled[read], dtype=np.float64)
@@ -106,6 +110,11 @@ class TransformCoder:
         self._largest = (
             np.maximum.reduceat(largest, self._starts) if rows else np.zeros(1, np.float32)
         )
+
+    @property
+    def target(self) -> F32:
+        """What is coded for: the table, or what shrinkage leaves of it; float32, shape `(n, D)`."""
+        return self._target if self._mean is None else self._target + self._mean
 
     def encode(self, step: float, rate_weight: float = 0.15) -> TransformedTable:
         """Codes the table.
@@ -133,8 +142,7 @@ class TransformCoder:
         rounded = np.minimum(np.rint(magnitudes), MAX_MAGNITUDE).astype(np.uint8)
         shrink, factors = centroids(magnitudes, rounded, self._starts)
         if rate_weight and rounded.any():
-            starts = np.append(0, np.flatnonzero(np.diff(self._band)) + 1)
-            fit = rate_fit.fit(as_source(rounded.view(np.int8)), starts)
+            fit = self._fit(round(_FITS_PER_OCTAVE * math.log2(step)))
             for _ in range(_ROUNDS):
                 points = np.outer(factors, np.arange(MAX_MAGNITUDE + 1))
                 points[:, 1:] -= np.multiply(factors, shrink)[:, None]
@@ -142,6 +150,15 @@ class TransformCoder:
                 shrink, factors = centroids(magnitudes, rounded, self._starts)
         integers = np.where(self._values < 0, -rounded.view(np.int8), rounded.view(np.int8))
         return self._reconstruct(integers, shrink, factors * steps * self._scales)
+
+    def _contexts(self, number: int) -> rate_fit.RateFit:
+        """How contexts split the rounded table, at a step near to that of many codings."""
+        step = 2.0 ** (number / _FITS_PER_OCTAVE)
+        steps = np.maximum(self._rms * step, self._largest / MAX_MAGNITUDE)
+        inverse = np.repeat(1 / steps, self._sizes).astype(np.float32)
+        rounded = np.minimum(np.rint(self._magnitudes * inverse[:, None]), MAX_MAGNITUDE)
+        starts = np.append(0, np.flatnonzero(np.diff(self._band)) + 1)
+        return rate_fit.fit(as_source(rounded.astype(np.uint8).view(np.int8)), starts)
 
     def _round(
         self,

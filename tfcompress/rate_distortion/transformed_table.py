@@ -79,9 +79,13 @@ class TransformedTable:
     @property
     def side_bytes(self) -> int:
         """Bytes of everything but the packed integers: classes, steps, rotation, offset, shrink."""
-        rotation = 0 if self.rotation is None else self.rotation.nbytes + NUMBER_BYTES
         offset = 0 if self.offset is None else self.offset.nbytes
-        return 2 * NUMBER_BYTES * len(self.steps) + NUMBER_BYTES + rotation + offset
+        return 2 * NUMBER_BYTES * len(self.steps) + NUMBER_BYTES + self.rotation_bytes + offset
+
+    @property
+    def rotation_bytes(self) -> int:
+        """Bytes of the rotation, which do not ship where it folds into linear layers."""
+        return 0 if self.rotation is None else self.rotation.nbytes + NUMBER_BYTES
 
     @property
     def nbytes(self) -> int:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from tfcompress.errors import ConfigError
 from tfcompress.rate_distortion import TransformedTable
 from tfcompress.search.budget import Budget
-from tfcompress.search.expected import ExpectedQuality
-from tfcompress.search.model_tables import Metrics, ModelTables
+from tfcompress.search.model_tables import Metrics, ModelTables, SizeOf
+from tfcompress.search.refit import DenseRefit
 from tfcompress.search.search import START, Search
 from tfcompress.search.settings import Coded, Settings, Trial
 from tfcompress.training.variables import assign, values
@@ -19,8 +19,9 @@ from tfcompress.training.variables import assign, values
 if TYPE_CHECKING:
     import keras
 
-_LADDER = (0.7, 1.0, 1.4, 2.0, 2.8)
-"""Steps over that of the start whose loss is measured, to know what to expect of others."""
+Examine = Callable[["keras.Model"], tuple[float, float]]
+Tell = Callable[[Trial, float], None]
+
 _PROBED = 256
 """Examples whose outputs tell how tables share the bytes."""
 
@@ -35,6 +36,7 @@ class Found:
         reference: float. Quality of the model as it was trained; infinite for an SNR.
         float_bytes: int. What the coded tables take as float32.
         trials: tuple of Trial. All that were made.
+        refitted: tuple of str. Names of the dense layers that were fitted to the coded tables.
     """
 
     chosen: Trial
@@ -42,16 +44,13 @@ class Found:
     reference: float
     float_bytes: int
     trials: tuple[Trial, ...]
-
-    def change(self, trial: Trial) -> float:
-        """Relative change of quality against the trained model."""
-        return trial.quality / self.reference - 1
+    refitted: tuple[str, ...] = ()
 
     def front(self) -> list[Trial]:
-        """The trials that no other beats in bytes and quality at once, fewest bytes first."""
+        """The trials that no other beats in bytes and expected quality, fewest bytes first."""
         best: list[Trial] = []
-        for trial in sorted(self.trials, key=lambda made: (made.nbytes, -made.quality)):
-            if not best or trial.quality > best[-1].quality:
+        for trial in sorted(self.trials, key=lambda made: (made.nbytes, -made.best_guess)):
+            if not best or trial.best_guess > best[-1].best_guess:
                 best.append(trial)
         return best
 
@@ -61,111 +60,156 @@ def find_tables(
     names: Collection[str],
     budget: Budget,
     *,
-    quality: Callable[[keras.Model], float] | None = None,
-    likelihood: Callable[[keras.Model], float] | None = None,
+    examine: Examine | None = None,
     counts: Mapping[str, Any] | None = None,
     probe: Any = None,
     metrics: Metrics | None = None,
-    size_of: Callable[[TransformedTable], int] = lambda table: table.nbytes,
-    tune: Callable[[keras.Model], None] | None = None,
-    tell: Callable[[Trial, float], None] | None = None,
+    size_of: SizeOf = lambda _, table: table.nbytes,
+    refit: Callable[[list[Any]], DenseRefit] | None = None,
+    tune: Callable[[keras.Model, list[Any]], None] | None = None,
+    start: Settings = START,
+    tell: Tell | None = None,
 ) -> Found:
     """Searches for the smallest tables within a budget.
 
     Args:
-        model: keras.Model. Its tables are put back as they were; the rest too, unless `tune` is
-            given and the chosen trial is a tuned one, whose weights the rest then has.
+        model: keras.Model. Its tables are put back as they were. Dense layers that `refit` knows
+            have the weights that go with the chosen tables, and where the chosen trial is a tuned
+            one the rest of the model has too.
         names: collection of str. Tables to code, as "embedding/table".
         budget: Budget.
-        quality: callable or None. Quality of a model on validation data, higher is better; None
-            with `snr_db` only.
-        likelihood: callable or None. Mean log likelihood of the right answers on validation data,
-            which tells trials apart; see `expected`. None with `snr_db` only.
+        examine: callable or None. Quality of a model on validation data, and its smooth companion
+            (see `Task.examine`); higher is better. None with `snr_db` only.
         counts: mapping of embedding name to how often each id is read, or None. Without them rows
             all count alike and share one step.
         probe: array or None. A batch of inputs, by which several tables share the bytes.
         metrics: callable or None. As of `ModelTables`.
-        size_of: callable. Bytes of a coded table in the file.
-        tune: callable or None. Trains a model on, but for the tables that are coded. Once the
-            settings are found, they are made coarser for as long as the tuned model suffices.
+        size_of: callable. Bytes of a coded table in the file, from its name and the table.
+        refit: callable or None. As of `ModelTables`. Left out where it does not better the first
+            coding that is tried.
+        tune: callable or None. Trains a model on, but for the given variables, those of coded
+            tables. Once the settings are found, they are made coarser for as long as the tuned
+            model suffices.
+        start: Settings. Where the search begins.
         tell: callable or None. Receives every trial and the quality of the trained model.
 
     Raises:
         ConfigError: The budget cannot be kept, or there is nothing to code.
     """
     examples = None if probe is None else probe[:_PROBED]
-    tables = ModelTables(model, names, counts or {}, examples, metrics=metrics, size_of=size_of)
+    tables = ModelTables(
+        model, names, counts or {}, examples, metrics=metrics, size_of=size_of, refit=refit
+    )
     ranked = tables.have_row_steps
-    start = START if ranked else replace(START, row_step_exponent=0.0, rare_shrinkage=0.0)
+    start = start if ranked else replace(start, row_step_exponent=0.0, rare_shrinkage=0.0)
     if budget.snr_db is not None:
         # Shrinkage may better the model, but never the signal.
         start = replace(start, rare_shrinkage=0.0)
+
+        def signal(coded: Coded) -> tuple[float, float]:
+            decibels = tables.snr_db(coded)
+            return decibels, decibels
+
         search = Search(
-            tables.encode, tables.snr_db, start=start, row_steps=ranked, tell=_with(math.inf, tell)
+            tables.encode, signal, start=start, row_steps=ranked, tell=_with(math.inf, tell)
         )
-        chosen = search.smallest(budget.snr_db)
-        return _found(tables, search, chosen, math.inf)
-    if quality is None or likelihood is None:
+        return _found(tables, search, search.smallest(budget.snr_db), math.inf)
+    if examine is None:
         raise ConfigError("quality: max_loss and max_bytes need data to measure on; give snr_db")
-    expected = ExpectedQuality(model, tables, quality, likelihood)
-    reference = expected.reference
+    reference, _ = examine(model)
     if not reference > 0:
         raise ConfigError(f"quality: the trained model has {reference:g}; nothing can be lost")
-    expected.calibrate(tables.encode(replace(start, step=start.step * part)) for part in _LADDER)
+
+    def measured(coded: Coded) -> tuple[float, float]:
+        with tables.in_place(coded) as changed:
+            return examine(changed)
+
+    if tables.refit is not None and not _helps(tables, start, measured):
+        tables.refit = None
     search = Search(
-        tables.encode, expected, start=start, row_steps=ranked, tell=_with(reference, tell)
+        tables.encode,
+        measured,
+        start=start,
+        row_steps=ranked,
+        reference=reference,
+        tell=_with(reference, tell),
     )
-    if budget.max_loss is None:
-        enough = None
-        best = search.best(budget.max_bytes or 0.0)
-        chosen = replace(best, quality=expected.measured(tables.encode(best.settings)))
-    else:
-        enough = reference * (1 - budget.max_loss)
-        chosen = search.finer(search.smallest(enough), expected.measured, enough)
+    enough = None if budget.max_loss is None else reference * (1 - budget.max_loss)
+    chosen = search.best(budget.max_bytes or 0.0) if enough is None else search.smallest(enough)
+    weights = _Weights(model, tables, tune, lambda changed: examine(changed)[0])
     if tune is not None:
-        tuned = _Tuned(model, tables, tune, quality)
-        chosen = search.tuned(chosen, tuned.quality, enough)
-        tuned.keep(chosen)
+        chosen = search.tuned(chosen, weights.tuned_quality, enough)
+    weights.keep(chosen)
     return _found(tables, search, chosen, reference)
 
 
-def _with(
-    reference: float, tell: Callable[[Trial, float], None] | None
-) -> Callable[[Trial], None] | None:
+def _helps(
+    tables: ModelTables, start: Settings, measured: Callable[[Coded], tuple[float, float]]
+) -> bool:
+    """Whether the refit betters the model with the first coding."""
+    coded, refit = tables.encode(start), tables.refit
+    _, fitted = measured(coded)
+    tables.refit = None
+    _, plain = measured(coded)
+    tables.refit = refit
+    return fitted > plain
+
+
+def _with(reference: float, tell: Tell | None) -> Callable[[Trial], None] | None:
     return None if tell is None else lambda trial: tell(trial, reference)
 
 
 def _found(tables: ModelTables, search: Search, chosen: Trial, reference: float) -> Found:
+    expectation = search.expectation
+
+    def told(trial: Trial) -> Trial:
+        is_measured = trial.tuned or math.isinf(reference)
+        return trial if is_measured else replace(trial, expected=expectation(trial))
+
     coded = tables.encode(chosen.settings)
-    return Found(chosen, coded.tables, reference, tables.float_bytes, tuple(search.trials))
+    return Found(
+        told(chosen),
+        coded.tables,
+        reference,
+        tables.float_bytes,
+        tuple(map(told, search.trials)),
+        tables.refit.names if tables.refit else (),
+    )
 
 
-class _Tuned:
-    """Weights of the model tuned to coded tables, by their settings."""
+class _Weights:
+    """Weights of the model that go with coded tables: refitted or tuned."""
 
     def __init__(
         self,
         model: keras.Model,
         tables: ModelTables,
-        tune: Callable[[keras.Model], None],
+        tune: Callable[[keras.Model, list[Any]], None] | None,
         quality: Callable[[keras.Model], float],
     ) -> None:
         self._model, self._tables = model, tables
         self._tune, self._quality = tune, quality
         self._trained = values(model.variables)
-        self._weights: dict[Settings, list[Any]] = {}
+        self._tuned: dict[Settings, list[Any]] = {}
 
-    def quality(self, coded: Coded) -> float:
+    def tuned_quality(self, coded: Coded) -> float:
+        """Quality once tuned to coded tables; the model is then as it was trained again."""
+        assert self._tune is not None
         try:
-            with self._tables.in_place(coded.tables) as changed:
-                self._tune(changed)
+            with self._tables.in_place(coded) as changed:
+                self._tune(changed, self._tables.variables)
                 quality = self._quality(changed)
-            self._weights[coded.settings] = values(self._model.variables)
+                self._tuned[coded.settings] = values(self._model.variables)
         finally:
             assign(self._model.variables, self._trained)
         return quality
 
     def keep(self, trial: Trial) -> None:
-        """Gives the model the weights of a trial, where it is a tuned one."""
+        """Gives the model the weights of a trial, but for its tables."""
         if trial.tuned:
-            assign(self._model.variables, self._weights[trial.settings])
+            kept = self._tuned[trial.settings]
+        else:
+            with self._tables.in_place(self._tables.encode(trial.settings)):
+                kept = values(self._model.variables)
+        assign(self._model.variables, kept)
+        self._tables.put_back()

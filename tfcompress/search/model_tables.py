@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 
 from tfcompress.errors import ConfigError
 from tfcompress.rate_distortion import TransformCoder, TransformedTable, row_weights
+from tfcompress.search.refit import DenseRefit
 from tfcompress.search.settings import Coded, Settings
 from tfcompress.tflite.tables import tables_replaced
-from tfcompress.training.variables import values
+from tfcompress.training.variables import assign, values
 
 if TYPE_CHECKING:
     import keras
 
 Metrics = Callable[[dict[str, Any]], dict[str, NDArray[np.float64]]]
+SizeOf = Callable[[str, TransformedTable], int]
 
 MIN_COLUMNS = 8
 """Narrower tables are left to other number types: a row of them has nothing to rotate."""
@@ -42,10 +44,13 @@ class ModelTables:
             in each does to the outputs of these is what they are shared by.
         metrics: callable or None. From the variables of tables by name to what errors along their
             columns do, `(D, D)` each; see `fisher`. None takes all directions to be alike.
-        size_of: callable. Bytes of a coded table in the file.
+        size_of: callable. Bytes of a coded table in the file, from its name and the table.
+        refit: callable or None. From the embedding layers of coded tables to a `DenseRefit`, whose
+            layers are then fitted to whatever coded tables are put in place.
 
     Attributes:
         names: tuple of str. Those that are coded, in the order of the model.
+        refit: DenseRefit or None. May be taken away.
 
     Raises:
         ConfigError: There is nothing to code, or a table holds a NaN or an infinity.
@@ -59,11 +64,13 @@ class ModelTables:
         probe: Any = None,
         *,
         metrics: Metrics | None = None,
-        size_of: Callable[[TransformedTable], int] = lambda table: table.nbytes,
+        size_of: SizeOf = lambda _, table: table.nbytes,
+        refit: Callable[[list[Any]], DenseRefit] | None = None,
     ) -> None:
         from tfcompress import layers
 
         self._model, self._probe, self._size_of = model, probe, size_of
+        coded_layers = []
         self._variables: dict[str, Any] = {}
         self._weights: dict[str, NDArray[np.float64] | None] = {}
         for embedding, layer in layers.model_embeddings(model).items():
@@ -73,6 +80,7 @@ class ModelTables:
                 if name in names and _can_code(variable):
                     self._variables[name] = variable
                     self._weights[name] = known.get(key)
+                    coded_layers.append(layer)
         self.names = tuple(self._variables)
         if not self.names:
             raise ConfigError(
@@ -84,8 +92,18 @@ class ModelTables:
         self._trained = dict(zip(self.names, trained, strict=True))
         self._coder = lru_cache(maxsize=8)(self._make_coder)
         self._share = dict.fromkeys(self.names, 1.0)
+        self.refit = None
         if len(self.names) > 1:
             self._share = self._shares()
+        self.refit = refit(coded_layers) if refit else None
+        if self.refit is not None and not self.refit.variables:
+            self.refit = None
+        self._wanted = lru_cache(maxsize=4)(self._make_wanted)
+
+    @property
+    def variables(self) -> list[Any]:
+        """The variables of the coded tables."""
+        return list(self._variables.values())
 
     @property
     def have_row_steps(self) -> bool:
@@ -100,13 +118,27 @@ class ModelTables:
     def encode(self, settings: Settings) -> Coded:
         """Codes all tables at one setting."""
         tables = {name: self._encode_one(name, settings) for name in self.names}
-        return Coded(settings, tables, sum(map(self._size_of, tables.values())))
+        return Coded(settings, tables, sum(map(self._size_of, tables, tables.values())))
 
     @contextmanager
-    def in_place(self, tables: Mapping[str, TransformedTable]) -> Iterator[keras.Model]:
-        """The model with coded tables; the trained ones are put back."""
-        with tables_replaced(self._model, tables):
-            yield self._model
+    def in_place(self, coded: Coded) -> Iterator[keras.Model]:
+        """The model with coded tables and what is fitted to them; all is put back as it was."""
+        if self.refit is None:
+            with tables_replaced(self._model, coded.tables):
+                yield self._model
+            return
+        before = values(self.refit.variables)
+        wanted = self._wanted(coded.settings.rare_shrinkage)
+        with tables_replaced(self._model, coded.tables):
+            try:
+                assign(self.refit.variables, self.refit.solve(wanted))
+                yield self._model
+            finally:
+                assign(self.refit.variables, before)
+
+    def put_back(self) -> None:
+        """Puts the trained tables back, and nothing else."""
+        assign(self.variables, [self._trained[name] for name in self.names])
 
     def snr_db(self, coded: Coded) -> float:
         """Signal-to-noise ratio of all tables, rows weighted by how often they are read."""
@@ -125,6 +157,17 @@ class ModelTables:
             name, settings.rotation, settings.row_step_exponent, settings.rare_shrinkage
         )
         return coder.encode(settings.step * self._share[name], settings.rate_weight)
+
+    def _make_wanted(self, shrinkage: float) -> list[Any]:
+        """What refitted layers are to give: that of tables without what shrinkage takes away."""
+        assert self.refit is not None
+        try:
+            for name, variable in self._variables.items():
+                coder = self._coder(name, False, 0.0, shrinkage)
+                variable.assign(coder.target.reshape(variable.shape))
+            return self.refit.wanted()
+        finally:
+            self.put_back()
 
     def _make_coder(
         self, name: str, rotation: bool, exponent: float, shrinkage: float
@@ -156,7 +199,7 @@ class ModelTables:
         harms = []
         self._share = dict.fromkeys(self.names, 1.0)
         for name in self.names:
-            with self.in_place({name: self._encode_one(name, settings)}):
+            with tables_replaced(self._model, {name: self._encode_one(name, settings)}):
                 harms.append(float(np.mean(np.square(self._outputs() - exact, dtype=np.float64))))
         sizes = np.array([self._trained[name].size for name in self.names])
         # A table that hardly shows in the probe is not thrown away for it.
@@ -166,8 +209,9 @@ class ModelTables:
         return dict(zip(self.names, shares.tolist(), strict=True))
 
     def _outputs(self) -> NDArray[np.float32]:
-        outputs = self._model.predict_on_batch(self._probe)
-        parts = outputs.values() if isinstance(outputs, dict) else [outputs]
+        from keras import tree
+
+        parts = tree.flatten(self._model.predict_on_batch(self._probe))
         return np.concatenate([np.asarray(part, np.float32).reshape(-1) for part in parts])
 
 

@@ -41,15 +41,27 @@ class RunQuality:
             )
         self.dataset = dataset
         self.task = TASKS[config.model](config, dataset)
-        self._test = TASKS[config.model](config, replace(dataset, valid=dataset.test))
         self.metric = metric or self.task.watched
         if metric is not None and metric not in (known := self.task.validate(model)):
             raise ConfigError(f"--metric: got {metric!r}, expected one of {', '.join(known)}")
 
-    def valid(self, model: keras.Model) -> float:
-        """Quality on the validation split."""
-        return self.task.validate(model)[self.metric]
+    def examine(self, model: keras.Model) -> tuple[float, float]:
+        """Quality on the validation split, and its smooth companion."""
+        quality, soft = self.task.examine(model)
+        return quality[self.metric], soft
 
-    def test(self, model: keras.Model) -> float:
-        """Quality on the test split."""
-        return self._test.validate(model)[self.metric]
+    def splits(self, model: keras.Model, top_k: int | None = None) -> dict[str, float]:
+        """Quality on the splits "validation" and "test".
+
+        Args:
+            model: keras.Model.
+            top_k: int or None. K: by lists of the K best items, as a file with `--top-k` gives
+                them, where seen items leave gaps. None goes by all scores.
+        """
+        result = {}
+        for name, examples in (("validation", self.dataset.valid), ("test", self.dataset.test)):
+            task = type(self.task)(self.task.config, replace(self.dataset, valid=examples))
+            lists = getattr(task, "validate_lists", None)
+            quality = lists(model, top_k) if lists and top_k else task.validate(model)
+            result[name] = quality[self.metric]
+        return result

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tfcompress.search.find import Found, find_tables
 from tfcompress.search.fisher import fisher_metrics
+from tfcompress.search.refit_bias import BiasRefit, bias_of_scores
+from tfcompress.search.search import SCORED_START
 from tfcompress.training.tune import tune
 
 if TYPE_CHECKING:
@@ -18,6 +23,7 @@ if TYPE_CHECKING:
     from tfcompress.search.settings import Trial
 
 _FISHER_EXAMPLES = 4096
+_REFIT_EXAMPLES = 16384
 
 
 def search_run(
@@ -27,20 +33,25 @@ def search_run(
     *,
     target: str = "delegate",
     code_output: bool = False,
+    refit: bool = True,
     tune_epochs: int = 0,
+    counts: NDArray[np.number] | None = None,
     tell: Callable[[Trial, float], None] | None = None,
 ) -> Found:
     """Searches for the smallest tables of a trained model within a budget.
 
     Args:
-        model: keras.Model, on TensorFlow. Its tables are put back as they were.
+        model: keras.Model, on TensorFlow. Its tables are put back as they were; the rest has the
+            weights that go with the chosen tables, see `find_tables`.
         budget: Budget.
         measured: RunQuality or None. Of the run the model is from; None with `snr_db` only.
         target: str. "delegate" or "builtin": what will decode the rows, and so how many bytes they
             take.
         code_output: bool. Whether an untied output matrix is coded too.
+        refit: bool. Whether dense layers that follow lookups are fitted to the coded tables.
         tune_epochs: int. Epochs that the rest of the model is trained on around coded tables; its
             weights are then those of the result.
+        counts: number array or None. How often each id is read, where `measured` does not say.
         tell: callable or None. Receives every trial and the quality of the trained model.
 
     Raises:
@@ -56,35 +67,48 @@ def search_run(
             for name, layer in embeddings.items()
             for key in layers.layer_tables(layer)
         }
+    folding = tflite.folding_tables(model)
+    bytes_of = _builtin_bytes if target == "builtin" else _delegate_bytes
+
+    def size_of(name: str, table: TransformedTable) -> int:
+        rotation = table.rotation_bytes if name in folding else 0
+        return bytes_of(table) - rotation
+
     options: dict[str, Any] = {}
-    if target == "builtin":
-        options["size_of"] = _builtin_bytes
     if measured is not None:
         task, dataset = measured.task, measured.dataset
+        counts = dataset.id_counts
         inputs = dataset.valid.inputs(model.inputs[0].shape[1])[:_FISHER_EXAMPLES]
-        options |= {
-            "counts": {
-                name: dataset.id_counts
-                for name, layer in embeddings.items()
-                if layer.input_dim == dataset.input_dim
-            },
+        options = {
             "probe": inputs,
             "metrics": lambda variables: fisher_metrics(model, variables, inputs, task.logits),
-            "quality": measured.valid,
-            "likelihood": task.likelihood,
+            "examine": measured.examine,
         }
+        if refit:
+            histories = task.training_inputs(_REFIT_EXAMPLES)
+            options["refit"] = lambda coded: BiasRefit(model, coded, histories)
+        coded_layers = [
+            layer
+            for name, layer in embeddings.items()
+            if any(f"{name}/{key}" in names for key in layers.layer_tables(layer))
+        ]
+        if bias_of_scores(model, coded_layers) is not None:
+            options["start"] = SCORED_START
         if tune_epochs:
-            frozen = [
-                layer
-                for name, layer in embeddings.items()
-                if any(f"{name}/{key}" in names for key in layers.layer_tables(layer))
-            ]
-            options["tune"] = lambda changed: tune(task, changed, frozen, tune_epochs)
-    return find_tables(model, names, budget, tell=tell, **options)
+            options["tune"] = lambda changed, coded: tune(task, changed, coded, tune_epochs)
+    if counts is not None:
+        options["counts"] = {
+            name: counts for name, layer in embeddings.items() if layer.input_dim == len(counts)
+        }
+    return find_tables(model, names, budget, size_of=size_of, tell=tell, **options)
+
+
+def _delegate_bytes(table: TransformedTable) -> int:
+    return table.nbytes
 
 
 def _builtin_bytes(table: TransformedTable) -> int:
     """What builtin operators read: prefix codes cost more than the range coder of a delegate."""
-    from tfcompress import codec
+    from tfcompress.tflite.row_coding import coded_bytes
 
-    return codec.pack(table.integers, "indexed").nbytes + table.side_bytes
+    return coded_bytes(table.integers) + table.side_bytes

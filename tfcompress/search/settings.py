@@ -48,20 +48,31 @@ class Trial:
     Attributes:
         settings: Settings.
         nbytes: int. What the coded tables take.
-        quality: float. Higher is better.
+        quality: float. Measured; higher is better.
+        soft: float. The smooth companion of the quality, see `Task.examine`.
         tuned: bool. Whether the rest of the model was tuned to the coded tables.
+        expected: float or None. The quality to expect, by `Expectation`; None before the end of a
+            search, and for tuned trials.
     """
 
     settings: Settings
     nbytes: int
     quality: float
+    soft: float
     tuned: bool = False
+    expected: float | None = None
+
+    @property
+    def best_guess(self) -> float:
+        """The quality to expect where that is known, else the measured one."""
+        return self.quality if self.expected is None else self.expected
 
     def to_json(self) -> dict[str, Any]:
-        """The settings, `table_bytes`, `quality` and `tuned`."""
+        """The settings, `table_bytes`, `measured`, `expected` and `tuned`."""
         return {
             **vars(self.settings),
             "table_bytes": self.nbytes,
-            "quality": self.quality,
+            "measured": self.quality,
+            "expected": self.expected,
             "tuned": self.tuned,
         }

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfcompress.codec import fixed
-from tfcompress.codec.source import Source
+from tfcompress.codec.source import Source, as_source
 from tfcompress.errors import ConfigError
+from tfcompress.tflite import row_values
 from tfcompress.tflite.row_bits import (
     MAX_CODE_BITS,
     MAX_GROUP_CODE_BITS,
@@ -122,6 +123,13 @@ def plan_rows(values: U8, source: Source, mode: str) -> RowPlan:
     most = (1 + _STEPS_WORTH) * min(plan.shipped_bytes for plan in plans)
     small = [plan for plan in plans if plan.shipped_bytes <= most]
     return min(small, key=lambda plan: (plan.steps, plan.nbytes))
+
+
+def coded_bytes(integers: NDArray[np.int8]) -> int:
+    """What the rows of a table take for the decoder of builtin operators, in its best mode."""
+    values, left = row_values.split(integers, "int8", integers.shape[1])
+    plan = plan_rows(values, as_source(integers), "auto")
+    return plan.nbytes + sum(part.nbytes for part in left)
 
 
 def _fixed_plan(coder: RowCoder, values: U8, row_bits: NDArray[np.int64]) -> RowPlan:

@@ -52,6 +52,12 @@ class ClassificationTask(Task):
         order = np.random.default_rng([self.config.seed, epoch]).permutation(len(self.data.train))
         return TextBatches(self.data.train, order, self._length, self.config.batch_size)
 
+    def training_inputs(self, count: int) -> NDArray[np.int32]:
+        """Texts."""
+        texts = self.data.train
+        rows = np.linspace(0, len(texts) - 1, min(len(texts), count)).astype(np.int64)
+        return texts.take(rows).inputs(self._length)
+
     def validate(self, model: keras.Model) -> dict[str, float]:
         """Accuracy and macro-F1."""
 
@@ -66,12 +72,13 @@ class ClassificationTask(Task):
         """Scores of the classes."""
         return outputs["scores"]
 
-    def likelihood(self, model: keras.Model) -> float:
-        """Of the class of each text whose label occurs in training."""
+    def examine(self, model: keras.Model) -> tuple[dict[str, float], float]:
+        """The same, and the log likelihood of classes that occur in training."""
         texts = self.data.valid
         known = np.flatnonzero(texts.labels >= 0)
         ids = texts.inputs(self._length)[known]
-        return mean_log_likelihood(model, ids, texts.labels[known], self.logits)
+        likelihood = mean_log_likelihood(model, ids, texts.labels[known], self.logits)
+        return self.validate(model), likelihood
 
     def describe_data(self) -> dict[str, Any]:
         """What a class number and an id mean, and how many texts there are."""

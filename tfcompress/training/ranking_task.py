@@ -12,10 +12,9 @@ from tfcompress.data.windows import TrainingWindows
 from tfcompress.errors import DataError
 from tfcompress.models import RankerTrainer, build_sequence_ranker
 from tfcompress.models.sequence_ranker import ITEMS, OUTPUT
-from tfcompress.ranking import evaluate
+from tfcompress.ranking import evaluate, evaluate_top_k
 from tfcompress.training.batches import FitBatches
 from tfcompress.training.config import TrainConfig
-from tfcompress.training.likelihood import mean_log_likelihood
 from tfcompress.training.negatives import NegativeSampler
 from tfcompress.training.task import Task
 from tfcompress.vocabulary import FIRST_ID
@@ -81,27 +80,41 @@ class RankingTask(Task):
         """Histories and next items, with negatives under sampled softmax."""
         return FitBatches(self._windows.epoch(epoch), epoch, self._sampler)
 
+    def training_inputs(self, count: int) -> NDArray[np.int32]:
+        """Histories, in the random order of the first epoch."""
+        batches = self._windows.epoch(0)
+        used = range(min(len(batches), -(-count // self._windows.batch_size)))
+        return np.concatenate([batches.batch(index)[0] for index in used])[:count]
+
     def validate(self, model: keras.Model) -> dict[str, float]:
         """nDCG@10 and HR@10 over the whole catalogue, history masked."""
+        return self.examine(model)[0]
+
+    def examine(self, model: keras.Model) -> tuple[dict[str, float], float]:
+        """The same, and the soft gain."""
 
         def score(ids: NDArray[np.int32]) -> NDArray[np.float32]:
             return np.asarray(model.predict_on_batch(ids)["scores"])
 
         quality = evaluate(score, self.data.valid, length=self.config.history_length)
+        return {"ndcg@10": quality.ndcg, "hr@10": quality.hit_rate}, quality.soft_gain
+
+    def validate_lists(self, model: keras.Model, top_k: int) -> dict[str, float]:
+        """As `validate`, by lists of the `top_k` best items only; seen items leave gaps in them."""
+
+        def best(ids: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+            scores = np.asarray(model.predict_on_batch(ids)["scores"])[:, FIRST_ID:]
+            # Ties go to the smaller id, as in the operator of a file.
+            items = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
+            found = np.take_along_axis(scores, items, axis=1)
+            return (items + FIRST_ID).astype(np.int32), found
+
+        quality = evaluate_top_k(best, self.data.valid, length=self.config.history_length)
         return {"ndcg@10": quality.ndcg, "hr@10": quality.hit_rate}
 
     def logits(self, outputs: dict[str, Any]) -> Any:
         """Scores of the items; ids below FIRST_ID are never an answer."""
         return outputs["scores"][:, FIRST_ID:]
-
-    def likelihood(self, model: keras.Model) -> float:
-        """Of the first known target of each user."""
-        targets = self.data.valid.targets
-        known = np.flatnonzero(targets.values >= FIRST_ID)
-        users, first = np.unique(targets.row_of_value()[known], return_index=True)
-        ids = self.data.valid.inputs(self.config.history_length)[users]
-        answers = targets.values[known[first]] - FIRST_ID
-        return mean_log_likelihood(model, ids, answers, self.logits)
 
     def describe_data(self) -> dict[str, Any]:
         """Numbers of users and interactions."""

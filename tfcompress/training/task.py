@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from tfcompress import layers
 from tfcompress.data.dataset import SplitData
@@ -55,16 +57,24 @@ class Task(ABC):
         """The batches of one epoch, a function of the configuration and the epoch alone."""
 
     @abstractmethod
+    def training_inputs(self, count: int) -> NDArray[np.int32]:
+        """At most so many inputs of the training, evenly spread: `(count, length)`."""
+
+    @abstractmethod
     def validate(self, model: keras.Model) -> dict[str, float]:
         """Quality on the validation split, `watched` among its keys."""
 
     @abstractmethod
-    def logits(self, outputs: dict[str, Any]) -> Any:
-        """The logits of the answers, float `(batch, answers)`, among the outputs of the model."""
+    def examine(self, model: keras.Model) -> tuple[dict[str, float], float]:
+        """What `validate` gives, and a smooth companion of it.
+
+        The companion says the same with less noise, in units of its own: what tells two models
+        apart that are nearly as good as each other. Higher is better.
+        """
 
     @abstractmethod
-    def likelihood(self, model: keras.Model) -> float:
-        """Mean log likelihood of right answers, in nats, on a sample of the validation split."""
+    def logits(self, outputs: dict[str, Any]) -> Any:
+        """The logits of the answers, float `(batch, answers)`, among the outputs of the model."""
 
     @abstractmethod
     def describe_data(self) -> dict[str, Any]:

@@ -11,27 +11,30 @@ from tfcompress.training.task import Task
 
 
 def tune(task: Task, model: keras.Model, frozen: Collection[Any], epochs: int) -> None:
-    """Trains a model on, at the lower learning rate of its training, some layers excepted.
+    """Trains a model on, at the lower learning rate of its training, some variables excepted.
+
+    A training that had no lower rate is taken to have had the usual one.
 
     Args:
         task: Task. That of its training; its configuration gives rate, batches and seed.
         model: keras.Model. Its weights change; the same weights come out of the same weights.
-        frozen: collection of Layer. Layers of the model whose weights stay.
+        frozen: collection of keras.Variable. Weights of the model that stay.
         epochs: int. Passes over the training data.
     """
-    before = [layer.trainable for layer in frozen]
-    for layer in frozen:
-        layer.trainable = False
+    before = [variable.trainable for variable in frozen]
+    for variable in frozen:
+        variable.trainable = False
     try:
         config = task.config
         make_deterministic(config.seed)
         trainer = task.trainer(model)
-        rate = config.learning_rate * config.rate_drop
+        usual = type(config).model_fields["rate_drop"].default
+        rate = config.learning_rate * (config.rate_drop if config.rate_drop < 1 else usual)
         trainer.compile(optimizer=keras.optimizers.Adam(rate), loss=task.loss)
         for epoch in range(epochs):
             # Batches that no epoch of the training had.
             batches = task.batches(config.epochs + epoch)
             trainer.fit(batches, verbose=0, callbacks=[KeepFreedMemory()], shuffle=False)
     finally:
-        for layer, trainable in zip(frozen, before, strict=True):
-            layer.trainable = trainable
+        for variable, trainable in zip(frozen, before, strict=True):
+            variable.trainable = trainable
