@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from tfcompress.errors import ConfigError, DataError, ModelError, TfcompressError
-from tfcompress_cli import console
+from tfcompress_cli import budget, console, optimize
 from tfcompress_cli.inspect import show_model
 from tfcompress_cli.pack import Codec, Target, show_packing
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tfcompress.training import Run
     from tfcompress.vocabulary import Vocabulary
     from tfcompress_cli.budget import Wanted
+    from tfcompress_cli.optimize import Optimizing
 
 Option = typer.Option
 Search = "Smallest tables for a budget"
@@ -50,6 +51,13 @@ def convert(
         Granularity, Option(help="One scale for what, with int8 and int4.")
     ] = "per-row",
     dense_dtype: Annotated[DenseDtype, Option(help="Number type of the rest.")] = "float32",
+    dense: Annotated[
+        str | None,
+        Option(
+            help="Train the dense layers of a run on, with fewer values: prune:0.5 (the share of "
+            "zeros), cluster:16, or qat for int8."
+        ),
+    ] = None,
     codec: Annotated[
         ConvertCodec | None,
         Option(
@@ -89,7 +97,10 @@ def convert(
     ] = None,
     data: Annotated[
         str | None,
-        Option(help="The data of the training, if they moved.", rich_help_panel=Search),
+        Option(
+            help="The data of the training, if they moved (here, and with --dense).",
+            rich_help_panel=Search,
+        ),
     ] = None,
     code_output: Annotated[
         bool,
@@ -99,6 +110,14 @@ def convert(
             rich_help_panel=Search,
         ),
     ] = False,
+    refit: Annotated[
+        bool,
+        Option(
+            "--refit/--no-refit",
+            help="Fit the dense layers behind the tables to the coded ones.",
+            rich_help_panel=Search,
+        ),
+    ] = True,
     tune: Annotated[
         int,
         Option(
@@ -118,24 +137,35 @@ def convert(
 
     Example: tfcompress convert runs/memcom --out memcom.tflite --table-dtype int8
     """
+    optimizing = None if dense is None else optimize.Optimizing.parse(dense, data)
+    if optimizing is not None and (max_loss, max_bytes, snr) != (None, None, None):
+        raise ConfigError(
+            "--dense changes the model that a search measures losses against; leave it or the "
+            "budget out"
+        )
     wanted = None
     if (max_loss, max_bytes, snr) != (None, None, None):
-        from tfcompress_cli import budget
-
         wanted = budget.Wanted(
             budget.parse(max_loss, max_bytes, snr),
             metric=metric,
             data=data,
             target=target,
             code_output=code_output,
+            refit=refit,
+            top_k=top_k,
             tune=tune,
             curve=curve,
             plot=plot,
         )
-    elif (metric, data, curve, plot) != (None, None, None, None) or code_output or tune:
+    elif (
+        (metric, None if optimizing else data, curve, plot) != (None, None, None, None)
+        or code_output
+        or tune
+        or not refit
+    ):
         raise ConfigError(
-            "--metric, --data, --code-output, --tune, --curve and --plot belong to a search; give "
-            "--max-loss, --max-bytes or --snr"
+            "--metric, --data, --code-output, --no-refit, --tune, --curve and --plot belong to a "
+            "search; give --max-loss, --max-bytes or --snr"
         )
     convert_file(
         source,
@@ -148,6 +178,7 @@ def convert(
         top_k=top_k,
         vocabulary=vocabulary,
         wanted=wanted,
+        optimizing=optimizing,
         overwrite=overwrite,
         dry_run=dry_run,
     )
@@ -165,6 +196,7 @@ def convert_file(
     top_k: int | None = None,
     vocabulary: bool = False,
     wanted: Wanted | None = None,
+    optimizing: Optimizing | None = None,
     overwrite: bool = False,
     dry_run: bool = False,
     brief: bool = False,
@@ -186,11 +218,8 @@ def convert_file(
         from tfcompress.models import load_model
 
         model = run.model() if run else load_model(source)
-    search = None
-    if wanted is not None:
-        from tfcompress_cli import budget
-
-        search = budget.find(run, model, wanted)
+    optimized = optimizing.run(run, model, top_k) if optimizing is not None else None
+    search = budget.find(run, model, wanted) if wanted is not None else None
     transformed = search.found.tables if search else {}
     with console.err.status("Converting"):
         from tfcompress import tflite
@@ -239,11 +268,11 @@ def convert_file(
         console.out.print(f"Dry run: {out} was not written.", highlight=False)
     else:
         write_file(out, content, overwrite=overwrite)
-    if search is not None:
+    if (measured := search or optimized) is not None:
         # After the file, which took long to find.
-        console.out.print(search.check(content), highlight=False, soft_wrap=True)
-        if not dry_run:
-            search.write_curve()
+        console.out.print(measured.check(content), highlight=False, soft_wrap=True)
+    if search is not None and not dry_run:
+        search.write_curve()
 
 
 def _refuse_existing(

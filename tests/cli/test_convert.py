@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from tfcompress.tflite import inspect_model
+from tfcompress.tflite.flatbuffer import read
 from tfcompress.vocabulary import Vocabulary
 
 
@@ -160,3 +161,35 @@ def test_converting_packs_the_tables(tfcompress, runs, tmp_path):
     info = inspect_model(out.read_bytes())
     assert (info.tables[0].codec, info.tables[0].dtype) == ("raw", "int8")
     assert info.tables[0].snr_db > 30
+
+
+def test_dense_layers_are_clustered_before_converting(tfcompress, runs, tmp_path):
+    out = tmp_path / "model.tflite"
+    done = tfcompress("convert", runs / "full", "--out", out, "--dense", "cluster:4")
+    assert done.code == 0, done.err
+    assert "the .tflite against the trained model: validation ndcg@10" in done.out
+    file = read(out.read_bytes())
+    kernels = [
+        np.asarray(file.data(tensor)).view(np.float32)
+        for tensor in file.subgraphs[0].tensors
+        if tensor.shape is not None and list(tensor.shape) == [16, 32]
+    ]
+    assert [len(np.unique(kernel)) for kernel in kernels] == [4]
+
+
+@pytest.mark.parametrize(
+    ("source", "words", "message"),
+    [
+        ("full", ["--dense", "prune"], "dense: got 'prune', expected prune:0.5"),
+        ("full", ["--dense", "qat", "--max-loss", "1%"], "leave it or the budget out"),
+        ("full/model.keras", ["--dense", "qat"], "convert a run directory"),
+    ],
+)
+def test_dense_layers_that_cannot_be_are_one_line(
+    tfcompress, runs, tmp_path, source, words, message
+):
+    out = tmp_path / "model.tflite"
+    done = tfcompress("convert", runs / source, "--out", out, *words)
+    assert (done.code, done.err.count("\n")) == (2, 1), done.err
+    assert message in done.err
+    assert not out.exists()
