@@ -103,6 +103,20 @@ def test_zeros_take_no_payload():
     assert not packed.unpack().any()
 
 
+@pytest.mark.parametrize("shuffled", [False, True], ids=["by bands", "by row classes"])
+def test_columns_that_are_surely_zero_from_some_row_on(coarse, shuffled):
+    table = coarse[:3000].copy()
+    for start, columns in ((300, 30), (1000, 11), (2000, 0)):
+        table[start:, columns:] = 0
+    if shuffled:
+        table = np.random.default_rng(4).permutation(table)
+    packed = pack(table, "rate")
+    assert np.array_equal(packed.unpack(), table)
+    ids = np.random.default_rng(5).integers(0, len(table), 40)
+    assert np.array_equal(packed.rows(ids), table[ids])
+    assert np.array_equal(decode_rows(packed.to_bytes(), ids[:5]), table[ids[:5]])
+
+
 def test_given_classes_are_the_bands():
     """Rows whose scale jumps where no half-octave ends."""
     classes = np.repeat([3, 1, 7, 1], [333, 500, 77, 2090])

@@ -119,7 +119,7 @@ def may_be_smaller(source: Source) -> bool:
 
 def table_bytes(columns: int) -> int:
     """The most memory that a decoder takes for its tables."""
-    contexts = rate_fit.MAX_CONTEXTS * (2 * _BOUNDS + 2 * BUCKETS + 1)
+    contexts = rate_fit.MAX_CONTEXTS * (2 * _BOUNDS + 2 * BUCKETS + 3)
     return contexts + 12 * (layout.MAX_SEGMENTS + 1) + 3 * columns + 5120 + 512
 
 

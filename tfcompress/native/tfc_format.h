@@ -84,6 +84,7 @@ typedef struct {
   const uint16_t *bounds;        /* per context, the upper ends of the shares of its magnitudes */
   const uint16_t *class_bounds;  /* the same for the classes of rows */
   const uint16_t *column_offset; /* per column, where its class stands in `bounds` */
+  const uint16_t *live_columns;  /* per context, where the columns end that are not surely zero */
   const uint32_t *segment_start; /* first row and first block of each segment, and behind the last */
   const uint8_t *segment_class;  /* of each segment, then the binary logarithms of rows a block */
   uint32_t segments;

@@ -36,7 +36,7 @@ static inline uint32_t tfc_bucket_start(uint32_t bucket) {
 
 /* Where the parts of the workspace are, each a multiple of 8 bytes. */
 typedef struct {
-  size_t bounds, class_bounds, offsets, starts, segments, columns, classes, counts, levels, signs,
+  size_t bounds, class_bounds, offsets, live, starts, segments, columns, classes, counts, levels, signs,
       slots, end;
 } tfc_rate_parts;
 
@@ -57,6 +57,7 @@ static inline tfc_status tfc_plan_rate(tfc_table *table, tfc_cursor *cursor,
   TFC_PART(bounds, 2 * TFC_RATE_STRIDE * contexts);
   TFC_PART(class_bounds, 2 * classes);
   TFC_PART(offsets, 2 * (size_t)table->columns);
+  TFC_PART(live, 2 * contexts);
   TFC_PART(starts, 8 * (segments + 1));
   TFC_PART(segments, 2 * segments);
   /* Only to open a table: */
@@ -124,6 +125,18 @@ static inline tfc_status tfc_fill_bounds(uint16_t *bounds, const uint8_t *levels
   return TFC_OK;
 }
 
+/* For rows whose classes sum to `row`: where the columns end that can be anything but zero. */
+static inline uint16_t tfc_live_columns(const tfc_table *table, const uint16_t *bounds,
+                                        const uint8_t *column_class, uint32_t row) {
+  uint32_t live = table->columns;
+  for (; live; live--) {
+    const uint32_t context = row + column_class[live - 1];
+    if (context < table->contexts && bounds[TFC_RATE_STRIDE * context] != 1u << TFC_RATE_BITS)
+      break;
+  }
+  return (uint16_t)live;
+}
+
 static inline tfc_status tfc_open_rate(tfc_table *table, uint8_t *room, size_t size) {
   tfc_cursor cursor = {table->model, table->model + table->model_bytes, 0};
   tfc_rate_parts parts;
@@ -133,6 +146,7 @@ static inline tfc_status tfc_open_rate(tfc_table *table, uint8_t *room, size_t s
   uint16_t *const bounds = (uint16_t *)(void *)(room + parts.bounds);
   uint16_t *const class_bounds = (uint16_t *)(void *)(room + parts.class_bounds);
   uint16_t *const offsets = (uint16_t *)(void *)(room + parts.offsets);
+  uint16_t *const live = (uint16_t *)(void *)(room + parts.live);
   uint32_t *const starts = (uint32_t *)(void *)(room + parts.starts);
   uint8_t *const segments = room + parts.segments, *const columns = room + parts.columns;
   uint8_t *const classes = room + parts.classes, *const counts = room + parts.counts;
@@ -173,7 +187,10 @@ static inline tfc_status tfc_open_rate(tfc_table *table, uint8_t *room, size_t s
   if (status != TFC_OK) return status;
   for (uint32_t k = 0; k < table->row_classes; k++) class_bounds[k] = (uint16_t)(sum += shares[k]);
   if (cursor.failed || cursor.next != cursor.end) return TFC_BAD_TABLES;
+  for (uint32_t c = 0; c < table->contexts; c++)
+    live[c] = tfc_live_columns(table, bounds, columns, c);
   table->bounds = bounds;
+  table->live_columns = live;
   table->class_bounds = class_bounds;
   table->column_offset = offsets;
   table->segment_start = starts;
@@ -186,9 +203,9 @@ typedef struct {
   uint64_t code, range;
   const uint8_t *next, *end;
   uint64_t row, stop;     /* the row that comes next, and the first behind the block */
-  const uint16_t *bounds; /* of the segment's class */
-  uint16_t *places;       /* NULL, or receives the columns of a row that are not zero */
-  uint32_t present;       /* how many those are */
+  uint32_t context;       /* of the segment's class and column class 0 */
+  uint32_t present;       /* values of the last row that are not zero */
+  uint16_t *places;       /* NULL, or receives their columns */
 } tfc_block;
 
 /* The next four bytes as a number, the first most significant; past the end they are zero. */
@@ -234,7 +251,7 @@ static inline tfc_status tfc_start_block(const tfc_table *table, uint64_t row, t
   block->row = starts[0] + (k << shift);
   block->stop = block->row + ((uint64_t)1 << shift);
   if (block->stop > starts[2]) block->stop = starts[2];
-  block->bounds = table->bounds + TFC_RATE_STRIDE * (size_t)table->segment_class[s];
+  block->context = table->segment_class[s];
   if (block->next < block->end && block->end[-1] == 0) return TFC_BAD_ROW;
   block->range = UINT64_MAX;
   block->code = (uint64_t)tfc_rate_word(&block->next, block->end) << 32;
@@ -245,15 +262,14 @@ static inline tfc_status tfc_start_block(const tfc_table *table, uint64_t row, t
 /* Decodes the row that comes next in the block: `columns` bytes, and its places where wanted. */
 static inline tfc_status tfc_rate_row(const tfc_table *table, tfc_block *block, uint8_t *out) {
   const uint16_t *const offsets = table->column_offset;
-  const uint32_t columns = table->columns;
   const uint8_t flip = table->flip;
-  const uint16_t *bounds = block->bounds;
+  uint32_t context = block->context;
   uint64_t code = block->code, range = block->range;
   const uint8_t *next = block->next;
   const uint8_t *const end = block->end;
   uint16_t *const places = block->places;
   uint32_t present = 0;
-  memset(out, flip, columns);
+  memset(out, flip, table->columns);
   if (table->row_classes > 1) {
     const uint64_t unit = range >> TFC_RATE_BITS;
     if (code >= unit << TFC_RATE_BITS) return TFC_BAD_ROW;
@@ -263,12 +279,14 @@ static inline tfc_status tfc_rate_row(const tfc_table *table, tfc_block *block, 
     code -= unit * low;
     range = unit * (table->class_bounds[k] - low);
     tfc_rate_refill(&code, &range, &next, end);
-    bounds += TFC_RATE_STRIDE * k;
+    context += k;
   }
+  const uint16_t *const bounds = table->bounds + TFC_RATE_STRIDE * (size_t)context;
+  const uint32_t live = table->live_columns[context];
   /* Zeros have the lowest share everywhere, so along a run of them the code stays and only the range
    * falls: the run ends where it falls to `limit`, with another value or with bytes to take in. */
   uint64_t limit = code > UINT32_MAX ? code : UINT32_MAX;
-  for (uint32_t j = 0; j < columns; j++) {
+  for (uint32_t j = 0; j < live; j++) {
     const uint16_t *const own = bounds + offsets[j];
     const uint64_t unit = range >> TFC_RATE_BITS, zero = unit * own[0];
     range = zero;
@@ -299,6 +317,11 @@ static inline tfc_status tfc_rate_row(const tfc_table *table, tfc_block *block, 
     }
     tfc_rate_refill(&code, &range, &next, end);
     limit = code > UINT32_MAX ? code : UINT32_MAX;
+  }
+  if (live < table->columns) {
+    /* A zero that is certain takes what the range has beyond a multiple, once for all of them. */
+    range = range >> TFC_RATE_BITS << TFC_RATE_BITS;
+    if (code >= range) return TFC_BAD_ROW;
   }
   block->code = code;
   block->range = range;
