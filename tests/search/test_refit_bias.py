@@ -1,0 +1,76 @@
+"""Item biases that are fitted to scores against coded tables."""
+
+import numpy as np
+import pytest
+
+from tfcompress import layers
+from tfcompress.models import build_sequence_ranker
+from tfcompress.rate_distortion import transform_code
+from tfcompress.search.refit_bias import BiasRefit
+from tfcompress.tflite.tables import tables_replaced
+from tfcompress.training.variables import assign, values
+
+ITEMS, DIM, LENGTH = 300, 16, 6
+NAME = "items/embeddings"
+
+
+def ranker(output=None):
+    """A ranker with random weights, and histories."""
+    rng = np.random.default_rng(0)
+    items = layers.FullEmbedding(ITEMS, DIM, name="items")
+    model = build_sequence_ranker(items, history_length=LENGTH, hidden_units=(24,), output=output)
+    for variable in model.weights:
+        variable.assign(rng.normal(0, 0.4, variable.shape))
+    items.embeddings.assign(rng.normal(0, 1, (ITEMS, DIM)))
+    return model, items, rng.integers(2, ITEMS, (1500, LENGTH)).astype(np.int32)
+
+
+def probabilities(model, ids):
+    scores = np.array(model.predict_on_batch(ids)["scores"], np.float64)[:, 2:]
+    shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+@pytest.fixture(scope="module")
+def tied():
+    model, items, histories = ranker()
+    return model, items, histories, BiasRefit(model, [items], histories[:1000])
+
+
+def test_items_are_called_for_as_often_as_before(tied):
+    model, items, histories, refit = tied
+    assert refit.names == ("hidden_0", "item_bias")
+    coded = transform_code(np.array(items.embeddings), step=1.5, rotation="none")
+    unseen = histories[1000:]
+    exact = probabilities(model, unseen)
+    before = values(refit.variables)
+    wanted = refit.wanted()
+    errors, divergences = [], []
+    with tables_replaced(model, {NAME: coded}):
+        solved = refit.solve(wanted)
+        for bias in (before[-1], solved[-1]):
+            assign(refit.variables, [*solved[:-1], bias])
+            found = probabilities(model, unseen)
+            errors.append(np.abs(np.log(found.mean(axis=0) / exact.mean(axis=0))).mean())
+            divergences.append((exact * np.log(exact / found)).sum(axis=1).mean())
+    assign(refit.variables, before)
+    assert errors[1] < 0.5 * errors[0]
+    assert divergences[1] < divergences[0]
+    assert all(np.array_equal(*pair) for pair in zip(solved[-1][:2], before[-1][:2], strict=True))
+
+
+def test_tables_as_they_were_leave_the_biases(tied):
+    _, _, _, refit = tied
+    before = values(refit.variables)
+    *_, bias = refit.solve(refit.wanted())
+    assign(refit.variables, before)
+    np.testing.assert_allclose(bias, before[-1], atol=1e-4)
+
+
+def test_scores_against_a_table_that_is_not_coded():
+    output = layers.FullEmbedding(ITEMS, DIM, name="output_items")
+    model, items, histories = ranker(output)
+    refit = BiasRefit(model, [items], histories)
+    assert refit.names == ("hidden_0",)
+    assert len(refit.solve(refit.wanted())) == len(refit.variables) == 2
+    assert BiasRefit(model, [items, output], histories).names == ("hidden_0", "item_bias")
