@@ -133,7 +133,7 @@ def test_the_markdown_has_whole_tables(page):
     for panel in report.panels:
         assert f"## {panel.title}" in text
     tables = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
-    assert len(tables) == 2 + 3 * len(report.panels)
+    assert len(tables) == 2 + 4 * len(report.panels)
     for table in tables:
         assert len({line.count("|") for line in table.splitlines()}) == 1
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from tfcompress.report.cells import COLUMNS, cell_texts, count_text, quality_text
-from tfcompress.report.points import Panel
+from tfcompress.report.points import Panel, Point
 from tfcompress.report.sweep import SweepReport
 from tfcompress.report.text import MISSING
 from tfcompress.report.winners import (
@@ -30,12 +30,16 @@ def sweep_to_markdown(report: SweepReport, picture: str | None = None) -> str:
     lines = [*_picture(picture), "## Summary", *_summary_tables(report.panels)]
     for panel in report.panels:
         lines += [f"## {panel.title}", f"{panel.quality_name} {panel.conditions}.", ""]
-        lines += ["What no other file beats in both bytes and quality:", "", *_points(panel), ""]
+        front = _front(panel)
+        lines += ["What no other file beats in both bytes and quality:", ""]
+        lines += [*_points(panel, front), ""]
         for title, winners in (
             ("tables", best_at_each_size(panel)),
             ("loss", smallest_at_each_loss(panel)),
         ):
             lines += [*_winners(title, winners), ""] if winners else []
+        if len(front) < len(panel.points):
+            lines += ["All that was measured:", "", *_points(panel, panel.points), ""]
     if report.failures:
         lines += ["Failed:", *(f"- {title}: {error}" for title, error in report.failures), ""]
     notes = (*report.notes, *report.measured)
@@ -117,12 +121,15 @@ def _sides(winner: Winner, *, quality: bool = False) -> list[str]:
     return cells
 
 
-def _points(panel: Panel) -> list[str]:
+def _front(panel: Panel) -> list[Point]:
     """The points of both Pareto fronts, and the reference."""
     ours = pareto_front(point for point in panel.points if point.ours)
     peers = pareto_front(point for point in panel.points if not point.ours)
     shown = {id(point) for point in [*ours, *peers]}
-    points = [point for point in panel.points if id(point) in shown or point.is_reference]
+    return [point for point in panel.points if id(point) in shown or point.is_reference]
+
+
+def _points(panel: Panel, points: Iterable[Point]) -> list[str]:
     rows = [[column.text(point) for column in COLUMNS] for point in points]
     return _table([column.head(panel) for column in COLUMNS], rows, texts=(0, 1))
 
