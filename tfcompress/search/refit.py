@@ -132,7 +132,7 @@ def _next_dense(model: keras.Model, embeddings: Collection[Any]) -> list[Any]:
     import keras
 
     readers: dict[int, list[Any]] = {}
-    for operation in model.operations:
+    for operation in getattr(model, "operations", ()):  # none in a subclassed model
         for node in operation._inbound_nodes:
             for tensor in node.input_tensors:
                 readers.setdefault(id(tensor._keras_history.operation), []).append(operation)
