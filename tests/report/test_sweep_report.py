@@ -120,9 +120,18 @@ def test_the_picture_is_a_png(page):
     pytest.importorskip("matplotlib", reason="no matplotlib here: no picture")
     from tfcompress.report.picture import to_png
 
-    content = to_png(read_sweep(page.parent).panels[:1])
-    assert content.startswith(b"\x89PNG")
-    assert len(content) > 20_000
+    panels = read_sweep(page.parent).panels
+    both, quality = to_png(panels[:1]), to_png(panels[:3], latency=False)
+    for content in (both, quality):
+        assert content.startswith(b"\x89PNG")
+        assert len(content) > 20_000
+    # One panel with its latency is one row of two; three of qualities alone are two rows.
+    (width, height), (other_width, other_height) = map(_size, (both, quality))
+    assert (other_width, other_height) == (width, 2 * height)
+
+
+def _size(png):
+    return int.from_bytes(png[16:20]), int.from_bytes(png[20:24])
 
 
 def test_the_markdown_has_whole_tables(page):
@@ -179,8 +188,11 @@ def test_the_summary_says_who_is_smallest_at_a_loss_and_best_at_a_size(tmp_path)
     assert "- shop, untied: nDCG@10 of 999 test users" in text
 
 
-def test_one_command_puts_tables_and_picture_into_a_readme(tmp_path):
-    pytest.importorskip("matplotlib", reason="no matplotlib here: no picture")
+def test_one_command_puts_tables_and_picture_into_a_readme(tmp_path, monkeypatch):
+    def to_png(panels, *, latency=True):
+        return b"both" if latency else b"quality alone"
+
+    monkeypatch.setattr("tfcompress.report.picture.to_png", to_png)
     readme = tmp_path / "README.md"
     before, after = (
         "# Title\n<!-- results: docs/results.png -->\n",
@@ -196,7 +208,8 @@ def test_one_command_puts_tables_and_picture_into_a_readme(tmp_path):
     assert text.startswith(before + "![")
     assert text.endswith(after)
     assert text.count("| shop, untied |") == 2
-    assert (tmp_path / "docs" / "results.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "docs" / "results.png").read_bytes() == b"quality alone"
+    assert (folder / "report.png").read_bytes() == b"both"
 
 
 @pytest.mark.parametrize("text", ["none", "<!-- results -->\n", 2 * TWICE])
