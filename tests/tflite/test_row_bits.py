@@ -14,9 +14,9 @@ from tfcompress.tflite.row_bits import (
     grouped,
     groups_of,
     keys,
-    plan_index,
 )
 from tfcompress.tflite.row_coding import plan_rows
+from tfcompress.tflite.row_places import fixed_places, indexed_places
 
 
 def coder_of(values, group):
@@ -40,26 +40,30 @@ def test_fixed_and_indexed_rows_come_back(rows, columns, group, spread, seed):
     coder = coder_of(values, group)
     steps = -(-columns // group)
     row_bits = coder.row_bits(values)
-    stride = -(-int(row_bits.max()) // 8)
-    payload = coder.fixed(values, stride).reshape(-1)
-    starts = np.arange(rows) * 8 * stride
-    found = decode(payload, starts, coder.code.lookups(), steps)[:, :columns]
-    assert np.array_equal(found, values)
-
-    index, size = plan_index(row_bits)
-    payload = coder.indexed(values, row_bits, index.unit, size)
-    found = decode(payload, index.starts(), coder.code.lookups(), steps)[:, :columns]
-    assert np.array_equal(found, values)
-    # The blocks that the decoder gathers hold the row and are there.
-    first = index.starts() // 64
-    assert ((index.starts() + row_bits - 1) // 64 < first + index.blocks).all()
-    assert (first + index.blocks).max() * 8 <= size
+    for places in (fixed_places(rows, int(row_bits.max())), indexed_places(row_bits)):
+        starts = places.starts()
+        for halfwords in (1, 2):
+            size = places.payload_bytes(halfwords)
+            payload = coder.encode(values, starts, size)
+            found = decode(payload, starts, coder.code.lookups(), steps)[:, :columns]
+            assert np.array_equal(found, values)
+            # The blocks that the decoder gathers hold the row and are there.
+            first = starts // (16 * halfwords)
+            ends = 16 * halfwords * (first + places.blocks(halfwords))
+            assert (starts + row_bits <= ends).all()
+            assert ends.max() == 8 * size
 
 
 def test_very_uneven_rows_have_no_index():
     row_bits = np.full(200, 8)
     row_bits[::2] = 40_000
-    assert plan_index(row_bits) is None
+    assert indexed_places(row_bits) is None
+
+
+def test_places_beyond_int32_are_refused_and_larger_units_reach_further():
+    assert fixed_places(2_000_000, 500).unit == 0
+    assert fixed_places(20_000_000, 500).unit == 3
+    assert fixed_places(80_000_000, 500) is None
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "float32", "float16"])
@@ -77,4 +81,7 @@ def test_coarse_tables_have_several_values_a_word():
     plan = plan_rows(coarse.view(np.uint8), as_source(coarse), "indexed")
     assert plan.code.group >= 2
     single = coder_of(coarse.view(np.uint8), 1)
-    assert plan.row_bits.sum() < 0.95 * single.row_bits(coarse.view(np.uint8)).sum()
+    assert (
+        plan.coder.row_bits(coarse.view(np.uint8)).sum()
+        < 0.95 * single.row_bits(coarse.view(np.uint8)).sum()
+    )

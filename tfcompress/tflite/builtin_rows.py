@@ -2,15 +2,18 @@
 
 The constants, by name:
 
-    NAME            payload: flipped halfwords (`row_decoder`), int16 (rows, k) or (blocks, 4)
-    NAME/last       int8 (rows, 1): the last byte of rows of an odd number of bytes, flipped
-    NAME/base       int32 (groups,), NAME/offset uint8 (rows,): where rows of mode `indexed` start
+    NAME            payload: halfwords (`row_decoder`), int16 (count,) or (count / 2, 2)
+    NAME/base       int32 (groups,), and in mode `indexed` NAME/offset uint8 (rows,): where rows
+                    start (`row_places`)
     NAME/lengths    by the next bits: how long the word is, uint8 (earlier versions: int32 for many
                     ids); none where a row is one word
     NAME/symbols    by the next bits: the values it stands for
     NAME/left0, 1   what is left of floats (`row_values`)
 
-An id out of range is an error of the first GATHER: of the payload, or of the offsets.
+An id out of range is an error of a GATHER: of the base, of the offsets or of the payload.
+
+Earlier versions wrote another layout, which `builtin_unpack` reads: fixed rows of whole bytes as
+(rows, k), the last odd byte in NAME/last, rows of `indexed` in blocks of 8 bytes, all flipped.
 """
 
 from typing import Any
@@ -23,25 +26,25 @@ from tfcompress.codec.layout import Dtype
 from tfcompress.tflite import row_values
 from tfcompress.tflite.flatbuffer import KIND_OF_DTYPE, indices, text, unique_name
 from tfcompress.tflite.operator_chain import ChainConstants, OperatorChain
-from tfcompress.tflite.row_bits import BLOCK_BITS, BLOCK_BYTES, U8
+from tfcompress.tflite.row_bits import U8
 from tfcompress.tflite.row_coding import RowPlan
 from tfcompress.tflite.row_decoder import (
     Decoder,
     Lookups,
-    Windows,
     by_signed_number,
     decode_few,
     decode_many,
-    flip,
+    halfword_pairs,
+    to_halfwords,
 )
+from tfcompress.tflite.row_places import HALFWORD_BITS
 
 _Type = schema.TensorType
-_BLOCK_SHIFT = BLOCK_BITS.bit_length() - 1
-_DECODE = {"few-ids": decode_few, "many-ids": decode_many}
+LAYOUT = 2
 FEW_IDS = 10
 """From about so many ids at a time on the shape for many is the faster one."""
-_OPERATORS_A_STEP = {"few-ids": 1, "many-ids": 5}
-_OTHER_OPERATORS = 25
+_OPERATORS_A_STEP = {"few-ids": 0.5, "many-ids": 5}
+_OTHER_OPERATORS = 35
 MAX_OPERATORS = 2000
 
 
@@ -65,7 +68,7 @@ def choose_decoder(wanted: str, num_ids: int, steps: int) -> Decoder | None:
 
 
 def _operators(decoder: Decoder, steps: int) -> int:
-    return steps * _OPERATORS_A_STEP[decoder] + _OTHER_OPERATORS
+    return int(steps * _OPERATORS_A_STEP[decoder]) + _OTHER_OPERATORS
 
 
 class BuiltinRows:
@@ -79,6 +82,7 @@ class BuiltinRows:
         values: uint8 array (n, D), from `row_values.split`, as the next.
         left: list of arrays (n, D).
         decoder: str. "few-ids" or "many-ids".
+        num_ids: int. How many ids a call is expected to have.
 
     Attributes:
         codec: str. "fixed" or "indexed".
@@ -99,6 +103,7 @@ class BuiltinRows:
         values: U8,
         left: list[NDArray[Any]],
         decoder: Decoder,
+        num_ids: int,
     ) -> None:
         lengths, symbols = plan.code.lookups()
         if dtype in ("int8", "int4"):
@@ -107,12 +112,16 @@ class BuiltinRows:
         self.decoder = decoder
         self.operators_a_lookup = _operators(decoder, plan.steps)
         self.constant_bytes = plan.nbytes + sum(part.nbytes for part in left)
-        if decoder == "few-ids":
-            row_bytes = plan.stride if plan.index is None else plan.index.blocks * BLOCK_BYTES
-            self.constant_bytes += 8 * row_bytes * 4  # a place for every bit
+        # Halfwords gathered at once. What is gathered for an id out of range must lie behind all
+        # that is gathered for the last row: rows that follow each other differ by a block.
+        is_wide = plan.places.slope << plan.places.unit >= 2 * HALFWORD_BITS
+        self._block = 2 if decoder == "many-ids" and (is_wide or plan.mode == "indexed") else 1
+        if decoder == "few-ids":  # two numbers for every bit, two for every halfword
+            self.constant_bytes += 4 * (2 * HALFWORD_BITS + 2) * (plan.places.blocks(1) + 1)
         self._name = name
         self._dtype = dtype
         self._plan = plan
+        self._num_ids = num_ids
         self._constants = constants
         self._values = values
         self._parts = {f"left{number}": part for number, part in enumerate(left)}
@@ -130,17 +139,21 @@ class BuiltinRows:
             self._write_payload()
         chain = OperatorChain(self._constants, subgraph)
         rank = len(indices(subgraph.tensors[ids].shape))
+        columns, code, steps = self._plan.columns, self._plan.code, self._plan.steps
+        lookups = Lookups(
+            self._tensor(subgraph, "lengths") if steps > 1 else None,
+            self._tensor(subgraph, "symbols"),
+            code.bits,
+            int(code.lengths.min()),
+            code.group,
+            steps,
+        )
         flat = ids if rank == 1 else chain.reshape(ids, [-1])
-        fixed = self._plan.index is None
-        windows = (self._fixed if fixed else self._indexed)(chain, subgraph, flat)
-        columns, group, steps = self._plan.columns, self._plan.code.group, self._plan.steps
-        lengths = self._tensor(subgraph, "lengths") if steps > 1 else None
-        symbols = self._tensor(subgraph, "symbols")
-        lookups = Lookups(lengths, symbols, self._plan.code.bits, group, steps)
-        values = _DECODE[self.decoder](chain, flat, windows, lookups)
-        if group > 1:
-            values = chain.reshape(values, [-1, steps * group])
-            if columns % group:
+        emit = self._few if self.decoder == "few-ids" else self._many
+        values = emit(chain, subgraph, flat, lookups)
+        if code.group > 1:
+            values = chain.reshape(values, [-1, steps * code.group])
+            if columns % code.group:
                 values = chain.first_columns(values, columns)
         left = [self._tensor(subgraph, part) for part in sorted(self._parts) if "left" in part]
         result = row_values.emit_join(chain, values, left, flat, self._dtype)
@@ -154,14 +167,18 @@ class BuiltinRows:
 
     def described(self) -> dict[str, Any]:
         """What `builtin_unpack` needs besides the constants, for the file's metadata."""
-        index = self._plan.index
+        places = self._plan.places
         return {
             "decoder": self.decoder,
+            "layout": LAYOUT,
             "constants": self._names,
             "lookups": self._ends,
             "columns": self._plan.columns,
-            "index": index
-            and {"unit": index.unit, "group_rows": index.group_rows, "slope": index.slope},
+            "index": {
+                "unit": places.unit,
+                "group_rows": places.group_rows,
+                "slope": places.slope,
+            },
         }
 
     def _mark(self, subgraph: Any, operators: list[Any]) -> None:
@@ -179,16 +196,14 @@ class BuiltinRows:
         self._ends.append({"subgraph": place, "from": first, "to": last})
 
     def _write_payload(self) -> None:
-        payload, index = self._plan.encode(self._values), self._plan.index
-        if index is not None:
-            self._parts[""] = flip(payload.reshape(-1, BLOCK_BYTES))
-            self._parts["base"] = index.base
-            self._parts["offset"] = index.offset
-            return
-        whole = payload.shape[1] // 2 * 2
-        self._parts[""] = flip(np.ascontiguousarray(payload[:, :whole]))
-        if whole < payload.shape[1]:
-            self._parts["last"] = (payload[:, whole:] ^ np.uint8(0x80)).view(np.int8)
+        places = self._plan.places
+        behind = 1 if self.decoder == "few-ids" else 0  # the lower half of the last word
+        payload = self._plan.encode(self._values, places.payload_bytes(self._block, behind))
+        halfwords = to_halfwords(payload, self.decoder)
+        self._parts[""] = halfwords if self._block == 1 else halfwords.reshape(-1, self._block)
+        self._parts["base"] = places.base
+        if places.offset is not None:
+            self._parts["offset"] = places.offset
 
     def _tensor(self, subgraph: Any, part: str) -> int:
         """The tensor of a named constant in a subgraph."""
@@ -201,31 +216,37 @@ class BuiltinRows:
         self._names.setdefault(part, text(subgraph.tensors[tensor].name))
         return tensor
 
-    def _fixed(self, chain: OperatorChain, subgraph: Any, ids: int) -> Windows:
-        stride = self._plan.stride
-        parts = [chain.cast(chain.gather(self._tensor(subgraph, ""), ids), _Type.INT32)]
-        if stride % 2:
-            last = chain.cast(chain.gather(self._tensor(subgraph, "last"), ids), _Type.INT32)
-            parts.append(chain.multiply(last, chain.constant(1 << 8)))
-        halfwords = chain.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
-        return Windows(chain.reshape(halfwords, [-1]), 16 * -(-stride // 2), None)
+    def _few(self, chain: OperatorChain, subgraph: Any, ids: int, lookups: Lookups) -> int:
+        count = self._plan.places.blocks(1)
+        first, start = self._places(chain, subgraph, chain.reshape(ids, [-1, 1]))
+        pairs = chain.constant(halfword_pairs(count))
+        pairs = chain.add(chain.reshape(first, [-1, 1, 1, 1]), pairs)
+        words = chain.bitcast(chain.gather(self._tensor(subgraph, ""), pairs), _Type.INT32, 3)
+        return decode_few(chain, words, start, count, lookups, self._num_ids)
 
-    def _indexed(self, chain: OperatorChain, subgraph: Any, ids: int) -> Windows:
-        index = self._plan.index
-        assert index is not None
-        offset = chain.cast(chain.gather(self._tensor(subgraph, "offset"), ids), _Type.INT32)
-        group = chain.shift_right(ids, index.group_rows.bit_length() - 1)
-        place = chain.subtract(ids, chain.multiply(group, chain.constant(index.group_rows)))
-        base = chain.gather(self._tensor(subgraph, "base"), group)
-        units = chain.add(offset, chain.multiply(place, chain.constant(index.slope)))
-        units = chain.add(base, units)
-        block = chain.shift_right(units, _BLOCK_SHIFT - index.unit)
-        first = chain.multiply(block, chain.constant(BLOCK_BITS >> index.unit))
-        start = chain.subtract(units, first)
-        if index.unit:
-            start = chain.multiply(start, chain.constant(1 << index.unit))
-        number = chain.constant([list(range(index.blocks))])
-        touched = chain.add(chain.reshape(block, [-1, 1]), number)
-        gathered = chain.gather(self._tensor(subgraph, ""), touched)
+    def _many(self, chain: OperatorChain, subgraph: Any, ids: int, lookups: Lookups) -> int:
+        count = self._plan.places.blocks(self._block)
+        first, start = self._places(chain, subgraph, ids)
+        blocks = chain.add(chain.reshape(first, [-1, 1]), chain.constant([list(range(count))]))
+        gathered = chain.gather(self._tensor(subgraph, ""), blocks)
         halfwords = chain.cast(chain.reshape(gathered, [-1]), _Type.INT32)
-        return Windows(halfwords, index.blocks * BLOCK_BITS, start)
+        row_bits = count * self._block * HALFWORD_BITS
+        return decode_many(chain, ids, halfwords, start, row_bits, lookups)
+
+    def _places(self, chain: OperatorChain, subgraph: Any, ids: int) -> tuple[int, int]:
+        """The first block of rows, and the bit of it that they start at."""
+        places = self._plan.places
+        group = chain.shift_right(ids, places.group_rows.bit_length() - 1)
+        units = chain.gather(self._tensor(subgraph, "base"), group)
+        if places.offset is not None:
+            offset = chain.gather(self._tensor(subgraph, "offset"), ids)
+            units = chain.add(units, chain.cast(offset, _Type.INT32))
+        units = chain.add(units, chain.multiply(ids, chain.constant(places.slope)))
+        units_a_block = HALFWORD_BITS * self._block >> places.unit
+        if units_a_block == 1:
+            return units, chain.subtract(ids, ids)
+        first = chain.shift_right(units, units_a_block.bit_length() - 1)
+        start = chain.remainder(units, units_a_block)
+        if places.unit:
+            start = chain.multiply(start, chain.constant(1 << places.unit))
+        return first, start

@@ -1,4 +1,8 @@
-"""Reads a table back from the constants of `builtin_rows`, and finds its decoders in the graph."""
+"""Reads a table back from the constants of `builtin_rows`, and finds its decoders in the graph.
+
+Files without a "layout" were packed by earlier versions: r x slope counts from the first row of a
+group, the payload is flipped whatever the decoder, and fixed rows are of whole bytes.
+"""
 
 from typing import Any
 
@@ -8,9 +12,11 @@ from numpy.typing import NDArray
 from tfcompress.codec.layout import Dtype
 from tfcompress.errors import ModelError
 from tfcompress.tflite import row_values
+from tfcompress.tflite.builtin_rows import LAYOUT
 from tfcompress.tflite.flatbuffer import TfliteFile, text
-from tfcompress.tflite.row_bits import BLOCK_BITS, RowIndex, decode
-from tfcompress.tflite.row_decoder import by_signed_number, unflip
+from tfcompress.tflite.row_bits import decode
+from tfcompress.tflite.row_decoder import by_signed_number, from_halfwords
+from tfcompress.tflite.row_places import RowPlaces
 
 
 def unpack_table(file: TfliteFile, entry: dict[str, Any], dtype: Dtype) -> NDArray[Any]:
@@ -35,22 +41,33 @@ def _unpack(file: TfliteFile, entry: dict[str, Any], dtype: Dtype) -> NDArray[An
     symbols = symbols.reshape(len(symbols), -1)
     one_word = np.zeros(len(symbols), np.uint8)  # nothing follows it, so its length says nothing
     lengths = by_signed_number(parts.get("lengths", one_word)).astype(np.uint8)
-    payload = unflip(parts[""])
-    index = packed["index"]
-    if index is None:
-        if "last" in parts:
-            last = parts["last"].view(np.uint8) ^ np.uint8(0x80)
-            payload = np.concatenate([payload.reshape(rows, -1), last], axis=1)
-        starts = np.arange(rows) * (8 * payload.size // rows)
-    else:
-        base, offset = parts["base"], parts["offset"]
-        starts = RowIndex(**index, base=base, offset=offset, blocks=0).starts()
-    if starts.min() < 0 or starts.max() > 8 * payload.size + BLOCK_BITS:
+    payload, starts = _payload(packed, parts, rows)
+    if starts.min() < 0 or starts.max() > 8 * payload.size:
         raise ValueError("a row starts outside")
     steps = -(-columns // symbols.shape[1])
     values = decode(payload.reshape(-1), starts, (lengths, symbols), steps)[:, :columns]
     left = [parts[part] for part in sorted(parts) if part.startswith("left")]
     return row_values.join(np.ascontiguousarray(values), left, dtype)
+
+
+def _payload(
+    packed: dict[str, Any], parts: dict[str, NDArray[Any]], rows: int
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The payload's bytes, and the first bit of every row."""
+    is_new, index = "layout" in packed, packed["index"]
+    if is_new and packed["layout"] != LAYOUT:
+        raise ValueError(f"layout {packed['layout']!r}, this version knows {LAYOUT}")
+    payload = from_halfwords(parts[""], packed["decoder"] if is_new else "many-ids")
+    if index is None:
+        if "last" in parts:
+            last = parts["last"].view(np.uint8) ^ np.uint8(0x80)
+            payload = np.concatenate([payload.reshape(rows, -1), last], axis=1)
+        return payload.reshape(-1), np.arange(rows) * (8 * payload.size // rows)
+    base = parts["base"]
+    if not is_new:
+        base = base - np.arange(len(base)) * index["group_rows"] * index["slope"]
+    places = RowPlaces(**index, base=base, offset=parts.get("offset"), rows=rows, longest=0)
+    return payload.reshape(-1), places.starts()
 
 
 def _constant(file: TfliteFile, name: str) -> NDArray[Any]:

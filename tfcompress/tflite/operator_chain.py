@@ -90,6 +90,10 @@ class OperatorChain:
         """Bits of a to the right, the sign shifted in."""
         return self._binary("RIGHT_SHIFT", a, self.constant(bits), schema.RightShiftOptionsT())
 
+    def remainder(self, a: int, divisor: int) -> int:
+        """The remainder of a by a positive number, never negative."""
+        return self._binary("FLOOR_MOD", a, self.constant(divisor), schema.FloorModOptionsT())
+
     def cast(self, a: int, kind: int) -> int:
         """The same numbers in another type."""
         if self._kind(a) == kind:

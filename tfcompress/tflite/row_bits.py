@@ -3,13 +3,7 @@
 The layout is not that of `codec/FORMAT.md`, whose two directions, checksums and packed lengths
 would cost operators. Here a row is its words one behind the other, the first bit of a word first,
 bits counted from the most significant of a byte. A word stands for `group` neighbouring columns.
-
-    fixed     row r: bytes r x stride ..
-    indexed   row r: from bit 2^unit x (base[r // size] + r mod size x slope + offset[r]);
-              rows start on multiples of 2^unit bits, offset is a byte
-
-Rows of `indexed` stand in blocks of 8 bytes: the decoder gathers as many as the longest row may
-touch. Values are one byte each (`row_values`).
+Where rows start is up to `row_places`. Values are one byte each (`row_values`).
 """
 
 from collections.abc import Iterator
@@ -22,12 +16,8 @@ from numpy.typing import NDArray
 from tfcompress.prefix_codes import canonical_codes, length_limited_lengths
 
 U8 = NDArray[np.uint8]
-MAX_CODE_BITS = 12
-"""The longest word of a single value: the decoder's look-ups have 2^12 entries."""
-MAX_GROUP_CODE_BITS = 13
-"""The longest word of several values, of which there are more."""
-BLOCK_BYTES = 8
-BLOCK_BITS = 8 * BLOCK_BYTES
+MAX_CODE_BITS = 13
+"""The longest word: the decoder's look-ups have 2^13 entries at most."""
 _CHUNK_VALUES = 1 << 21
 """Values, or bits, that are worked on at a time; a value takes some 40 bytes meanwhile."""
 
@@ -65,86 +55,6 @@ class RowCode:
         return lengths, np.repeat(self.symbols[order], repeats, axis=0)
 
 
-@dataclass(frozen=True)
-class RowIndex:
-    """Where the rows of mode `indexed` start.
-
-    Attributes:
-        unit: int. Rows start on multiples of 2^unit bits.
-        group_rows: int. Rows that share a base, a power of two.
-        slope: int. Units from row to row, as every group assumes.
-        base: int32 array (groups,). In units.
-        offset: uint8 array (rows,). In units.
-        blocks: int. Blocks that a row touches at most.
-    """
-
-    unit: int
-    group_rows: int
-    slope: int
-    base: NDArray[np.int32]
-    offset: U8
-    blocks: int
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of base and offset."""
-        return self.base.nbytes + self.offset.nbytes
-
-    def starts(self) -> NDArray[np.int64]:
-        """The first bit of every row."""
-        rows = np.arange(len(self.offset))
-        group, place = np.divmod(rows, self.group_rows)
-        units = self.base[group].astype(np.int64) + place * self.slope + self.offset
-        return np.asarray(units << self.unit, np.int64)
-
-
-_UNITS = range(5)
-_GROUP_ROWS = (64, 32, 16, 8)
-
-
-def plan_index(row_bits: NDArray[np.int64]) -> tuple[RowIndex, int] | None:
-    """The index that takes the fewest bytes together with the payload, and the payload's bytes.
-
-    Args:
-        row_bits: int64 array (rows,). Bits of each row, one or more rows.
-
-    Returns:
-        None where no index of this kind reaches that far or spans rows so different.
-    """
-    best: tuple[int, RowIndex, int] | None = None
-    rows = np.arange(len(row_bits))
-    for unit in _UNITS:
-        units = (row_bits + (1 << unit) - 1) >> unit
-        starts = np.cumsum(units) - units
-        bits = int(starts[-1] + units[-1]) << unit
-        slope = int(units.mean())
-        if starts[-1] >= 2**31:
-            continue
-        for group_rows in _GROUP_ROWS:
-            firsts = np.arange(0, len(rows), group_rows)
-            drift = starts - rows % group_rows * slope
-            base = np.minimum.reduceat(drift, firsts)
-            offset = drift - base[rows // group_rows]
-            if offset.max() > 255:
-                continue
-            longest = int(row_bits.max()) + (BLOCK_BITS - (1 << unit))
-            blocks = -(-longest // BLOCK_BITS)
-            index = RowIndex(
-                unit,
-                group_rows,
-                slope,
-                base.astype(np.int32),
-                offset.astype(np.uint8),
-                blocks,
-            )
-            # The last row may touch so many blocks, so they must be there.
-            payload = (-(-bits // BLOCK_BITS) + blocks) * BLOCK_BYTES
-            if best is None or payload + index.nbytes < best[0]:
-                best = payload + index.nbytes, index, payload
-            break  # smaller groups only take more
-    return best and (best[1], best[2])
-
-
 class RowCoder:
     """Turns rows of values into bits under one code.
 
@@ -169,21 +79,14 @@ class RowCoder:
             result[rows] = lengths.sum(axis=1)
         return result
 
-    def fixed(self, values: U8, stride: int) -> U8:
-        """Rows of `stride` bytes each: `(n, stride)`."""
-        result = np.empty((len(values), stride), np.uint8)
-        for rows in _chunks(*values.shape):
-            result[rows] = self._encode(values[rows], stride)
-        return result
-
-    def indexed(self, values: U8, row_bits: NDArray[np.int64], unit: int, size: int) -> U8:
-        """Rows one behind the other, each on a multiple of 2^unit bits; `size` bytes in all."""
-        longest = int(row_bits.max())
+    def encode(self, values: U8, starts: NDArray[np.int64], size: int) -> U8:
+        """Rows that start at bits `starts` (n,), ascending from 0, in `size` bytes."""
+        room = np.diff(starts, append=starts[-1] + self.row_bits(values[-1:])[0])
+        longest = int(room.max())
         parts, carried = [], np.empty(0, np.uint8)
         for rows in _chunks(len(values), longest):
             bits = np.unpackbits(self._encode(values[rows], longest // 8 + 3), axis=1)
-            room = (row_bits[rows] + (1 << unit) - 1) >> unit << unit
-            kept = bits[np.arange(bits.shape[1]) < room[:, None]]
+            kept = bits[np.arange(bits.shape[1]) < room[rows][:, None]]
             kept = np.concatenate([carried, kept])
             whole = len(kept) // 8 * 8
             parts.append(np.packbits(kept[:whole]))
@@ -248,19 +151,18 @@ def code_of(symbols: U8, counts: NDArray[np.int64]) -> RowCode:
     """The code for symbols `(n, group)` that occur `counts` times: fewest bytes with its look-ups.
 
     Raises:
-        ConfigError: `MAX_GROUP_CODE_BITS`, for single values `MAX_CODE_BITS`, are too few.
+        ConfigError: `MAX_CODE_BITS` are too few.
     """
     group = symbols.shape[1]
-    most = MAX_CODE_BITS if group == 1 else MAX_GROUP_CODE_BITS
-    least = min(most, max(1, (len(symbols) - 1).bit_length()))
+    least = min(MAX_CODE_BITS, max(1, (len(symbols) - 1).bit_length()))
     best: tuple[int, NDArray[np.int64]] | None = None
-    for limit in range(least, most + 1):
+    for limit in range(least, MAX_CODE_BITS + 1):
         # A lone symbol gets a bit too, so that every code is decoded in the same way.
         lengths = np.maximum(length_limited_lengths(counts, limit), 1)
         size = int(lengths @ counts) // 8 + (1 << int(lengths.max())) * (1 + group)
         if best is None or size < best[0]:
             best = size, lengths
-    assert best is not None  # `most` is one of the limits
+    assert best is not None  # `MAX_CODE_BITS` is one of the limits
     return RowCode(symbols, best[1])
 
 

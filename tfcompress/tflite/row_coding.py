@@ -16,20 +16,19 @@ from tfcompress.errors import ConfigError
 from tfcompress.tflite import row_values
 from tfcompress.tflite.row_bits import (
     MAX_CODE_BITS,
-    MAX_GROUP_CODE_BITS,
     U8,
     RowCode,
     RowCoder,
-    RowIndex,
     code_of,
     grouped,
     groups_of,
     keys,
-    plan_index,
 )
+from tfcompress.tflite.row_places import RowPlaces, fixed_places, indexed_places
 
 _GROUPS = (8, 6, 5, 4, 3, 2, 1)
 _SAMPLED_ROWS = 4096
+_LARGE_TABLE = 8 << MAX_CODE_BITS
 _STEP_BYTES = 280
 """Bytes of one to five operators."""
 _STEPS_WORTH = 0.05
@@ -43,21 +42,17 @@ class RowPlan:
     Attributes:
         coder: RowCoder.
         columns: int. Values in a row.
-        row_bits: int64 array (n,). Bits of each row.
-        payload_bytes: int.
-        index: RowIndex or None. None in mode `fixed`.
+        places: RowPlaces. Where rows start.
     """
 
     coder: RowCoder
     columns: int
-    row_bits: NDArray[np.int64]
-    payload_bytes: int
-    index: RowIndex | None
+    places: RowPlaces
 
     @property
     def mode(self) -> str:
         """The name of the mode."""
-        return "fixed" if self.index is None else "indexed"
+        return "fixed" if self.places.offset is None else "indexed"
 
     @property
     def code(self) -> RowCode:
@@ -70,26 +65,19 @@ class RowPlan:
         return -(-self.columns // self.code.group)
 
     @property
-    def stride(self) -> int:
-        """Bytes from row to row in mode `fixed`."""
-        return self.payload_bytes // len(self.row_bits)
-
-    @property
     def nbytes(self) -> int:
-        """Bytes of payload, index and the look-ups of the code."""
+        """Bytes of payload, places and the look-ups of the code."""
         lookups = (1 << self.code.bits) * (1 + self.code.group)
-        return self.payload_bytes + lookups + (self.index.nbytes if self.index else 0)
+        return self.places.payload_bytes(1) + lookups + self.places.nbytes
 
     @property
     def shipped_bytes(self) -> int:
         """The same and, roughly, the operators."""
         return self.nbytes + _STEP_BYTES * self.steps
 
-    def encode(self, values: U8) -> U8:
-        """The payload: `(n, stride)`, or flat."""
-        if self.index is None:
-            return self.coder.fixed(values, self.stride)
-        return self.coder.indexed(values, self.row_bits, self.index.unit, self.payload_bytes)
+    def encode(self, values: U8, size: int) -> U8:
+        """The payload, flat, of `size` bytes."""
+        return self.coder.encode(values, self.places.starts(), size)
 
 
 def plan_rows(values: U8, source: Source, mode: str) -> RowPlan:
@@ -107,18 +95,20 @@ def plan_rows(values: U8, source: Source, mode: str) -> RowPlan:
     plans = []
     for coder in map(RowCoder, codes):
         row_bits = coder.row_bits(values)
-        if mode != "fixed" and (found := plan_index(row_bits)) is not None:
-            index, size = found
-            plans.append(RowPlan(coder, values.shape[1], row_bits, size, index))
+        places = []
+        if mode != "fixed":
+            places.append(indexed_places(row_bits))
         if mode != "indexed":
-            plans.append(_fixed_plan(coder, values, row_bits))
+            places.append(fixed_places(len(values), int(row_bits.max())))
+        plans += [RowPlan(coder, values.shape[1], found) for found in places if found]
     if mode == "fixed" or (mode == "auto" and fixed.may_be_smaller(source)):
         coder = RowCoder(_worst_row_code(values, source))
-        plans.append(_fixed_plan(coder, values, coder.row_bits(values)))
+        if found := fixed_places(len(values), int(coder.row_bits(values).max())):
+            plans.append(RowPlan(coder, values.shape[1], found))
     if not plans:
         raise ConfigError(
-            "codec: the rows are too many or too uneven for mode 'indexed' of target 'builtin'; "
-            "use 'fixed' or target 'delegate'"
+            f"codec: the rows are too many or too uneven for mode {mode!r} of target 'builtin'; "
+            "use target 'delegate'"
         )
     most = (1 + _STEPS_WORTH) * min(plan.shipped_bytes for plan in plans)
     small = [plan for plan in plans if plan.shipped_bytes <= most]
@@ -132,16 +122,11 @@ def coded_bytes(integers: NDArray[np.int8]) -> int:
     return plan.nbytes + sum(part.nbytes for part in left)
 
 
-def _fixed_plan(coder: RowCoder, values: U8, row_bits: NDArray[np.int64]) -> RowPlan:
-    stride = max(2, -(-int(row_bits.max()) // 8))  # a halfword at least, as the decoder sees them
-    return RowPlan(coder, values.shape[1], row_bits, len(values) * stride, None)
-
-
 def _mean_code(values: U8, group: int) -> RowCode | None:
     """The shortest code for all rows; None where too many combinations occur."""
     if group > max(1, values.shape[1]):
         return None
-    most = 1 << MAX_GROUP_CODE_BITS
+    most = 1 << MAX_CODE_BITS
     step = max(1, len(values) // _SAMPLED_ROWS)
     sample = np.unique(keys(grouped(values[::step], group)))
     if len(sample) > most:
@@ -154,7 +139,9 @@ def _mean_code(values: U8, group: int) -> RowCode | None:
 
 def _worst_row_code(values: U8, source: Source) -> RowCode:
     """The code of the codec's mode `fixed`, by the byte of a value."""
-    lengths = fixed.plan(source, lambda rows: None, MAX_CODE_BITS).lengths
+    # A bit less a row has to make up for look-ups of twice the bytes.
+    longest = MAX_CODE_BITS if len(values) >= _LARGE_TABLE else MAX_CODE_BITS - 1
+    lengths = fixed.plan(source, lambda rows: None, longest).lengths
     is_signed = source.dtype in ("int8", "int4")
     # The codec counts symbols from -128; those of unsigned types are the value less 128.
     by_byte = np.roll(lengths, 128) if is_signed else lengths

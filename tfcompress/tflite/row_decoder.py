@@ -9,7 +9,12 @@ and so drops the bits before. Its upper bits, shifted down, look up the next sym
 | few ids | up to about ten ids | the next position of every bit at once, then one GATHER a word |
 | many ids | more | five operators a word, on the positions that are reached only |
 
-Halfwords are stored with their upper bit flipped, as signed numbers; there is no unsigned GATHER.
+Next positions composed with themselves are those two words on: then a GATHER for every second word
+gives where it starts, and one more for all of the words between.
+
+GATHER knows no unsigned halfwords. For few ids both halves of each word are gathered, and their
+bytes taken as an int32 (BITCAST). For many ids that would cost more than arithmetic on halfwords
+gathered once, which are stored with their upper bit flipped, as signed numbers.
 """
 
 from dataclasses import dataclass
@@ -21,28 +26,18 @@ from numpy.typing import NDArray
 
 from tfcompress.tflite.operator_chain import OperatorChain
 from tfcompress.tflite.row_bits import U8
+from tfcompress.tflite.row_places import HALFWORD_BITS
 
 _Type = schema.TensorType
 Decoder = Literal["few-ids", "many-ids"]
+_FLIPS = {"few-ids": np.uint16(0), "many-ids": np.uint16(0x8000)}
 
-HALFWORD_BITS = 16
+_ELEMENT_NS, _STEP_NS, _JOIN_NS = 3.8, 94, 300
+"""About what takes how long: an element of a GATHER, a GATHER of one element with its place in a
+PACK, and putting words together that were found separately."""
+
 _UNFLIP = -(2**31) + 2**15
 """What turns f[k] x 2^16 + f[k+1] of flipped halfwords f into the word, modulo 2^32."""
-
-
-@dataclass(frozen=True)
-class Windows:
-    """Rows gathered for some ids, ready to be decoded.
-
-    Attributes:
-        halfwords: int. Flipped halfwords as int32, all rows one behind the other.
-        row_bits: int. Bits gathered a row.
-        starts: int or None. Where each row starts in its bits, an int32 vector; None for 0.
-    """
-
-    halfwords: int
-    row_bits: int
-    starts: int | None
 
 
 @dataclass(frozen=True)
@@ -53,7 +48,8 @@ class Lookups:
         lengths: int or None. Tensor uint8 (2^bits,): how long the word is; None where a row is one
             word.
         symbols: int. Tensor (2^bits,) or (2^bits, group): the values it stands for.
-        bits: int. Bits that a look-up takes.
+        bits: int. Bits that a look-up takes, those of the longest word.
+        shortest: int. Bits of the shortest word.
         group: int. Values of a word.
         steps: int. Words of a row.
     """
@@ -61,6 +57,7 @@ class Lookups:
     lengths: int | None
     symbols: int
     bits: int
+    shortest: int
     group: int
     steps: int
 
@@ -70,53 +67,103 @@ def by_signed_number(values: NDArray[Any]) -> NDArray[Any]:
     return np.roll(values, len(values) // 2, axis=0)
 
 
-def flip(payload: U8) -> NDArray[np.int16]:
-    """Bytes, an even number of them, as flipped halfwords."""
-    return (payload.view(">u2").astype(np.uint16) ^ np.uint16(0x8000)).view(np.int16)
+def to_halfwords(payload: U8, decoder: Decoder) -> NDArray[np.int16]:
+    """Bytes, an even number of them, as the halfwords that a shape of decoder reads."""
+    return (payload.view(">u2").astype(np.uint16) ^ _FLIPS[decoder]).view(np.int16)
 
 
-def unflip(halfwords: NDArray[np.int16]) -> U8:
-    """The inverse of `flip`."""
-    return (halfwords.view(np.uint16) ^ np.uint16(0x8000)).astype(">u2").view(np.uint8)
+def from_halfwords(halfwords: NDArray[np.int16], decoder: Decoder) -> U8:
+    """The inverse of `to_halfwords`."""
+    return (halfwords.view(np.uint16) ^ _FLIPS[decoder]).astype(">u2").view(np.uint8)
 
 
-def decode_few(chain: OperatorChain, ids: int, windows: Windows, lookups: Lookups) -> int:
+def halfword_pairs(count: int) -> NDArray[np.int32]:
+    """Places of both halves of `count` words, the lower half first, and of one behind them.
+
+    Returns:
+        int32 array (1, count + 1, 1, 2). The word behind is where positions end up that lie behind
+        the last word; `decode_few` takes its bits for zeros, so any halfwords do.
+    """
+    first = np.arange(count + 1, dtype=np.int32)[:, None, None]
+    pairs = np.concatenate([first + 1, first], axis=2)
+    pairs[-1] = count
+    return pairs[None]
+
+
+def decode_few(  # noqa: PLR0917, rows and how they are read
+    chain: OperatorChain, words: int, start: int, halfwords: int, lookups: Lookups, num_ids: int
+) -> int:
     """Emits the shape for few ids.
 
     Args:
         chain: OperatorChain.
+        words: int. Tensor int32 (ids, halfwords + 1, 1): the word at each halfword, and one more.
+        start: int. Tensor int32 (ids, 1): the bit that a row starts at.
+        halfwords: int.
+        lookups: Lookups.
+        num_ids: int. How many ids a call is expected to have.
+
+    Returns:
+        int. The values, `(ids, steps)` or `(ids, steps, group)`.
+    """
+    # The factors of the word behind are 0, so it reads as the shortest word.
+    shifts = np.zeros((1, halfwords + 1, HALFWORD_BITS), np.int32)
+    shifts[:, :-1] = 1 << np.arange(HALFWORD_BITS)
+    numbers = _numbers(chain, chain.multiply(words, chain.constant(shifts)), lookups.bits)
+    bits = shifts[0].size
+    reached, is_composed = start, False
+    if lookups.lengths is not None:
+        # From the word behind every position leads to its first bit, which is a place to stay.
+        here = np.arange(bits, dtype=np.int32).reshape(shifts.shape)
+        here[:, -1] = bits - HALFWORD_BITS - lookups.shortest
+        length = chain.cast(chain.gather(lookups.lengths, numbers), _Type.INT32)
+        following = chain.reshape(chain.add(length, chain.constant(here)), [-1, bits])
+        is_composed = _pays_to_compose(lookups.steps, bits * num_ids)
+        jump, count = following, lookups.steps
+        if is_composed:
+            jump, count = chain.gather(following, following, batch_dims=1), count // 2
+        positions = [start]
+        while len(positions) < count:
+            positions.append(chain.gather(jump, positions[-1], batch_dims=1))
+        reached = chain.reshape(chain.stack(positions), [count, -1])
+        reached = chain.transpose(reached, [1, 0])
+        if is_composed:
+            between = chain.gather(following, reached, batch_dims=1)
+            reached = chain.concatenate([reached, between], axis=1)
+    found = chain.gather(chain.reshape(numbers, [-1, bits]), reached, batch_dims=1)
+    values = chain.gather(lookups.symbols, found)
+    if not is_composed:
+        return values
+    group = [lookups.group] if lookups.group > 1 else []
+    values = chain.reshape(values, [-1, 2, count, *group])
+    values = chain.transpose(values, [0, 2, 1, 3][: 3 + len(group)])
+    return chain.reshape(values, [-1, lookups.steps, *group])
+
+
+def _pays_to_compose(steps: int, positions: int) -> bool:
+    saved = steps // 2 * _STEP_NS
+    return steps % 2 == 0 and positions * _ELEMENT_NS + _JOIN_NS < saved
+
+
+def decode_many(  # noqa: PLR0917, rows and how they are read
+    chain: OperatorChain, ids: int, halfwords: int, start: int, row_bits: int, lookups: Lookups
+) -> int:
+    """Emits the shape for many ids.
+
+    Args:
+        chain: OperatorChain.
         ids: int. Row numbers, a vector.
-        windows: Windows.
+        halfwords: int. Tensor int32: flipped halfwords of all rows, one row behind the other.
+        start: int. Tensor int32 (ids,): the bit of its halfwords that a row starts at.
+        row_bits: int. Bits of halfwords that each row has.
         lookups: Lookups.
 
     Returns:
         int. The values, `(ids, steps)` or `(ids, steps, group)`.
     """
-    bits, row = lookups.bits, windows.row_bits
-    numbers = _numbers(chain, _every_bit(chain, windows.halfwords), bits)
-    start = windows.starts
-    if start is None:
-        start = chain.subtract(ids, ids)
-    positions = [chain.reshape(start, [-1, 1])]
-    if lookups.lengths is not None:
-        length = chain.cast(chain.gather(lookups.lengths, numbers), _Type.INT32)
-        here = chain.constant(np.arange(row, dtype=np.int32))
-        following = chain.add(chain.reshape(length, [-1, row]), here)
-        while len(positions) < lookups.steps:
-            positions.append(chain.gather(following, positions[-1], batch_dims=1))
-    reached = chain.reshape(chain.stack(positions), [lookups.steps, -1])
-    reached = chain.transpose(reached, [1, 0])
-    found = chain.gather(chain.reshape(numbers, [-1, row]), reached, batch_dims=1)
-    return chain.gather(lookups.symbols, found)
-
-
-def decode_many(chain: OperatorChain, ids: int, windows: Windows, lookups: Lookups) -> int:
-    """Emits the shape for many ids; see `decode_few`."""
-    words = _every_bit(chain, windows.halfwords)
-    widths = chain.add(chain.subtract(ids, ids), chain.constant(windows.row_bits))
-    position = chain.sums_before(widths)
-    if windows.starts is not None:
-        position = chain.add(position, windows.starts)
+    words = _every_bit(chain, halfwords)
+    widths = chain.add(chain.subtract(ids, ids), chain.constant(row_bits))
+    position = chain.add(chain.sums_before(widths), start)
     numbers = [_numbers(chain, chain.gather(words, position), lookups.bits)]
     if lookups.lengths is not None:
         # All of them at once cost less than those of every word, one word after the other.

@@ -31,6 +31,7 @@ _SINCE: dict[tuple[int, int], str] = {
     (_Operator.DEQUANTIZE, 2): "1.14.0",  # int8
     (_Operator.DEQUANTIZE, 3): "1.15.0",  # float16
     (_Operator.EMBEDDING_LOOKUP, 1): "1.13.0",
+    (_Operator.FLOOR_MOD, 1): "1.13.0",
     (_Operator.FULLY_CONNECTED, 5): "2.0.0",  # keeps the dimensions
     (_Operator.FULLY_CONNECTED, 9): "2.3.0",  # int8 weights, asymmetric activations
     (_Operator.FULLY_CONNECTED, 10): "2.11.0",  # int4 weights

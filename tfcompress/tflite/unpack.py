@@ -114,7 +114,7 @@ def _replace_decoders(file: TfliteFile, entry: dict[str, Any]) -> None:
             raise ModelError(f"{entry['name']}: the operators that decode it were changed")
         first, last = place
         start, (output,) = subgraph.operators[first], subgraph.operators[last].outputs
-        ids = start.inputs[0 if file.operator_name(start) == "RESHAPE" else 1]
+        ids = start.inputs[1 if file.operator_name(start) == "GATHER" else 0]
         retype(file, subgraph, output, kind)
         operator = plain.lookup(file, subgraph, packed["operator"], ids, output)
         subgraph.operators[first : last + 1] = [operator]
