@@ -53,6 +53,15 @@ def problems(draw):
     return np.array(scores, np.float32), histories, targets
 
 
+def test_the_soft_gain_counts_what_just_misses_the_list():
+    scores = np.arange(9, 0, -1, dtype=np.float32)[None].repeat(3, axis=0)
+    # Ranks 1 and 3; and of several targets those in the list and the next one: 2 and 4, not 6.
+    examples = examples_of([[], [], []], [[2], [4], [3, 5, 7]])
+    quality = evaluate(lambda ids: scores, examples, length=2, k=2)
+    expected = (2 / (2 + 1) + 2 / (2 + 3) + (2 / (2 + 2) + 2 / (2 + 4))) / 3
+    assert quality.soft_gain == pytest.approx(expected)
+
+
 @settings(max_examples=300, deadline=None)
 @given(problems(), st.integers(1, 12), st.integers(1, 4), st.booleans())
 def test_equals_a_full_sort(problem, k, batch_size, mask_history):

@@ -104,9 +104,12 @@ class RankingTask(Task):
 
         def best(ids: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
             scores = np.asarray(model.predict_on_batch(ids)["scores"])[:, FIRST_ID:]
+            items = np.argpartition(-scores, top_k - 1, axis=1)[:, :top_k]
             # Ties go to the smaller id, as in the operator of a file.
-            items = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
+            items.sort(axis=1)
             found = np.take_along_axis(scores, items, axis=1)
+            order = np.argsort(-found, axis=1, kind="stable")
+            items, found = (np.take_along_axis(part, order, axis=1) for part in (items, found))
             return (items + FIRST_ID).astype(np.int32), found
 
         quality = evaluate_top_k(best, self.data.valid, length=self.config.history_length)

@@ -1,0 +1,23 @@
+"""What a ranker is validated by: all scores, lists of its best items, a smooth companion."""
+
+import pytest
+
+from tfcompress.training.ranking_task import RankingTask
+
+
+def test_lists_of_all_items_are_as_good_as_scores_and_short_ones_are_not(config, dataset):
+    task = RankingTask(config, dataset)
+    model = task.build_model()
+    quality, soft = task.examine(model)
+    assert quality == task.validate(model)
+    assert quality["ndcg@10"] < soft < 1
+    longest = dataset.input_dim - 2
+    assert task.validate_lists(model, longest) == pytest.approx(quality)
+    assert task.validate_lists(model, 3)["hr@10"] < quality["hr@10"]
+
+
+def test_training_inputs_are_histories(config, dataset):
+    task = RankingTask(config, dataset)
+    inputs = task.training_inputs(50)
+    assert inputs.shape == (50, config.history_length)
+    assert (inputs[:, -1] >= 2).all()
