@@ -27,7 +27,7 @@ from tfcompress.tflite.row_bits import (
 from tfcompress.tflite.row_places import RowPlaces, fixed_places, indexed_places
 
 _GROUPS = (8, 6, 5, 4, 3, 2, 1)
-_SAMPLED_ROWS = 4096
+_SAMPLED_VALUES = 1 << 18
 _LARGE_TABLE = 8 << MAX_CODE_BITS
 _STEP_BYTES = 280
 """Bytes of one to five operators."""
@@ -127,7 +127,7 @@ def _mean_code(values: U8, group: int) -> RowCode | None:
     if group > max(1, values.shape[1]):
         return None
     most = 1 << MAX_CODE_BITS
-    step = max(1, len(values) // _SAMPLED_ROWS)
+    step = max(1, values.size // _SAMPLED_VALUES)
     sample = np.unique(keys(grouped(values[::step], group)))
     if len(sample) > most:
         return None
