@@ -280,6 +280,18 @@ static TfLiteStatus scaled_rows(TfLiteContext *context, const tfc_lookup *lookup
   return kTfLiteOk;
 }
 
+/* Leaves one of ids that follow each other and are equal, as the padding of a history is; returns
+ * how many are left. `place` is where each of them stands then. */
+static size_t without_repeats(int64_t *ids, size_t count, uint8_t *place) {
+  size_t last = 0;
+  place[0] = 0;
+  for (size_t k = 1; k < count; k++) {
+    if (ids[k] != ids[last]) ids[++last] = ids[k];
+    place[k] = (uint8_t)last;
+  }
+  return last + 1;
+}
+
 static TfLiteStatus look_up(TfLiteContext *context, const tfc_lookup *lookup, void *scratch) {
   const TfLiteTensor *ids = &context->tensors[lookup->ids];
   const TfLiteTensor *rows = &context->tensors[lookup->rows];
@@ -295,15 +307,20 @@ static TfLiteStatus look_up(TfLiteContext *context, const tfc_lookup *lookup, vo
   for (size_t at = 0; at < count; at += TFC_IDS_AT_ONCE) {
     const size_t some = count - at < TFC_IDS_AT_ONCE ? count - at : (size_t)TFC_IDS_AT_ONCE;
     int64_t wanted[TFC_IDS_AT_ONCE];
+    uint8_t place[TFC_IDS_AT_ONCE];
     if (width == sizeof(int64_t))
       memcpy(wanted, (const int64_t *)ids->data + at, some * width);
     else
       for (size_t k = 0; k < some; k++) wanted[k] = ((const int32_t *)ids->data)[at + k];
     uint8_t *const to = out + at * row_bytes;
+    const size_t different = without_repeats(wanted, some, place);
     const TfLiteStatus status =
-        is_scaled ? scaled_rows(context, lookup, wanted, some, (float *)(void *)to, scratch)
-                  : decode_rows(context, lookup, wanted, some, to, scratch);
+        is_scaled ? scaled_rows(context, lookup, wanted, different, (float *)(void *)to, scratch)
+                  : decode_rows(context, lookup, wanted, different, to, scratch);
     if (status != kTfLiteOk) return status;
+    /* From the last on: no row is written before it has gone where it belongs. */
+    for (size_t k = some; k-- > 0 && place[k] != k;)
+      memcpy(to + k * row_bytes, to + place[k] * row_bytes, row_bytes);
   }
   return kTfLiteOk;
 }
