@@ -1,12 +1,13 @@
 """Item biases that are fitted to scores against coded tables."""
 
+import keras
 import numpy as np
 import pytest
 
 from tfcompress import layers
 from tfcompress.models import build_sequence_ranker
 from tfcompress.rate_distortion import transform_code
-from tfcompress.search.refit_bias import BiasRefit
+from tfcompress.search.refit_bias import BiasRefit, bias_of_scores, less_biases
 from tfcompress.tflite.tables import tables_replaced
 from tfcompress.training.variables import assign, values
 
@@ -74,3 +75,21 @@ def test_scores_against_a_table_that_is_not_coded():
     assert refit.names == ("hidden_0",)
     assert len(refit.solve(refit.wanted())) == len(refit.variables) == 2
     assert BiasRefit(model, [items, output], histories).names == ("hidden_0", "item_bias")
+
+
+def test_what_biases_take_back_is_no_harm(tied):
+    model, items, histories, _ = tied
+    ids = histories[:700]
+    p = np.hstack([np.zeros((len(ids), 2)), probabilities(model, ids)])
+    tower = keras.Model(model.inputs, model.get_layer("user_vector").output)
+    h = tower.predict_on_batch(ids).astype(np.float64)
+    uncertain = p * (1 - p)
+    variances = np.zeros((DIM, DIM))
+    for own in uncertain.T[2:]:
+        apart = h - own @ h / own.sum()
+        variances += (own[:, None] * apart).T @ apart
+    metrics = {"other/U": np.eye(3), NAME: (uncertain.sum(axis=1)[:, None] * h).T @ h}
+    layer = bias_of_scores(model, [items])
+    found = less_biases(metrics, {NAME: items.embeddings}, model, layer, ids)
+    np.testing.assert_allclose(found[NAME], variances, rtol=1e-3, atol=1e-4 * variances.max())
+    assert found["other/U"] is metrics["other/U"]

@@ -83,6 +83,55 @@ class BiasRefit(DenseRefit):
         return [*solved, bias]
 
 
+def less_biases(
+    metrics: dict[str, NDArray[np.float64]],
+    variables: dict[str, Any],
+    model: keras.Model,
+    bias_layer: Any,
+    inputs: Any,
+) -> dict[str, NDArray[np.float64]]:
+    """Fisher information of tables without what item biases can take back.
+
+    An error e in the row of an item harms, beside biases fitted to it, by the variance of its
+    scores e h, not by their mean square: both over vectors h weighted by p (1 - p), p being the
+    item's probability. This is the Schur complement of the biases in the information of both.
+
+    Args:
+        metrics: dict str -> float64 array `(D, D)`. From `fisher_metrics`, of the same inputs.
+        variables: dict of table name to keras.Variable.
+        model: keras.Model.
+        bias_layer: Layer. From `bias_of_scores`.
+        inputs: array. Examples.
+    """
+    import keras
+    from keras import ops
+
+    scores = bias_layer.input
+    embedding, node, _ = scores._keras_history
+    (vectors,) = embedding._inbound_nodes[node].input_tensors
+    both = keras.Model(model.inputs, [vectors, scores])
+    num_items = bias_layer.bias.shape[0]
+    sums, weights = np.zeros((num_items, vectors.shape[-1])), np.zeros(num_items)
+    offsets = np.array(bias_layer.bias) + _never(num_items)
+    for start in range(0, len(inputs), _BATCH):
+        h, raw = both(ops.convert_to_tensor(inputs[start : start + _BATCH]), training=False)
+        shares = ops.softmax(raw + offsets, axis=-1)
+        uncertain = shares * (1 - shares)
+        sums += ops.convert_to_numpy(ops.matmul(ops.transpose(uncertain), h))
+        weights += ops.convert_to_numpy(ops.sum(uncertain, axis=0))
+    taken = sums.T @ (sums / np.maximum(weights, np.finfo(np.float32).tiny)[:, None])
+    name = next((n for n, own in variables.items() if own.shape == sums.shape), None)
+    is_own = name is not None and name.startswith(f"{embedding.name}/")
+    return {**metrics, name: metrics[name] - taken} if is_own and name in metrics else metrics
+
+
+def _never(num_items: int) -> NDArray[np.float32]:
+    """Added to scores: ids below the first are never an answer."""
+    result = np.zeros(num_items, np.float32)
+    result[:FIRST_ID] = -np.inf
+    return result
+
+
 def bias_of_scores(model: keras.Model, embeddings: Collection[Any]) -> Any | None:
     """The layer that adds item biases to the scores of one of the embeddings; None without one."""
     from tfcompress.models.pooling import ItemBias
@@ -103,8 +152,7 @@ def _mean_probabilities(
     from keras import ops
 
     scores = keras.Model(model.inputs, bias_layer.input)
-    never = np.zeros(bias_layer.bias.shape, np.float32)
-    never[:FIRST_ID] = -np.inf
+    never = _never(bias_layer.bias.shape[0])
 
     def mean(inputs: Any, bias: NDArray[np.float32]) -> NDArray[np.float64]:
         total = np.zeros(len(never))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tfcompress.search.find import Found, find_tables
 from tfcompress.search.fisher import fisher_metrics
-from tfcompress.search.refit_bias import BiasRefit, bias_of_scores
+from tfcompress.search.refit_bias import BiasRefit, bias_of_scores, less_biases
 from tfcompress.search.search import SCORED_START
 from tfcompress.training.tune import tune
 
@@ -92,8 +92,16 @@ def search_run(
             for name, layer in embeddings.items()
             if any(f"{name}/{key}" in names for key in layers.layer_tables(layer))
         ]
-        if bias_of_scores(model, coded_layers) is not None:
+        bias_layer = bias_of_scores(model, coded_layers)
+        if bias_layer is not None:
             options["start"] = SCORED_START
+        if bias_layer is not None and refit:
+
+            def metrics(variables: dict[str, Any]) -> dict[str, NDArray[np.float64]]:
+                exact = fisher_metrics(model, variables, inputs, task.logits)
+                return less_biases(exact, variables, model, bias_layer, inputs)
+
+            options["metrics"] = metrics
         if tune_epochs:
             options["tune"] = lambda changed, coded: tune(task, changed, coded, tune_epochs)
     if counts is not None:
