@@ -7,7 +7,8 @@ one process (`tfcompress.measure.latency`), every invocation reads other random 
 
 - lookup: ids -> int8 rows, D = 64, values of 5.8 bits of entropy, and a coarse table of 1.7 bits
 - model: a history of 50 ids, mean, two dense layers of 64, no scores of all items, batch 1; the
-  table with one scale; row-scales: with a scale a row, which is what `convert` does unasked
+  table with one scale; padded: the same, 12 random ids behind 38 times the padding id;
+  row-scales: with a scale a row, which is what `convert` does unasked
 - quantizer: the int8 model ai-edge-quantizer makes of the table, packed
 - memory: a table of a million rows in a process of its own, after every row was read once
 """
@@ -23,9 +24,11 @@ import numpy as np
 
 COLUMNS = 64
 HISTORY = 50
+PADDING = 38
 RUNS = 400
 BATCHES = (1, 32, 512)
-GROUPS = ("lookup", "coarse", "model", "row-scales", "quantizer")
+GROUPS = ("lookup", "coarse", "model", "padded", "row-scales", "quantizer")
+MODELS = ("model", "padded", "row-scales")
 VARIANTS = {
     "delegate, fixed": {"codec": "fixed", "target": "delegate"},
     "delegate, indexed": {"codec": "indexed", "target": "delegate"},
@@ -137,8 +140,28 @@ def check_same(files: dict[str, bytes], ids: np.ndarray) -> None:
             raise SystemExit(f"{name}: other rows than the unpacked file")
 
 
+class PaddedHistories:
+    """Draws what a model's input draws, the first ids of each history the padding."""
+
+    def __init__(self, drawn: Any) -> None:
+        self._drawn = drawn
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._drawn, name)
+
+    def draw(self, rng: np.random.Generator, batch: int) -> np.ndarray:
+        """Ids (batch, HISTORY)."""
+        ids = self._drawn.draw(rng, batch)
+        ids[:, :PADDING] = 0
+        return ids
+
+
 def measured(
-    files: dict[str, bytes], folder: Path, batches: tuple[int, ...] = BATCHES
+    files: dict[str, bytes],
+    folder: Path,
+    batches: tuple[int, ...] = BATCHES,
+    *,
+    is_padded: bool = False,
 ) -> list[dict[str, Any]]:
     """Bytes and latency (median us by batch size) of files that take turns."""
     from tfcompress.measure.inputs import find_inputs
@@ -150,7 +173,10 @@ def measured(
         path = folder / f"{number}.tflite"
         path.write_bytes(content)
         interpreter = open_model(path)
-        runners.append(Runner(interpreter, find_inputs(interpreter, inspect_model(content))))
+        inputs = find_inputs(interpreter, inspect_model(content))
+        runners.append(
+            Runner(interpreter, [PaddedHistories(i) for i in inputs] if is_padded else inputs)
+        )
     timings = measure_latency(runners, batch_sizes=batches, runs=RUNS)
     return [
         {
@@ -223,6 +249,7 @@ def main() -> None:
         "lookup": lambda: packed_variants(lookup_model(integers(arguments.rows, 10))),
         "coarse": lambda: packed_variants(lookup_model(integers(arguments.rows, 0.6))),
         "model": lambda: packed_variants(tower_model(integers(arguments.rows, 10), "per_table")),
+        "padded": lambda: packed_variants(tower_model(integers(arguments.rows, 10), "per_table")),
         "row-scales": lambda: packed_variants(tower_model(integers(arguments.rows, 10), "per_row")),
         "quantizer": lambda: packed_variants(
             quantizer_model(integers(arguments.rows, 10)),
@@ -235,9 +262,10 @@ def main() -> None:
             if arguments.only not in (None, name):
                 continue
             files = build()
-            if name in ("model", "row-scales"):
+            if name in MODELS:
                 check_same(files, ids[:HISTORY].reshape(1, HISTORY))
-                results[name] = measured(files, Path(folder), (1,))
+                padded = name == "padded"
+                results[name] = measured(files, Path(folder), (1,), is_padded=padded)
             else:
                 check_same(files, ids)
                 results[name] = measured(files, Path(folder))
