@@ -33,8 +33,8 @@ _SLOPE = -1.1
 """About how fast the logarithm of bytes moves with that of the step."""
 _WORTH = 0.03
 """A way is better where it is worth so many bytes less (logarithm): the companion has noise too."""
-_MAX_LAST = 6
-_LAST_GAP = 1.025
+_MAX_LAST = 7
+_LAST_GAP = 1.015
 """Bytes of what suffices over bytes of what does not, where the walk ends."""
 _SMALLER, _LARGER = 0.94, 1.08
 """Bytes of the next trial on the walk, over those of the last, where nothing says more."""
