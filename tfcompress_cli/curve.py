@@ -27,7 +27,7 @@ def show(found: Found) -> None:
         box=None,
         pad_edge=False,
     )
-    settings = ("step", "row steps", "rare rows", "rate weight", "rotation")
+    settings = ("step", "row steps", "rare rows", "rate weight", "rotate")
     values = ("expected", "measured") if _is_ratio(found) else ("SNR",)
     for name in ("tables", "ratio", *values, *settings, ""):
         table.add_column(name, justify="right")
