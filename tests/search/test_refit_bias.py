@@ -35,7 +35,7 @@ def probabilities(model, ids):
 @pytest.fixture(scope="module")
 def tied():
     model, items, histories = ranker()
-    return model, items, histories, BiasRefit(model, [items], histories[:1000])
+    return model, items, histories, BiasRefit(model, [items], histories[:1000], histories[:1000])
 
 
 def test_items_are_called_for_as_often_as_before(tied):
@@ -71,10 +71,13 @@ def test_tables_as_they_were_leave_the_biases(tied):
 def test_scores_against_a_table_that_is_not_coded():
     output = layers.FullEmbedding(ITEMS, DIM, name="output_items")
     model, items, histories = ranker(output)
-    refit = BiasRefit(model, [items], histories)
+    refit = BiasRefit(model, [items], histories, histories)
     assert refit.names == ("hidden_0",)
     assert len(refit.solve(refit.wanted())) == len(refit.variables) == 2
-    assert BiasRefit(model, [items, output], histories).names == ("hidden_0", "item_bias")
+    assert BiasRefit(model, [items, output], histories, histories).names == (
+        "hidden_0",
+        "item_bias",
+    )
 
 
 def test_what_biases_take_back_is_no_harm(tied):

@@ -3,7 +3,7 @@
 Where scores are taken against a coded table (tied outputs), the errors of a row shift the scores of
 its item, and those of rare items, which are coarser, more: they sink or rise as a whole. The bias
 of an item is stored as a float anyway, so it takes the shift back. It is set such that every item
-has the probability that the trained model gives it, in the mean over training histories; the
+has the probability that the trained model gives it, in the mean over validation histories; the
 softmax's divergence from that of the trained model is convex in the biases, and least there.
 
 Reference:
@@ -26,11 +26,10 @@ from tfcompress.vocabulary import FIRST_ID
 if TYPE_CHECKING:
     import keras
 
-_EXAMPLES = 4096
 _BATCH = 512
 _ROUNDS = 3
 _LEAST = 1e-5
-"""Added to mean probabilities: items that histories hardly call for keep their biases."""
+"""Added to mean probabilities: items that examples hardly call for keep their biases."""
 
 
 class BiasRefit(DenseRefit):
@@ -40,14 +39,18 @@ class BiasRefit(DenseRefit):
         model: keras.Model. Functional, with the trained tables.
         embeddings: collection of Layer. Those whose tables are coded.
         inputs: array. Training inputs.
+        examples: array. Inputs that training has not met, as those of use will be: what the model
+            knows by heart it is too sure of.
     """
 
-    def __init__(self, model: keras.Model, embeddings: Collection[Any], inputs: Any) -> None:
+    def __init__(
+        self, model: keras.Model, embeddings: Collection[Any], inputs: Any, examples: Any
+    ) -> None:
         super().__init__(model, embeddings, inputs)
         self._bias_layer = bias_of_scores(model, embeddings)
         if self._bias_layer is None:
             return
-        self._examples = inputs[:_EXAMPLES]
+        self._examples = examples
         self._wanted = super().wanted()
         self._mean_probabilities = _mean_probabilities(model, self._bias_layer)
         self._dense_variables = self.variables

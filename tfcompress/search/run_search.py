@@ -86,7 +86,7 @@ def search_run(
         }
         if refit:
             histories = task.training_inputs(_REFIT_EXAMPLES)
-            options["refit"] = lambda coded: BiasRefit(model, coded, histories)
+            options["refit"] = lambda coded: BiasRefit(model, coded, histories, inputs)
         coded_layers = [
             layer
             for name, layer in embeddings.items()
