@@ -139,9 +139,9 @@ def with_ids(content: bytes, shape: list[int]) -> bytes:
 
 
 def test_very_wide_rows_are_left_for_the_delegate():
-    wide = np.random.default_rng(0).integers(-60, 60, (200, 4100)).astype(np.int8)
+    wide = np.random.default_rng(0).integers(-60, 60, (200, 2100)).astype(np.int8)
     (left,) = pack_model(lookup_model(wide), codec="indexed").left
-    assert left.reason == "rows of 4,100 values take too many operators: use the delegate"
+    assert left.reason == "rows of 2,100 values take too many operators: use the delegate"
 
 
 def test_a_row_of_many_words_falls_back_to_the_shape_for_few_ids():

@@ -43,7 +43,7 @@ _Type = schema.TensorType
 LAYOUT = 2
 FEW_IDS = 10
 """From about so many ids at a time on the shape for many is the faster one."""
-_OPERATORS_A_STEP = {"few-ids": 0.5, "many-ids": 5}
+_OPERATORS_A_STEP = {"few-ids": 1, "many-ids": 5}
 _OTHER_OPERATORS = 35
 MAX_OPERATORS = 2000
 
@@ -68,7 +68,7 @@ def choose_decoder(wanted: str, num_ids: int, steps: int) -> Decoder | None:
 
 
 def _operators(decoder: Decoder, steps: int) -> int:
-    return int(steps * _OPERATORS_A_STEP[decoder]) + _OTHER_OPERATORS
+    return steps * _OPERATORS_A_STEP[decoder] + _OTHER_OPERATORS
 
 
 class BuiltinRows:
@@ -82,7 +82,6 @@ class BuiltinRows:
         values: uint8 array (n, D), from `row_values.split`, as the next.
         left: list of arrays (n, D).
         decoder: str. "few-ids" or "many-ids".
-        num_ids: int. How many ids a call is expected to have.
 
     Attributes:
         codec: str. "fixed" or "indexed".
@@ -103,7 +102,6 @@ class BuiltinRows:
         values: U8,
         left: list[NDArray[Any]],
         decoder: Decoder,
-        num_ids: int,
     ) -> None:
         lengths, symbols = plan.code.lookups()
         if dtype in ("int8", "int4"):
@@ -116,12 +114,11 @@ class BuiltinRows:
         # that is gathered for the last row: rows that follow each other differ by a block.
         is_wide = plan.places.slope << plan.places.unit >= 2 * HALFWORD_BITS
         self._block = 2 if decoder == "many-ids" and (is_wide or plan.mode == "indexed") else 1
-        if decoder == "few-ids":  # two numbers for every bit, two for every halfword
-            self.constant_bytes += 4 * (2 * HALFWORD_BITS + 2) * (plan.places.blocks(1) + 1)
+        if decoder == "few-ids":  # a number for every bit, two for every halfword
+            self.constant_bytes += 4 * (HALFWORD_BITS + 2) * plan.places.blocks(1)
         self._name = name
         self._dtype = dtype
         self._plan = plan
-        self._num_ids = num_ids
         self._constants = constants
         self._values = values
         self._parts = {f"left{number}": part for number, part in enumerate(left)}
@@ -144,7 +141,6 @@ class BuiltinRows:
             self._tensor(subgraph, "lengths") if steps > 1 else None,
             self._tensor(subgraph, "symbols"),
             code.bits,
-            int(code.lengths.min()),
             code.group,
             steps,
         )
@@ -197,8 +193,7 @@ class BuiltinRows:
 
     def _write_payload(self) -> None:
         places = self._plan.places
-        behind = 1 if self.decoder == "few-ids" else 0  # the lower half of the last word
-        payload = self._plan.encode(self._values, places.payload_bytes(self._block, behind))
+        payload = self._plan.encode(self._values, places.payload_bytes(self._block))
         halfwords = to_halfwords(payload, self.decoder)
         self._parts[""] = halfwords if self._block == 1 else halfwords.reshape(-1, self._block)
         self._parts["base"] = places.base
@@ -222,7 +217,7 @@ class BuiltinRows:
         pairs = chain.constant(halfword_pairs(count))
         pairs = chain.add(chain.reshape(first, [-1, 1, 1, 1]), pairs)
         words = chain.bitcast(chain.gather(self._tensor(subgraph, ""), pairs), _Type.INT32, 3)
-        return decode_few(chain, words, start, count, lookups, self._num_ids)
+        return decode_few(chain, words, start, count, lookups)
 
     def _many(self, chain: OperatorChain, subgraph: Any, ids: int, lookups: Lookups) -> int:
         count = self._plan.places.blocks(self._block)

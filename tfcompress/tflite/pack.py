@@ -224,9 +224,7 @@ class _Packer:
         decoder = choose_decoder(self.decoder, num_ids, plan.steps)
         if decoder is None:
             return f"rows of {table.columns:,} values take too many operators: use the delegate"
-        return BuiltinRows(
-            self._constants, table.name, table.dtype, plan, values, left, decoder, num_ids
-        )
+        return BuiltinRows(self._constants, table.name, table.dtype, plan, values, left, decoder)
 
 
 def _class_starts(file: TfliteFile) -> dict[str, list[int]]:

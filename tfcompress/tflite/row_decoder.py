@@ -9,9 +9,6 @@ and so drops the bits before. Its upper bits, shifted down, look up the next sym
 | few ids | up to about ten ids | the next position of every bit at once, then one GATHER a word |
 | many ids | more | five operators a word, on the positions that are reached only |
 
-Next positions composed with themselves are those two words on: then a GATHER for every second word
-gives where it starts, and one more for all of the words between.
-
 GATHER knows no unsigned halfwords. For few ids both halves of each word are gathered, and their
 bytes taken as an int32 (BITCAST). For many ids that would cost more than arithmetic on halfwords
 gathered once, which are stored with their upper bit flipped, as signed numbers.
@@ -32,10 +29,7 @@ _Type = schema.TensorType
 Decoder = Literal["few-ids", "many-ids"]
 _FLIPS = {"few-ids": np.uint16(0), "many-ids": np.uint16(0x8000)}
 
-_ELEMENT_NS, _STEP_NS, _JOIN_NS = 3.8, 94, 300
-"""About what takes how long: an element of a GATHER, a GATHER of one element with its place in a
-PACK, and putting words together that were found separately."""
-
+_SHIFTS = [1 << shift for shift in range(HALFWORD_BITS)]
 _UNFLIP = -(2**31) + 2**15
 """What turns f[k] x 2^16 + f[k+1] of flipped halfwords f into the word, modulo 2^32."""
 
@@ -48,8 +42,7 @@ class Lookups:
         lengths: int or None. Tensor uint8 (2^bits,): how long the word is; None where a row is one
             word.
         symbols: int. Tensor (2^bits,) or (2^bits, group): the values it stands for.
-        bits: int. Bits that a look-up takes, those of the longest word.
-        shortest: int. Bits of the shortest word.
+        bits: int. Bits that a look-up takes.
         group: int. Values of a word.
         steps: int. Words of a row.
     """
@@ -57,7 +50,6 @@ class Lookups:
     lengths: int | None
     symbols: int
     bits: int
-    shortest: int
     group: int
     steps: int
 
@@ -78,71 +70,44 @@ def from_halfwords(halfwords: NDArray[np.int16], decoder: Decoder) -> U8:
 
 
 def halfword_pairs(count: int) -> NDArray[np.int32]:
-    """Places of both halves of `count` words, the lower half first, and of one behind them.
+    """Places of both halves of `count` words, the lower half first: `(1, count, 1, 2)`.
 
-    Returns:
-        int32 array (1, count + 1, 1, 2). The word behind is where positions end up that lie behind
-        the last word; `decode_few` takes its bits for zeros, so any halfwords do.
+    Behind the last halfword no word goes on, so its lower half is any.
     """
-    first = np.arange(count + 1, dtype=np.int32)[:, None, None]
-    pairs = np.concatenate([first + 1, first], axis=2)
-    pairs[-1] = count
-    return pairs[None]
+    first = np.arange(count, dtype=np.int32)
+    lower = np.minimum(first + 1, count - 1)
+    return np.stack([lower, first], axis=1)[None, :, None]
 
 
-def decode_few(  # noqa: PLR0917, rows and how they are read
-    chain: OperatorChain, words: int, start: int, halfwords: int, lookups: Lookups, num_ids: int
+def decode_few(
+    chain: OperatorChain, words: int, start: int, halfwords: int, lookups: Lookups
 ) -> int:
     """Emits the shape for few ids.
 
     Args:
         chain: OperatorChain.
-        words: int. Tensor int32 (ids, halfwords + 1, 1): the word at each halfword, and one more.
+        words: int. Tensor int32 (ids, halfwords, 1): the word at each halfword.
         start: int. Tensor int32 (ids, 1): the bit that a row starts at.
         halfwords: int.
         lookups: Lookups.
-        num_ids: int. How many ids a call is expected to have.
 
     Returns:
         int. The values, `(ids, steps)` or `(ids, steps, group)`.
     """
-    # The factors of the word behind are 0, so it reads as the shortest word.
-    shifts = np.zeros((1, halfwords + 1, HALFWORD_BITS), np.int32)
-    shifts[:, :-1] = 1 << np.arange(HALFWORD_BITS)
-    numbers = _numbers(chain, chain.multiply(words, chain.constant(shifts)), lookups.bits)
-    bits = shifts[0].size
-    reached, is_composed = start, False
+    numbers = _numbers(chain, chain.multiply(words, chain.constant([_SHIFTS])), lookups.bits)
+    bits = HALFWORD_BITS * halfwords
+    reached = start
     if lookups.lengths is not None:
-        # From the word behind every position leads to its first bit, which is a place to stay.
-        here = np.arange(bits, dtype=np.int32).reshape(shifts.shape)
-        here[:, -1] = bits - HALFWORD_BITS - lookups.shortest
+        here = np.arange(bits, dtype=np.int32).reshape(1, halfwords, HALFWORD_BITS)
         length = chain.cast(chain.gather(lookups.lengths, numbers), _Type.INT32)
         following = chain.reshape(chain.add(length, chain.constant(here)), [-1, bits])
-        is_composed = _pays_to_compose(lookups.steps, bits * num_ids)
-        jump, count = following, lookups.steps
-        if is_composed:
-            jump, count = chain.gather(following, following, batch_dims=1), count // 2
         positions = [start]
-        while len(positions) < count:
-            positions.append(chain.gather(jump, positions[-1], batch_dims=1))
-        reached = chain.reshape(chain.stack(positions), [count, -1])
+        while len(positions) < lookups.steps:
+            positions.append(chain.gather(following, positions[-1], batch_dims=1))
+        reached = chain.reshape(chain.stack(positions), [lookups.steps, -1])
         reached = chain.transpose(reached, [1, 0])
-        if is_composed:
-            between = chain.gather(following, reached, batch_dims=1)
-            reached = chain.concatenate([reached, between], axis=1)
     found = chain.gather(chain.reshape(numbers, [-1, bits]), reached, batch_dims=1)
-    values = chain.gather(lookups.symbols, found)
-    if not is_composed:
-        return values
-    group = [lookups.group] if lookups.group > 1 else []
-    values = chain.reshape(values, [-1, 2, count, *group])
-    values = chain.transpose(values, [0, 2, 1, 3][: 3 + len(group)])
-    return chain.reshape(values, [-1, lookups.steps, *group])
-
-
-def _pays_to_compose(steps: int, positions: int) -> bool:
-    saved = steps // 2 * _STEP_NS
-    return steps % 2 == 0 and positions * _ELEMENT_NS + _JOIN_NS < saved
+    return chain.gather(lookups.symbols, found)
 
 
 def decode_many(  # noqa: PLR0917, rows and how they are read
@@ -183,7 +148,7 @@ def _every_bit(chain: OperatorChain, halfwords: int) -> int:
     following = chain.drop_first(chain.concatenate([halfwords, chain.constant([0])]))
     upper = chain.multiply(halfwords, chain.constant(1 << HALFWORD_BITS))
     words = chain.add(upper, chain.add(following, chain.constant(_UNFLIP)))
-    shifts = chain.constant([[1 << shift for shift in range(HALFWORD_BITS)]])
+    shifts = chain.constant([_SHIFTS])
     return chain.reshape(chain.multiply(chain.reshape(words, [-1, 1]), shifts), [-1])
 
 

@@ -60,10 +60,10 @@ class RowPlaces:
         size = halfwords * HALFWORD_BITS
         return -(-(self.longest + size - (1 << self.unit)) // size)
 
-    def payload_bytes(self, halfwords: int, more: int = 0) -> int:
-        """Bytes up to the last block that is gathered for the last row, and `more` behind it."""
+    def payload_bytes(self, halfwords: int) -> int:
+        """Bytes up to the last block that is gathered for the last row."""
         last = int(self.starts()[-1]) // (halfwords * HALFWORD_BITS)
-        return (last + self.blocks(halfwords) + more) * halfwords * HALFWORD_BITS // 8
+        return (last + self.blocks(halfwords)) * halfwords * HALFWORD_BITS // 8
 
 
 def fixed_places(rows: int, longest: int) -> RowPlaces | None:
