@@ -15,8 +15,12 @@ _SUBMODULES = frozenset(
         "data",
         "layers",
         "measure",
+        "model_optimization",
         "models",
         "quantization",
+        "rate_distortion",
+        "replace",
+        "search",
         "stored_vocabulary",
         "tflite",
         "training",
@@ -25,11 +29,17 @@ _SUBMODULES = frozenset(
 )
 
 
+# Functions that are called by the package's own name.
+_FUNCTIONS = {"replace_embeddings": "replace"}
+
+
 def __getattr__(name: str) -> Any:
     if name in _SUBMODULES:
         return importlib.import_module(f"tfcompress.{name}")
+    if name in _FUNCTIONS:
+        return getattr(importlib.import_module(f"tfcompress.{_FUNCTIONS[name]}"), name)
     raise AttributeError(f"module 'tfcompress' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_SUBMODULES])
+    return sorted([*globals(), *_SUBMODULES, *_FUNCTIONS])
