@@ -38,6 +38,8 @@ def test_a_stated_loss_is_kept_and_the_curve_is_written(tfcompress, runs, tmp_pa
     assert plot.read_bytes()[:4] == b"\x89PNG"
     table = inspect_model(out.read_bytes()).tables[0]
     assert table.name == "item_embedding/embeddings"
+    # The rotation went into the next layer, and the search did not count it.
+    assert table.stored_bytes - 16 <= walked["chosen"]["table_bytes"] < table.stored_bytes + 16**2
     assert table.stored_bytes < walked["float_bytes"] / 4
     measured = tfcompress("measure", out, "--skip", "latency", "--skip", "memory")
     assert measured.code == 0, measured.err
