@@ -3,8 +3,8 @@
 Ranking measures on a validation split jump by a percent for no reason: a target at rank 10 counts,
 at rank 11 it does not. The soft gain of the same ranks (`ranking.RankingQuality`) says nearly the
 same in units of its own, and a straight line through the codings made so far brings it back to the
-measure: with 0.6 of the noise on amazon_games_seq. The trained model itself is not on that line: its epoch was
-chosen by the measure, so that whatever changes it loses some luck too.
+measure: with 0.6 of the noise on amazon_games_seq. The trained model itself is not on that line:
+its epoch was chosen by the measure, so that whatever changes it loses some luck too.
 
 The likelihood of right answers will not do in its place: coarse tables make a model less sure of
 itself, which most models are too much, and on amazon_games_seq it rises while nDCG falls.
