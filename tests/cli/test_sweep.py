@@ -140,7 +140,7 @@ def test_the_report_command_writes_its_files(tfcompress, tmp_path):
     done = tfcompress("report", folder, "--markdown", tmp_path / "r.md")
     assert done.code == 0, done.err
     assert (folder / "report.html").read_text().startswith("<!doctype html>")
-    assert "### shop, untied" in (tmp_path / "r.md").read_text()
+    assert "## shop, untied" in (tmp_path / "r.md").read_text()
     again = tfcompress("report", folder, "--out", folder / "results.jsonl")
     assert again.code == 2
     assert "name another file" in again.err
