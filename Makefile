@@ -33,10 +33,12 @@ lint: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Twice: on the TensorFlow backend, and what trains on JAX on that as well.
+# Twice: on the TensorFlow backend, and what trains on JAX on that as well. There most of the time
+# goes into compiling programs that run a few times, so they are not optimised.
 pytest: install
 	KERAS_BACKEND=tensorflow $(BIN)/pytest $(WORKERS)
-	KERAS_BACKEND=jax $(BIN)/pytest $(WORKERS) tests/layers tests/models tests/training
+	KERAS_BACKEND=jax XLA_FLAGS=--xla_backend_optimization_level=0 \
+		$(BIN)/pytest $(WORKERS) tests/layers tests/models tests/training
 
 # The README's results, of a sweep: tfcompress sweep benchmarks/results.toml --out $(SWEEP)
 SWEEP ?= sweep
