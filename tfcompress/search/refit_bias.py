@@ -123,9 +123,16 @@ def less_biases(
         sums += ops.convert_to_numpy(ops.matmul(ops.transpose(uncertain), h))
         weights += ops.convert_to_numpy(ops.sum(uncertain, axis=0))
     taken = sums.T @ (sums / np.maximum(weights, np.finfo(np.float32).tiny)[:, None])
-    name = next((n for n, own in variables.items() if own.shape == sums.shape), None)
-    is_own = name is not None and name.startswith(f"{embedding.name}/")
-    return {**metrics, name: metrics[name] - taken} if is_own and name in metrics else metrics
+    name = next(
+        (
+            name
+            for name, own in variables.items()
+            # By name too: an untied output matrix has the shape of the table that is read.
+            if own.shape == sums.shape and name.startswith(f"{embedding.name}/")
+        ),
+        None,
+    )
+    return {**metrics, name: metrics[name] - taken} if name in metrics else metrics
 
 
 def _never(num_items: int) -> NDArray[np.float32]:

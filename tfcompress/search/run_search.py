@@ -58,21 +58,29 @@ def search_run(
         ConfigError: The budget cannot be kept, or there is nothing to code.
     """
     from tfcompress import layers, tflite
+    from tfcompress.tflite.row_coding import coded_bytes
 
     embeddings = layers.model_embeddings(model)
     names = set(tflite.looked_up_tables(model))
+    tables = {
+        f"{name}/{key}": layer
+        for name, layer in embeddings.items()
+        for key in layers.layer_tables(layer)
+    }
     if code_output:
-        names |= {
-            f"{name}/{key}"
-            for name, layer in embeddings.items()
-            for key in layers.layer_tables(layer)
-        }
+        names |= tables.keys()
+    bias_layer = bias_of_scores(model, [tables[name] for name in tables if name in names])
+    scored = None if bias_layer is None else bias_layer.input._keras_history.operation
     folding = tflite.folding_tables(model)
-    bytes_of = _builtin_bytes if target == "builtin" else _delegate_bytes
 
     def size_of(name: str, table: TransformedTable) -> int:
         rotation = table.rotation_bytes if name in folding else 0
-        return bytes_of(table) - rotation
+        if target == "delegate":
+            return table.nbytes - rotation
+        # Builtin operators leave a table that scores are taken against as it is.
+        is_packed = tables[name] is not scored
+        integers = coded_bytes(table.integers) if is_packed else table.integers.nbytes
+        return integers + table.side_bytes - rotation
 
     options: dict[str, Any] = {}
     if measured is not None:
@@ -87,12 +95,6 @@ def search_run(
         if refit:
             histories = task.training_inputs(_REFIT_EXAMPLES)
             options["refit"] = lambda coded: BiasRefit(model, coded, histories, inputs)
-        coded_layers = [
-            layer
-            for name, layer in embeddings.items()
-            if any(f"{name}/{key}" in names for key in layers.layer_tables(layer))
-        ]
-        bias_layer = bias_of_scores(model, coded_layers)
         if bias_layer is not None:
             options["start"] = SCORED_START
         if bias_layer is not None and refit:
@@ -109,14 +111,3 @@ def search_run(
             name: counts for name, layer in embeddings.items() if layer.input_dim == len(counts)
         }
     return find_tables(model, names, budget, size_of=size_of, tell=tell, **options)
-
-
-def _delegate_bytes(table: TransformedTable) -> int:
-    return table.nbytes
-
-
-def _builtin_bytes(table: TransformedTable) -> int:
-    """What builtin operators read: prefix codes cost more than the range coder of a delegate."""
-    from tfcompress.tflite.row_coding import coded_bytes
-
-    return coded_bytes(table.integers) + table.side_bytes
