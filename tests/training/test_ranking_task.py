@@ -2,6 +2,7 @@
 
 import pytest
 
+from tfcompress.errors import ConfigError
 from tfcompress.training.ranking_task import RankingTask
 
 
@@ -14,6 +15,9 @@ def test_lists_of_all_items_are_as_good_as_scores_and_short_ones_are_not(config,
     longest = dataset.input_dim - 2
     assert task.validate_lists(model, longest) == pytest.approx(quality)
     assert task.validate_lists(model, 3)["hr@10"] < quality["hr@10"]
+    for wrong in (0, longest + 1):
+        with pytest.raises(ConfigError, match=f"top_k: got {wrong}, expected 1 to {longest}"):
+            task.validate_lists(model, wrong)
 
 
 def test_training_inputs_are_histories(config, dataset):

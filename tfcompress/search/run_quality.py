@@ -57,11 +57,16 @@ class RunQuality:
             model: keras.Model.
             top_k: int or None. K: by lists of the K best items, as a file with `--top-k` gives
                 them, where seen items leave gaps. None goes by all scores.
+
+        Raises:
+            ConfigError: `top_k` is out of its range, or for a model that scores classes.
         """
+        kind = self.task.config.model
+        if top_k is not None and not hasattr(self.task, "validate_lists"):
+            raise ConfigError(f"top_k: got {top_k}, but a {kind} scores classes; it is for rankers")
         result = {}
         for name, examples in (("validation", self.dataset.valid), ("test", self.dataset.test)):
-            task = type(self.task)(self.task.config, replace(self.dataset, valid=examples))
-            lists = getattr(task, "validate_lists", None)
-            quality = lists(model, top_k) if lists and top_k else task.validate(model)
+            task: Any = type(self.task)(self.task.config, replace(self.dataset, valid=examples))
+            quality = task.validate(model) if top_k is None else task.validate_lists(model, top_k)
             result[name] = quality[self.metric]
         return result

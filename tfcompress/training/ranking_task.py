@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tfcompress import layers
 from tfcompress.data import Dataset
 from tfcompress.data.windows import TrainingWindows
-from tfcompress.errors import DataError
+from tfcompress.errors import ConfigError, DataError
 from tfcompress.models import RankerTrainer, build_sequence_ranker
 from tfcompress.models.sequence_ranker import ITEMS, OUTPUT
 from tfcompress.ranking import evaluate, evaluate_top_k
@@ -100,7 +100,14 @@ class RankingTask(Task):
         return {"ndcg@10": quality.ndcg, "hr@10": quality.hit_rate}, quality.soft_gain
 
     def validate_lists(self, model: keras.Model, top_k: int) -> dict[str, float]:
-        """As `validate`, by lists of the `top_k` best items only; seen items leave gaps in them."""
+        """As `validate`, by lists of the `top_k` best items only; seen items leave gaps in them.
+
+        Raises:
+            ConfigError: `top_k` is below 1, or there are fewer items.
+        """
+        most = self.data.input_dim - FIRST_ID
+        if not 1 <= top_k <= most:
+            raise ConfigError(f"top_k: got {top_k}, expected 1 to {most}, the number of items")
 
         def best(ids: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
             scores = np.asarray(model.predict_on_batch(ids)["scores"])[:, FIRST_ID:]
