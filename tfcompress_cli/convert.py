@@ -220,6 +220,7 @@ def convert_file(
         model = run.model() if run else load_model(source)
     optimized = optimizing.run(run, model, top_k) if optimizing is not None else None
     search = budget.find(run, model, wanted) if wanted is not None else None
+    changed = search or optimized
     transformed = search.found.tables if search else {}
     with console.err.status("Converting"):
         from tfcompress import tflite
@@ -238,7 +239,7 @@ def convert_file(
         if codec != "none":
             packing = tflite.pack_model(content, codec=codec, target=target)
             content = packing.content
-        inputs, described = _inputs(run, model, search.measured if search else None)
+        inputs, described = _inputs(run, model, changed.measured if changed else None)
         with tflite.tables_replaced(model, transformed):
             difference = tflite.compare_with_keras(model, content, inputs)
     coded = {table.name for table in tflite.inspect_model(content).tables} <= set(transformed)
@@ -268,11 +269,11 @@ def convert_file(
         console.out.print(f"Dry run: {out} was not written.", highlight=False)
     else:
         write_file(out, content, overwrite=overwrite)
-    if (measured := search or optimized) is not None:
-        # After the file, which took long to find.
-        console.out.print(measured.check(content), highlight=False, soft_wrap=True)
     if search is not None and not dry_run:
         search.write_curve()
+    if changed is not None:
+        # After the files, which took long to find.
+        console.out.print(changed.check(content), highlight=False, soft_wrap=True)
 
 
 def _refuse_existing(
@@ -312,7 +313,7 @@ def _inputs(run: Run | None, model: keras.Model, measured: RunQuality | None) ->
         return _random_inputs(model)
     if measured is None:
         return _real_inputs(run, model)
-    # The data may have moved, and the search has them.
+    # The data may have moved, and what measured on them has them.
     ids = measured.dataset.test.inputs(model.inputs[0].shape[1])[:_COMPARED]
     return ids, _described(ids)
 
