@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from tfcompress.codec.layout import parse_header
 from tfcompress.tflite.column_blocks import activation as activation_of
 from tfcompress.tflite.delegate_rows import CUSTOM_CODE, SCORES_CODE, SCORES_VERSION
 from tfcompress.tflite.flatbuffer import TfliteFile, indices, text
@@ -169,6 +170,8 @@ class _Blocks:
         inputs = found[0][0]
         tensors = self._subgraph.tensors
         self._require(all(inputs == other for other, _, _ in found) and ends in (row, None))
+        # The operator scores against all rows, whatever part of them is read here.
+        self._require(row == parse_header(np.asarray(self._file.data(tensors[inputs[1]]))).rows)
         self._require(len(tensors[inputs[0]].shape) == len(tensors[output].shape))
         self._require(activation_of(product) == 0 and self._is_alone(product))
         inputs.insert(2, steps)
