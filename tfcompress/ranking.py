@@ -48,7 +48,7 @@ class RankingQuality:
         soft_gain: float. Mean over users of the sum of k / (k + rank), over the targets among the
             first k and the one after them. It falls with nDCG, but smoothly, since a target just
             below the list counts nearly as much as one at its end: what tells two models apart
-            that are nearly as good as each other.
+            that are nearly as good as each other. By lists, of targets that are listed only.
     """
 
     ndcg: float
