@@ -2,10 +2,11 @@
  *
  * At a fraction of a bit a value a row is a few bytes, and whatever a row costs besides its
  * information counts. So rows share blocks, more of them where rows are shorter; a block is one
- * number (G. N. N. Martin, Range encoding, 1979) without its trailing zero bytes, and a block of zeros has no bytes. Segments of rows tell the size of their blocks and a
- * class; class of the segment + class of the row (where rows have one) + class of the column is the
- * context that gives a value its probabilities. To read a row, the rows before it in its block are
- * read too; reading on in the same block goes on where the last row ended.
+ * number (G. N. N. Martin, Range encoding, 1979) without its trailing zero bytes, and a block of
+ * zeros has no bytes. Segments of rows tell the size of their blocks and a class; class of the
+ * segment + class of the row (where rows have one) + class of the column is the context that gives
+ * a value its probabilities. To read a row, the rows before it in its block are read too; reading
+ * on in the same block goes on where the last row ended.
  */
 #ifndef TFC_RATE_H
 #define TFC_RATE_H
@@ -140,6 +141,7 @@ static inline uint16_t tfc_live_columns(const tfc_table *table, const uint16_t *
 static inline tfc_status tfc_open_rate(tfc_table *table, uint8_t *room, size_t size) {
   tfc_cursor cursor = {table->model, table->model + table->model_bytes, 0};
   tfc_rate_parts parts;
+  if (table->columns > UINT16_MAX) return TFC_BAD_TABLES; /* numbers of columns are kept in 16 bits */
   tfc_status status = tfc_plan_rate(table, &cursor, &parts);
   if (status != TFC_OK) return status;
   if (size < parts.end) return TFC_NO_WORKSPACE;

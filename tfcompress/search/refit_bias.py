@@ -13,7 +13,7 @@ Reference:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +26,8 @@ from tfcompress.vocabulary import FIRST_ID
 if TYPE_CHECKING:
     import keras
 
-_BATCH = 512
+_BATCH_SCORES = 1 << 24
+"""Scores of a batch of examples: 64 MB of float32, of which some copies are held."""
 _ROUNDS = 3
 _LEAST = 1e-5
 """Added to mean probabilities: items that examples hardly call for keep their biases."""
@@ -116,8 +117,8 @@ def less_biases(
     num_items = bias_layer.bias.shape[0]
     sums, weights = np.zeros((num_items, vectors.shape[-1])), np.zeros(num_items)
     offsets = np.array(bias_layer.bias) + _never(num_items)
-    for start in range(0, len(inputs), _BATCH):
-        h, raw = both(ops.convert_to_tensor(inputs[start : start + _BATCH]), training=False)
+    for part in _batches(inputs, num_items):
+        h, raw = both(ops.convert_to_tensor(part), training=False)
         shares = ops.softmax(raw + offsets, axis=-1)
         uncertain = shares * (1 - shares)
         sums += ops.convert_to_numpy(ops.matmul(ops.transpose(uncertain), h))
@@ -154,6 +155,11 @@ def bias_of_scores(model: keras.Model, embeddings: Collection[Any]) -> Any | Non
     return None
 
 
+def _batches(inputs: Any, num_items: int) -> Iterator[Any]:
+    size = max(1, _BATCH_SCORES // num_items)
+    return (inputs[start : start + size] for start in range(0, len(inputs), size))
+
+
 def _mean_probabilities(
     model: keras.Model, bias_layer: Any
 ) -> Callable[[Any, NDArray[np.float32]], NDArray[np.float64]]:
@@ -166,8 +172,8 @@ def _mean_probabilities(
 
     def mean(inputs: Any, bias: NDArray[np.float32]) -> NDArray[np.float64]:
         total = np.zeros(len(never))
-        for start in range(0, len(inputs), _BATCH):
-            batch = ops.convert_to_tensor(inputs[start : start + _BATCH])
+        for part in _batches(inputs, len(never)):
+            batch = ops.convert_to_tensor(part)
             shares = ops.softmax(scores(batch, training=False) + (bias + never), axis=-1)
             total += ops.convert_to_numpy(ops.sum(shares, axis=0))
         return total / max(1, len(inputs))
