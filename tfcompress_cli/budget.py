@@ -61,15 +61,16 @@ class Wanted:
                 f"--codec: got {codec!r}, but a search for target {self.target!r} counts on "
                 f"{' or '.join(codecs)}; leave it out"
             )
-        measuring = (self.metric, self.data, self.tune) != (None, None, 0)
+        measuring = (self.metric, self.data, self.tune, self.refit) != (None, None, 0, True)
         if measuring and self.budget.snr_db is not None:
             raise ConfigError(
-                "--metric, --data and --tune mean nothing with --snr, which needs no data; leave "
-                "them out"
+                "--metric, --data, --no-refit and --tune mean nothing with --snr, which needs no "
+                "data; leave them out"
             )
         if measuring and not Run.is_run(source):
             raise ConfigError(
-                f"--metric, --data and --tune are for runs, {source} is none; leave them out"
+                f"--metric, --data, --no-refit and --tune are for runs, {source} is none; leave "
+                "them out"
             )
         written = [path.resolve() for path in (out, self.curve, self.plot) if path is not None]
         for path in (self.curve, self.plot):

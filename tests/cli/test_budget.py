@@ -77,6 +77,7 @@ def test_a_keras_file_has_no_data_but_an_snr(tfcompress, runs, tmp_path):
     ("options", "message"),
     [
         (["--metric", "hr@10"], "belong to a search"),
+        (["--snr", "3", "--no-refit"], "mean nothing with --snr"),
         (["--max-loss", "1%", "--snr", "3"], "got max_loss, snr_db; give one of them"),
         (["--max-loss", "1%", "--metric", "accuracy"], "--metric: got 'accuracy', expected"),
         (["--max-loss", "1%", "--data", "synthetic"], "is not what"),

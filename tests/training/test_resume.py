@@ -1,6 +1,7 @@
 """Killed at any moment and resumed, a training ends as an uninterrupted one does."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,21 +11,28 @@ import numpy as np
 
 from tfcompress.training import Run
 
-# XLA compiles anew in every process, so that twenty kills under JAX would take minutes.
+# XLA compiles or loads its programs in every process, so that twenty kills under JAX take too long.
 NUM_KILLS = 20 if keras.backend.backend() == "tensorflow" else 4
 
 
 def test_kills_change_nothing(tmp_path: Path):
     script = Path(__file__).with_name("kill_often.py")
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    compiled = {
+        "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "compiled"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
     done = subprocess.run(
-        [sys.executable, str(script), str(tmp_path), str(NUM_KILLS)],
+        [sys.executable, str(script), str(folder), str(NUM_KILLS)],
         capture_output=True,
         text=True,
         check=False,
+        env=os.environ | compiled,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert json.loads(done.stdout.splitlines()[-1])["killed"] == NUM_KILLS
-    whole, *killed = (Run(path) for path in sorted(tmp_path.iterdir(), reverse=True))
+    whole, *killed = (Run(path) for path in sorted(folder.iterdir(), reverse=True))
     assert killed
     for run in killed:
         assert_same_end(whole, run)
