@@ -72,7 +72,7 @@ def optimize_dense(
         (batches[k] for batches in passes for k in range(len(batches))),
         features,
         loss,
-        config.learning_rate * config.rate_drop * _RATES[method.kind],
+        config.lower_rate * _RATES[method.kind],
     )
     for name, weights in twin.weights().items():
         model.get_layer(name).set_weights(weights)

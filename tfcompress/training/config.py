@@ -116,6 +116,15 @@ class TrainConfig(BaseModel):
                 raise ValueError(f"{field} means nothing for a {self.model}; leave it out")
         return self
 
+    @property
+    def lower_rate(self) -> float:
+        """The learning rate that a training ends with, for what goes on from its weights.
+
+        A training that had no lower rate is taken to have had the usual one.
+        """
+        usual = float(type(self).model_fields["rate_drop"].default)
+        return self.learning_rate * (self.rate_drop if self.rate_drop < 1 else usual)
+
     @classmethod
     def parse(cls, values: dict[str, Any]) -> "TrainConfig":
         """Validates `values`; raises `ConfigError` naming the first wrong field in one line."""

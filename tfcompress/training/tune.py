@@ -13,8 +13,6 @@ from tfcompress.training.task import Task
 def tune(task: Task, model: keras.Model, frozen: Collection[Any], epochs: int) -> None:
     """Trains a model on, at the lower learning rate of its training, some variables excepted.
 
-    A training that had no lower rate is taken to have had the usual one.
-
     Args:
         task: Task. That of its training; its configuration gives rate, batches and seed.
         model: keras.Model. Its weights change; the same weights come out of the same weights.
@@ -28,9 +26,7 @@ def tune(task: Task, model: keras.Model, frozen: Collection[Any], epochs: int) -
         config = task.config
         make_deterministic(config.seed)
         trainer = task.trainer(model)
-        usual = type(config).model_fields["rate_drop"].default
-        rate = config.learning_rate * (config.rate_drop if config.rate_drop < 1 else usual)
-        trainer.compile(optimizer=keras.optimizers.Adam(rate), loss=task.loss)
+        trainer.compile(optimizer=keras.optimizers.Adam(config.lower_rate), loss=task.loss)
         for epoch in range(epochs):
             # Batches that no epoch of the training had.
             batches = task.batches(config.epochs + epoch)
