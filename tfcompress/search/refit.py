@@ -78,22 +78,16 @@ class DenseRefit:
     def wanted(self) -> list[_Wanted]:
         """What the layers give now, with the tables to be coded for in the model."""
         result = []
-        for features, (kernel, has_bias) in zip(self._means_apart(), self._trained, strict=True):
-            mean, rest = features
-            if not has_bias:
-                rest, mean = rest + mean, np.zeros_like(mean)
+        for (mean, rest), (kernel, _) in zip(self._means_apart(), self._trained, strict=True):
             result.append(_Wanted(mean, rest @ kernel))
         return result
 
     def solve(self, wanted: list[_Wanted]) -> list[NDArray[np.float32]]:
         """Values for `variables`, with coded tables in the model and trained dense weights."""
         solved = []
-        for features, (kernel, has_bias), own in zip(
+        for (mean, rest), (kernel, _), own in zip(
             self._means_apart(), self._trained, wanted, strict=True
         ):
-            mean, rest = features
-            if not has_bias:
-                rest, mean = rest + mean, np.zeros_like(mean)
             energies = rest.T @ rest
             ridge = _RIDGE * np.trace(energies) / len(energies) or 1.0
             missing = rest.T @ (own.products - rest @ kernel)
@@ -112,7 +106,10 @@ class DenseRefit:
         return values
 
     def _means_apart(self) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        """Means of the inputs of each layer, and the inputs less them."""
+        """Means of the inputs of each layer, and the inputs less them.
+
+        Zeros, and the inputs, where a layer has no bias to take a difference of means.
+        """
         from keras import tree
 
         parts = [
@@ -120,9 +117,9 @@ class DenseRefit:
             for start in range(0, len(self._inputs), _BATCH)
         ]
         result = []
-        for number in range(len(self._layers)):
+        for number, (kernel, has_bias) in enumerate(self._trained):
             features = np.concatenate([np.asarray(part[number]) for part in parts])
-            mean = features.mean(axis=0, dtype=np.float64)
+            mean = features.mean(axis=0, dtype=np.float64) if has_bias else np.zeros(len(kernel))
             result.append((mean, features - mean))
         return result
 
