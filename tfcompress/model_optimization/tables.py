@@ -9,8 +9,6 @@ from tfcompress.errors import ConfigError
 from tfcompress.quantization import FloatTable, quantize
 
 MOST_CLUSTERS = 256
-_MIN_COLUMNS = 8
-"""Narrower tables are vectors of scales and the like, which conversion leaves as they are."""
 _MAX_ROUNDS = 200
 _BINS = 1024
 
@@ -71,6 +69,7 @@ def cluster_tables(model: Any, num_clusters: int) -> tuple[str, ...]:
     """
     from tfcompress import layers
     from tfcompress.tflite import looked_up_tables
+    from tfcompress.tflite.tables import NARROW_COLUMNS
     from tfcompress.training.variables import values
 
     names = looked_up_tables(model)
@@ -78,17 +77,16 @@ def cluster_tables(model: Any, num_clusters: int) -> tuple[str, ...]:
         name: variable
         for embedding, layer in layers.model_embeddings(model).items()
         for key, variable in layers.layer_tables(layer).items()
-        if (name := f"{embedding}/{key}") in names and _can_cluster(variable)
+        if (name := f"{embedding}/{key}") in names
+        # Narrower ones are vectors of scales and the like, which conversion leaves as they are.
+        and len(variable.shape) == 2
+        and int(variable.shape[1]) >= NARROW_COLUMNS
     }
     if not found:
-        raise ConfigError(f"clusters: the model looks up no table of {_MIN_COLUMNS} columns")
+        raise ConfigError(f"clusters: the model looks up no table of {NARROW_COLUMNS} columns")
     for name, value in zip(found, values(list(found.values())), strict=True):
         found[name].assign(cluster_values(value, num_clusters, name=name))
     return tuple(found)
-
-
-def _can_cluster(variable: Any) -> bool:
-    return len(variable.shape) == 2 and int(variable.shape[1]) >= _MIN_COLUMNS
 
 
 def _lloyd(
