@@ -1,5 +1,7 @@
-"""The batches of one epoch as `keras.Model.fit` reads them."""
+"""The batches of one epoch as `keras.Model.fit` reads them, made while the step before runs."""
 
+from abc import abstractmethod
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import keras
@@ -10,8 +12,35 @@ from tfcompress.data import LabelledTexts
 from tfcompress.data.windows import EpochBatches
 from tfcompress.training.negatives import NegativeSampler
 
+_AHEAD = 3
+"""Batches that are made before they are asked for: an accelerator must not wait for the host."""
+_POOL = ThreadPoolExecutor(max_workers=2, thread_name_prefix="batches")
 
-class FitBatches(keras.utils.PyDataset):
+Batch = tuple[Any, NDArray[np.int32]]
+
+
+class PrefetchedBatches(keras.utils.PyDataset):
+    """Batches that are a function of their number, the next ones made in the background.
+
+    Keras' own workers (`workers=2`) do not give the same training twice.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: dict[int, Future[Batch]] = {}
+
+    @abstractmethod
+    def make(self, index: int) -> Batch:
+        """Inputs and targets of a batch; called from other threads."""
+
+    def __getitem__(self, index: int) -> Batch:
+        for number in range(index, min(index + 1 + _AHEAD, len(self))):
+            if number not in self._made:
+                self._made[number] = _POOL.submit(self.make, number)
+        return self._made.pop(index).result()
+
+
+class FitBatches(PrefetchedBatches):
     """Histories, next items and, under sampled softmax, the negatives of the batch.
 
     Args:
@@ -29,7 +58,8 @@ class FitBatches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return len(self._batches)
 
-    def __getitem__(self, index: int) -> tuple[dict[str, NDArray[Any]], NDArray[np.int32]]:
+    def make(self, index: int) -> Batch:
+        """Inputs by name, and the next items."""
         ids, targets = self._batches.batch(index)
         inputs: dict[str, NDArray[Any]] = {"ids": ids}
         if self._sampler is not None:
@@ -40,7 +70,7 @@ class FitBatches(keras.utils.PyDataset):
         return inputs, targets
 
 
-class TextBatches(keras.utils.PyDataset):
+class TextBatches(PrefetchedBatches):
     """Batches of texts and class numbers as `keras.Model.fit` reads them.
 
     Args:
@@ -63,7 +93,8 @@ class TextBatches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return len(self._order) // self._batch_size
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    def make(self, index: int) -> Batch:
+        """Ids and class numbers."""
         rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
         batch = self._texts.take(rows)
         return batch.inputs(self._length), batch.labels
