@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tfcompress.report.label_places import Room, place_labels
@@ -12,6 +14,7 @@ from tfcompress.report.winners import pareto_front
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 _OURS, _PEER, _INK = "#2a66c8", "#c2570c", "#1a1a19"
 
@@ -83,7 +86,7 @@ def _draw_quality(axes: Axes, panel: Panel) -> None:
             )
     _finish(axes, panel.quality_name)
     axes.set_title(panel.title, loc="left", fontsize="medium")
-    axes.legend(fontsize="small", loc="lower right", frameon=False)
+    axes.legend(fontsize="small", loc="best", frameon=False)
 
 
 def _label_fronts(axes: Axes, panel: Panel) -> None:
@@ -109,20 +112,17 @@ def _label_fronts(axes: Axes, panel: Panel) -> None:
             (left, height - baseline),
             xycoords="figure pixels",
             fontsize=7,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.4},
             color=_INK if point.is_reference else _OURS if point.ours else _PEER,
         )
 
 
 def _draw_latency(axes: Axes, panel: Panel, batch: int) -> None:
-    from matplotlib.ticker import LogLocator, NullLocator
-
     for ours in (False, True):
         points = [p for p in panel.points if p.ours == ours and batch in p.latency]
         _marks(axes, points, [point.latency[batch] for point in points], ours=ours)
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    _round_ticks(axes.yaxis, "{:g}".format)
     _finish(axes, f"µs of one invocation, batch {batch}")
 
 
@@ -137,9 +137,20 @@ def _marks(axes: Axes, points: list[Point], values: list[float], *, ours: bool) 
             axes.plot(point.table_bytes, value, "D", color=_INK, markersize=6)
 
 
+def _round_ticks(axis: Axis, text: Callable[[float], str]) -> None:
+    """Ticks at 1, 2 and 5 times powers of ten only, as far apart as there is room."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    low, high = sorted(axis.get_view_interval())
+    decades = math.log10(high / low)
+    axis.set_major_locator(LogLocator(subs=(1,) if decades > 4 else (1, 2, 5)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(lambda value, _: text(value))
+
+
 def _finish(axes: Axes, title: str) -> None:
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(lambda value, _: bytes_tick(value))
+    _round_ticks(axes.xaxis, bytes_tick)
     axes.set_xlabel("bytes of the tables")
     axes.set_ylabel(title)
     axes.grid(color="#e3e2dd", linewidth=0.7)
