@@ -34,8 +34,10 @@ _STEP_BYTES = 280
 """Bytes of one to five operators."""
 _STEPS_WORTH = 0.05
 """The part of a table's bytes given for fewer words a row, which decode faster."""
+_COMPACT_BYTES = 500
+"""Bytes of the operators of compact look-ups."""
 _COMPACT_WORTH = 0.003
-"""The part of a table's bytes that pays for the operators of compact look-ups, 5 % of the time."""
+"""The part of a table's bytes they have to save, as they take 5 % of the time at one id."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ def _lookups(code: RowCode, places: RowPlaces, *, is_compact: bool) -> CodeLooku
     if not is_compact:
         return whole_lookups(code)
     whole, compact = whole_lookups(code), compact_lookups(code)
-    saved = whole.nbytes - compact.nbytes
+    saved = whole.nbytes - compact.nbytes - _COMPACT_BYTES
     is_little = saved <= _COMPACT_WORTH * places.payload_bytes(1)
     return whole if is_little and code.bits <= MAX_LOOKUP_BITS else compact
 
