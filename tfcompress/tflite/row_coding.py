@@ -99,14 +99,15 @@ def plan_rows(values: U8, source: Source, mode: str, *, is_compact: bool) -> Row
         ConfigError: the mode cannot hold this table.
     """
     columns = values.shape[1]
-    codes = [_mean_code(values, group, is_compact=is_compact) for group in _GROUPS]
+    # The long words of compact look-ups would make the longest row longer.
+    kinds = {"fixed": {False}, "indexed": {is_compact}}.get(mode, {False, is_compact})
+    mean = {kind: _mean_coders(values, is_compact=kind) for kind in sorted(kinds)}
     ways: list[tuple[RowCoder, RowPlaces | None]] = []
-    for coder in [RowCoder(code) for code in codes if code is not None]:
-        row_bits = coder.row_bits(values)
-        if mode != "fixed":
-            ways.append((coder, indexed_places(row_bits)))
-        if mode != "indexed":
-            ways.append((coder, fixed_places(len(values), int(row_bits.max()))))
+    if mode != "fixed":
+        ways += [(coder, indexed_places(row_bits)) for coder, row_bits in mean[is_compact]]
+    if mode != "indexed":
+        rows = len(values)
+        ways += [(coder, fixed_places(rows, int(bits.max()))) for coder, bits in mean[False]]
     if mode == "fixed" or (mode == "auto" and fixed.may_be_smaller(source)):
         coder = RowCoder(_worst_row_code(values, source))
         ways.append((coder, fixed_places(len(values), int(coder.row_bits(values).max()))))
@@ -130,6 +131,13 @@ def coded_bytes(integers: NDArray[np.int8]) -> int:
     values, left = row_values.split(integers, "int8", integers.shape[1])
     plan = plan_rows(values, as_source(integers), "auto", is_compact=False)
     return plan.nbytes + sum(part.nbytes for part in left)
+
+
+def _mean_coders(values: U8, *, is_compact: bool) -> list[tuple[RowCoder, NDArray[np.int64]]]:
+    """Coders of the shortest codes for all rows, by the values of a word, and bits of each row."""
+    codes = [_mean_code(values, group, is_compact=is_compact) for group in _GROUPS]
+    coders = [RowCoder(code) for code in codes if code is not None]
+    return [(coder, coder.row_bits(values)) for coder in coders]
 
 
 def _mean_code(values: U8, group: int, *, is_compact: bool) -> RowCode | None:
