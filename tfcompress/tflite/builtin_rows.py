@@ -214,7 +214,7 @@ class BuiltinRows:
 
     def _few(self, chain: OperatorChain, subgraph: Any, ids: int, lookups: Lookups) -> int:
         count = self._plan.places.blocks(1)
-        first, start = self._places(chain, subgraph, chain.reshape(ids, [-1, 1]))
+        first, start = self._places(chain, subgraph, ids)
         pairs = chain.constant(halfword_pairs(count))
         pairs = chain.add(chain.reshape(first, [-1, 1, 1, 1]), pairs)
         words = chain.bitcast(chain.gather(self._tensor(subgraph, ""), pairs), _Type.INT32, 3)

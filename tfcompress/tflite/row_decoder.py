@@ -85,29 +85,29 @@ def decode_few(
     Args:
         chain: OperatorChain.
         words: int. Tensor int32 (ids, halfwords, 1): the word at each halfword.
-        start: int. Tensor int32 (ids, 1): the bit that a row starts at.
+        start: int. Tensor int32 (ids,): the bit that a row starts at.
         halfwords: int.
         lookups: Lookups.
 
     Returns:
         int. The values, `(ids, steps)` or `(ids, steps, group)`.
     """
-    words = chain.multiply(words, chain.constant([_SHIFTS]))
-    numbers = _numbers(chain, words, lookups.bits - lookups.shift)
     bits = HALFWORD_BITS * halfwords
-    reached = start
-    if lookups.lengths is not None:
-        here = np.arange(bits, dtype=np.int32).reshape(1, halfwords, HALFWORD_BITS)
+    words = chain.reshape(chain.multiply(words, chain.constant([_SHIFTS])), [-1, bits])
+    numbers = _numbers(chain, words, lookups.bits - lookups.shift)
+    if lookups.lengths is None:
+        reached = chain.reshape(start, [-1, 1])
+    else:
         length = chain.cast(chain.gather(lookups.lengths, numbers), _Type.INT32)
-        following = chain.reshape(chain.add(length, chain.constant(here)), [-1, bits])
+        here = np.arange(bits, dtype=np.int32)[None]
+        following = chain.add(length, chain.constant(here))
         positions = [start]
         while len(positions) < lookups.steps:
             positions.append(chain.gather(following, positions[-1], batch_dims=1))
-        reached = chain.reshape(chain.stack(positions), [lookups.steps, -1])
-        reached = chain.transpose(reached, [1, 0])
-    found = chain.gather(chain.reshape(numbers, [-1, bits]), reached, batch_dims=1)
+        reached = chain.transpose(chain.stack(positions), [1, 0])
+    found = chain.gather(numbers, reached, batch_dims=1)
     if lookups.shift:
-        long = chain.gather(chain.reshape(words, [-1, bits]), reached, batch_dims=1)
+        long = chain.gather(words, reached, batch_dims=1)
         found = chain.maximum(found, _numbers(chain, long, lookups.bits, lookups.skip))
     return chain.gather(lookups.symbols, found)
 
