@@ -44,7 +44,7 @@ LAYOUT = 3
 FEW_IDS = 10
 """From about so many ids at a time on the shape for many is the faster one."""
 _OPERATORS_A_STEP = {"few-ids": 1, "many-ids": 5}
-_OTHER_OPERATORS = 40
+_OTHER_OPERATORS = 35
 MAX_OPERATORS = 2000
 
 

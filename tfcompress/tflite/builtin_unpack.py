@@ -16,7 +16,7 @@ from tfcompress.tflite import row_values
 from tfcompress.tflite.builtin_rows import LAYOUT
 from tfcompress.tflite.code_lookups import CodeLookups
 from tfcompress.tflite.flatbuffer import TfliteFile, text
-from tfcompress.tflite.row_bits import decode
+from tfcompress.tflite.row_bits import MAX_CODE_BITS, decode
 from tfcompress.tflite.row_decoder import from_halfwords
 from tfcompress.tflite.row_places import RowPlaces
 
@@ -56,8 +56,12 @@ def _lookups(packed: dict[str, Any], parts: dict[str, NDArray[Any]]) -> CodeLook
     bits, shift = len(symbols).bit_length() - 1, 0
     if "code" in packed:
         bits, shift = packed["code"]["bits"], packed["code"]["shift"]
+    if not 0 <= shift < bits <= MAX_CODE_BITS:
+        raise ValueError(f"words of {bits} bits looked up by {shift} less")
     one_word = np.zeros(1 << (bits - shift), np.uint8)  # nothing follows, so no length matters
     lengths = parts.get("lengths", one_word).astype(np.uint8)
+    if len(lengths) != len(one_word):
+        raise ValueError(f"{len(lengths)} lengths, expected {len(one_word)}")
     return CodeLookups(bits, shift, lengths, symbols).whole()
 
 

@@ -98,19 +98,22 @@ def plan_rows(values: U8, source: Source, mode: str, *, is_compact: bool) -> Row
     Raises:
         ConfigError: the mode cannot hold this table.
     """
-    columns = values.shape[1]
-    # The long words of compact look-ups would make the longest row longer.
-    kinds = {"fixed": {False}, "indexed": {is_compact}}.get(mode, {False, is_compact})
-    mean = {kind: _mean_coders(values, is_compact=kind) for kind in sorted(kinds)}
+    rows, columns = values.shape
     ways: list[tuple[RowCoder, RowPlaces | None]] = []
-    if mode != "fixed":
-        ways += [(coder, indexed_places(row_bits)) for coder, row_bits in mean[is_compact]]
-    if mode != "indexed":
-        rows = len(values)
-        ways += [(coder, fixed_places(rows, int(bits.max()))) for coder, bits in mean[False]]
+    # The long words of compact look-ups would make the longest row of `fixed` longer.
+    is_long = is_compact and mode != "fixed"
+    for coder in _mean_coders(values, is_compact=is_long):
+        row_bits = coder.row_bits(values)
+        if mode != "fixed":
+            ways.append((coder, indexed_places(row_bits)))
+        if mode != "indexed" and not is_long:
+            ways.append((coder, fixed_places(rows, int(row_bits.max()))))
+    if mode == "auto" and is_long:
+        for coder in _mean_coders(values, is_compact=False):
+            ways.append((coder, fixed_places(rows, int(coder.row_bits(values).max()))))
     if mode == "fixed" or (mode == "auto" and fixed.may_be_smaller(source)):
         coder = RowCoder(_worst_row_code(values, source))
-        ways.append((coder, fixed_places(len(values), int(coder.row_bits(values).max()))))
+        ways.append((coder, fixed_places(rows, int(coder.row_bits(values).max()))))
     plans = [
         RowPlan(coder, _lookups(coder.code, places, is_compact=is_compact), columns, places)
         for coder, places in ways
@@ -133,11 +136,10 @@ def coded_bytes(integers: NDArray[np.int8]) -> int:
     return plan.nbytes + sum(part.nbytes for part in left)
 
 
-def _mean_coders(values: U8, *, is_compact: bool) -> list[tuple[RowCoder, NDArray[np.int64]]]:
-    """Coders of the shortest codes for all rows, by the values of a word, and bits of each row."""
+def _mean_coders(values: U8, *, is_compact: bool) -> list[RowCoder]:
+    """Coders of the shortest codes for all rows, by the number of values of a word."""
     codes = [_mean_code(values, group, is_compact=is_compact) for group in _GROUPS]
-    coders = [RowCoder(code) for code in codes if code is not None]
-    return [(coder, coder.row_bits(values)) for coder in coders]
+    return [RowCoder(code) for code in codes if code is not None]
 
 
 def _mean_code(values: U8, group: int, *, is_compact: bool) -> RowCode | None:
