@@ -7,6 +7,7 @@ import pytest
 
 from tests.tflite.lookup_models import COLUMNS, ROWS, lookup_model, table
 from tfcompress.errors import ConfigError
+from tfcompress.tflite import inspect_model
 from tfcompress.tflite.flatbuffer import read
 from tfcompress.tflite.pack import pack_model
 from tfcompress.tflite.unpack import unpack
@@ -16,6 +17,9 @@ CODECS, DECODERS = ("fixed", "indexed"), ("few-ids", "many-ids")
 BATCHES = (0, 1, 7, 512)
 SCALES = np.random.default_rng(3).uniform(0.01, 2, ROWS).astype(np.float32)
 COARSE = np.rint(np.random.default_rng(4).laplace(0, 0.4, (ROWS, 19))).astype(np.int8)
+
+LONG_WORDS = np.minimum(np.random.default_rng(5).geometric(0.25, (ROWS, 40)), 60).astype(np.int8)
+LONG_WORDS[:60, 0] = np.arange(60)
 
 MODELS = {
     "int8": lambda: lookup_model(table("int8")),
@@ -36,6 +40,7 @@ MODELS = {
     ),
     "one scale": lambda: lookup_model(table("int8"), operator="EMBEDDING_LOOKUP", scale=SCALES[:1]),
     "several values a word": lambda: lookup_model(COARSE),
+    "words of many lengths": lambda: lookup_model(LONG_WORDS),
     "rows of one value": lambda: lookup_model(table("int8")[:, 0].copy(), rank=2),
     "one value": lambda: lookup_model(np.full((ROWS, COLUMNS), -3, np.int8)),
     "rows of an odd number of bytes": lambda: lookup_model(table("int8", ROWS, 15)),
@@ -93,6 +98,16 @@ def test_the_same_rows(name, codec, decoder, run, pack_whatever_it_costs):
             assert found.tobytes() == expected.tobytes()
 
 
+def test_rare_values_have_long_words_and_few_ids_a_compact_look_up(run):
+    plain = lookup_model(np.repeat(LONG_WORDS, 20, axis=0))
+    few, many = (pack_model(plain, codec="indexed", decoder=decoder) for decoder in DECODERS)
+    assert "MAXIMUM" in inspect_model(few.content).operators
+    assert "MAXIMUM" not in inspect_model(many.content).operators
+    assert few.packed[0].packed_bytes < many.packed[0].packed_bytes
+    ids = np.arange(20 * ROWS, dtype=np.int32)
+    assert np.array_equal(run(few.content, ids)[0], run(plain, ids)[0])
+
+
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("wrong", [-1, LARGER, LARGER + 20, 2**31 - 1, -(2**31)])
 def test_an_id_out_of_range_is_refused(codec, wrong, packed_int8, run):
@@ -114,7 +129,7 @@ def test_damaged_constants_are_an_error_or_other_rows(codec, packed_int8, run):
     for _ in range(8):
         file = read(packed_int8[codec])
         for buffer in file.model.buffers:
-            if buffer.data is not None and len(buffer.data) > 1000:
+            if buffer.data is not None and len(buffer.data) > 60:
                 data = np.array(buffer.data)
                 places = rng.integers(0, len(data), 50)
                 data[places] = rng.integers(0, 256, 50)

@@ -315,6 +315,16 @@ def test_a_changed_decoder_is_named():
             unpack(file.to_bytes())
 
 
+@pytest.mark.parametrize(
+    "code", [{"bits": 60, "shift": 0}, {"bits": 9, "shift": 9}, {"bits": 16, "shift": 1}, {}, 7]
+)
+def test_a_changed_code_is_named(code):
+    file = read(packed_by(lookup_model(table("int8", LARGE)), "builtin"))
+    damaged_entry(file, lambda table: table["packed"].update(code=code))
+    with pytest.raises(ModelError, match=r"table: the constants .* were changed"):
+        unpack(file.to_bytes())
+
+
 def damaged_entry(file, change):
     entry = json.loads(file.metadata("tfcompress"))
     change(entry["tables"][0])

@@ -5,18 +5,19 @@ The constants, by name:
     NAME            payload: halfwords (`row_decoder`), int16 (count,) or (count / 2, 2)
     NAME/base       int32 (groups,), and in mode `indexed` NAME/offset uint8 (rows,): where rows
                     start (`row_places`)
-    NAME/lengths    by the next bits: how long the word is, uint8 (earlier versions: int32 for many
-                    ids); none where a row is one word
+    NAME/lengths    by the next bits (`code_lookups`): how long the word is, uint8 (earlier
+                    versions: int32 for many ids); none where a row is one word
     NAME/symbols    by the next bits: the values it stands for
     NAME/left0, 1   what is left of floats (`row_values`)
 
 An id out of range is an error of a GATHER: of the base, of the offsets or of the payload.
 
-Earlier versions wrote another layout, which `builtin_unpack` reads: fixed rows of whole bytes as
-(rows, k), the last odd byte in NAME/last, rows of `indexed` in blocks of 8 bytes, all flipped.
+Earlier versions wrote other layouts, which `builtin_unpack` reads: look-ups always whole; before
+that fixed rows of whole bytes as (rows, k), the last odd byte in NAME/last, rows of `indexed` in
+blocks of 8 bytes, all flipped.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -31,7 +32,6 @@ from tfcompress.tflite.row_coding import RowPlan
 from tfcompress.tflite.row_decoder import (
     Decoder,
     Lookups,
-    by_signed_number,
     decode_few,
     decode_many,
     halfword_pairs,
@@ -40,7 +40,7 @@ from tfcompress.tflite.row_decoder import (
 from tfcompress.tflite.row_places import HALFWORD_BITS
 
 _Type = schema.TensorType
-LAYOUT = 2
+LAYOUT = 3
 FEW_IDS = 10
 """From about so many ids at a time on the shape for many is the faster one."""
 _OPERATORS_A_STEP = {"few-ids": 1, "many-ids": 5}
@@ -48,26 +48,25 @@ _OTHER_OPERATORS = 35
 MAX_OPERATORS = 2000
 
 
-def choose_decoder(wanted: str, num_ids: int, steps: int) -> Decoder | None:
-    """The shape of decoder for lookups of `num_ids` ids, of rows of `steps` words.
+def decoders(wanted: str, num_ids: int) -> tuple[Decoder, ...]:
+    """Shapes of decoder for lookups of `num_ids` ids, in the order to try them.
 
     Args:
         wanted: str. "few-ids", "many-ids" or "auto".
         num_ids: int. Decides where "auto" is wanted.
-        steps: int.
-
-    Returns:
-        None where it would take too many operators; "auto" falls back to the shape for few ids.
     """
-    if wanted == "many-ids" or (wanted == "auto" and num_ids >= FEW_IDS):
-        if _operators("many-ids", steps) <= MAX_OPERATORS:
-            return "many-ids"
-        if wanted == "many-ids":
-            return None
-    return "few-ids" if _operators("few-ids", steps) <= MAX_OPERATORS else None
+    if wanted != "auto":
+        return (cast("Decoder", wanted),)
+    return ("few-ids",) if num_ids < FEW_IDS else ("many-ids", "few-ids")
 
 
-def _operators(decoder: Decoder, steps: int) -> int:
+def has_compact_lookups(decoder: Decoder) -> bool:
+    """Whether a shape of decoder takes compact look-ups; for many ids they would take time."""
+    return decoder == "few-ids"
+
+
+def operators(decoder: Decoder, steps: int) -> int:
+    """About how many operators a lookup takes, of rows of `steps` words."""
     return steps * _OPERATORS_A_STEP[decoder] + _OTHER_OPERATORS
 
 
@@ -103,12 +102,12 @@ class BuiltinRows:
         left: list[NDArray[Any]],
         decoder: Decoder,
     ) -> None:
-        lengths, symbols = plan.code.lookups()
+        symbols = plan.lookups.symbols
         if dtype in ("int8", "int4"):
             symbols = symbols.view(np.int8)
         self.codec = plan.mode
         self.decoder = decoder
-        self.operators_a_lookup = _operators(decoder, plan.steps)
+        self.operators_a_lookup = operators(decoder, plan.steps)
         self.constant_bytes = plan.nbytes + sum(part.nbytes for part in left)
         # Halfwords gathered at once. What is gathered for an id out of range must lie behind all
         # that is gathered for the last row: rows that follow each other differ by a block.
@@ -122,10 +121,8 @@ class BuiltinRows:
         self._constants = constants
         self._values = values
         self._parts = {f"left{number}": part for number, part in enumerate(left)}
-        self._parts["lengths"] = by_signed_number(lengths)
-        self._parts["symbols"] = by_signed_number(symbols)
-        if symbols.shape[1] == 1:
-            self._parts["symbols"] = self._parts["symbols"][:, 0]
+        self._parts["lengths"] = plan.lookups.lengths
+        self._parts["symbols"] = symbols[:, 0] if symbols.shape[1] == 1 else symbols
         self._buffers: dict[str, int] = {}
         self._names: dict[str, str] = {}
         self._ends: list[dict[str, Any]] = []
@@ -136,20 +133,23 @@ class BuiltinRows:
             self._write_payload()
         chain = OperatorChain(self._constants, subgraph)
         rank = len(indices(subgraph.tensors[ids].shape))
-        columns, code, steps = self._plan.columns, self._plan.code, self._plan.steps
+        columns, group, steps = self._plan.columns, self._plan.code.group, self._plan.steps
+        found = self._plan.lookups
         lookups = Lookups(
             self._tensor(subgraph, "lengths") if steps > 1 else None,
             self._tensor(subgraph, "symbols"),
-            code.bits,
-            code.group,
+            found.bits,
+            found.shift,
+            found.skip,
+            group,
             steps,
         )
         flat = ids if rank == 1 else chain.reshape(ids, [-1])
         emit = self._few if self.decoder == "few-ids" else self._many
         values = emit(chain, subgraph, flat, lookups)
-        if code.group > 1:
-            values = chain.reshape(values, [-1, steps * code.group])
-            if columns % code.group:
+        if group > 1:
+            values = chain.reshape(values, [-1, steps * group])
+            if columns % group:
                 values = chain.first_columns(values, columns)
         left = [self._tensor(subgraph, part) for part in sorted(self._parts) if "left" in part]
         result = row_values.emit_join(chain, values, left, flat, self._dtype)
@@ -170,6 +170,7 @@ class BuiltinRows:
             "constants": self._names,
             "lookups": self._ends,
             "columns": self._plan.columns,
+            "code": {"bits": self._plan.lookups.bits, "shift": self._plan.lookups.shift},
             "index": {
                 "unit": places.unit,
                 "group_rows": places.group_rows,
@@ -213,7 +214,7 @@ class BuiltinRows:
 
     def _few(self, chain: OperatorChain, subgraph: Any, ids: int, lookups: Lookups) -> int:
         count = self._plan.places.blocks(1)
-        first, start = self._places(chain, subgraph, chain.reshape(ids, [-1, 1]))
+        first, start = self._places(chain, subgraph, ids)
         pairs = chain.constant(halfword_pairs(count))
         pairs = chain.add(chain.reshape(first, [-1, 1, 1, 1]), pairs)
         words = chain.bitcast(chain.gather(self._tensor(subgraph, ""), pairs), _Type.INT32, 3)

@@ -1,7 +1,8 @@
 """Reads a table back from the constants of `builtin_rows`, and finds its decoders in the graph.
 
 Files without a "layout" were packed by earlier versions: r x slope counts from the first row of a
-group, the payload is flipped whatever the decoder, and fixed rows are of whole bytes.
+group, the payload is flipped whatever the decoder, and fixed rows are of whole bytes. In these and
+in layout 2 look-ups are whole; first bits of words are not flipped, and the look-ups go by that.
 """
 
 from typing import Any
@@ -13,9 +14,10 @@ from tfcompress.codec.layout import Dtype
 from tfcompress.errors import ModelError
 from tfcompress.tflite import row_values
 from tfcompress.tflite.builtin_rows import LAYOUT
+from tfcompress.tflite.code_lookups import CodeLookups
 from tfcompress.tflite.flatbuffer import TfliteFile, text
-from tfcompress.tflite.row_bits import decode
-from tfcompress.tflite.row_decoder import by_signed_number, from_halfwords
+from tfcompress.tflite.row_bits import MAX_CODE_BITS, decode
+from tfcompress.tflite.row_decoder import from_halfwords
 from tfcompress.tflite.row_places import RowPlaces
 
 
@@ -37,17 +39,30 @@ def _unpack(file: TfliteFile, entry: dict[str, Any], dtype: Dtype) -> NDArray[An
     packed = entry["packed"]
     rows, columns = entry["rows"], packed["columns"]
     parts = {part: _constant(file, name) for part, name in packed["constants"].items()}
-    symbols = by_signed_number(parts["symbols"].view(np.uint8))
-    symbols = symbols.reshape(len(symbols), -1)
-    one_word = np.zeros(len(symbols), np.uint8)  # nothing follows it, so its length says nothing
-    lengths = by_signed_number(parts.get("lengths", one_word)).astype(np.uint8)
+    lookups = _lookups(packed, parts)
     payload, starts = _payload(packed, parts, rows)
     if starts.min() < 0 or starts.max() > 8 * payload.size:
         raise ValueError("a row starts outside")
-    steps = -(-columns // symbols.shape[1])
-    values = decode(payload.reshape(-1), starts, (lengths, symbols), steps)[:, :columns]
+    steps = -(-columns // lookups.symbols.shape[1])
+    values = decode(payload.reshape(-1), starts, lookups.lengths, lookups.symbols, steps)
+    values = values[:, :columns]
     left = [parts[part] for part in sorted(parts) if part.startswith("left")]
     return row_values.join(np.ascontiguousarray(values), left, dtype)
+
+
+def _lookups(packed: dict[str, Any], parts: dict[str, NDArray[Any]]) -> CodeLookups:
+    """The whole look-ups of the code, as older layouts have them in the file."""
+    symbols = parts["symbols"].view(np.uint8).reshape(len(parts["symbols"]), -1)
+    bits, shift = len(symbols).bit_length() - 1, 0
+    if "code" in packed:
+        bits, shift = packed["code"]["bits"], packed["code"]["shift"]
+    if not 0 <= shift < bits <= MAX_CODE_BITS:
+        raise ValueError(f"words of {bits} bits looked up by {shift} less")
+    one_word = np.zeros(1 << (bits - shift), np.uint8)  # nothing follows, so no length matters
+    lengths = parts.get("lengths", one_word).astype(np.uint8)
+    if len(lengths) != len(one_word):
+        raise ValueError(f"{len(lengths)} lengths, expected {len(one_word)}")
+    return CodeLookups(bits, shift, lengths, symbols).whole()
 
 
 def _payload(
@@ -55,8 +70,8 @@ def _payload(
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """The payload's bytes, and the first bit of every row."""
     is_new, index = "layout" in packed, packed["index"]
-    if is_new and packed["layout"] != LAYOUT:
-        raise ValueError(f"layout {packed['layout']!r}, this version knows {LAYOUT}")
+    if is_new and packed["layout"] not in (2, LAYOUT):
+        raise ValueError(f"layout {packed['layout']!r}, this version knows {LAYOUT} and older")
     payload = from_halfwords(parts[""], packed["decoder"] if is_new else "many-ids")
     if index is None:
         if "last" in parts:

@@ -86,6 +86,10 @@ class OperatorChain:
         """The product a x b, wrapping."""
         return self._binary("MUL", a, b, schema.MulOptionsT())
 
+    def maximum(self, a: int, b: int) -> int:
+        """The greater of a and b."""
+        return self._binary("MAXIMUM", a, b, schema.MaximumMinimumOptionsT())
+
     def shift_right(self, a: int, bits: int) -> int:
         """Bits of a to the right, the sign shifted in."""
         return self._binary("RIGHT_SHIFT", a, self.constant(bits), schema.RightShiftOptionsT())

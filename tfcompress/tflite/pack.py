@@ -18,7 +18,13 @@ from tfcompress.codec.source import as_source
 from tfcompress.errors import ConfigError, ModelError
 from tfcompress.rate_distortion.transformed_table import row_bands
 from tfcompress.tflite import row_values
-from tfcompress.tflite.builtin_rows import BuiltinRows, choose_decoder
+from tfcompress.tflite.builtin_rows import (
+    MAX_OPERATORS,
+    BuiltinRows,
+    decoders,
+    has_compact_lookups,
+    operators,
+)
 from tfcompress.tflite.check import check_packed
 from tfcompress.tflite.damaged import following_the_graph
 from tfcompress.tflite.delegate_rows import DelegateRows
@@ -104,9 +110,9 @@ def pack_model(
             "context", "rate" and "predictive"; "raw" puts rows into the file as they are.
         target: str. "builtin": rows are decoded by builtin operators, on any stock runtime;
             "delegate": by a custom operator that the package's delegate serves.
-        decoder: str. For target "builtin": "few-ids" is the faster one up to about ten ids at a
-            time, "many-ids" beyond; "auto" goes by the shape of the ids, a free batch counted as
-            one.
+        decoder: str. For target "builtin": "few-ids" is the smaller one and, up to about ten
+            ids at a time, the faster one, "many-ids" the faster one beyond; "auto" goes by the
+            shape of the ids, a free batch counted as one.
 
     Returns:
         Packing.
@@ -219,12 +225,14 @@ class _Packer:
         dtype, columns = ("int4", table.columns) if table.dtype == "int4" else (None, None)
         values, left = row_values.split(matrix, table.dtype, table.columns)
         source = as_source(matrix.view(table.dtype) if dtype is None else matrix, dtype, columns)
-        plan = plan_rows(values, source, self.codec)
         num_ids = max(lookup.num_ids for lookup in table.lookups)
-        decoder = choose_decoder(self.decoder, num_ids, plan.steps)
-        if decoder is None:
-            return f"rows of {table.columns:,} values take too many operators: use the delegate"
-        return BuiltinRows(self._constants, table.name, table.dtype, plan, values, left, decoder)
+        for decoder in decoders(self.decoder, num_ids):
+            compact = has_compact_lookups(decoder)
+            plan = plan_rows(values, source, self.codec, is_compact=compact)
+            if operators(decoder, plan.steps) <= MAX_OPERATORS:
+                name, dtype = table.name, table.dtype
+                return BuiltinRows(self._constants, name, dtype, plan, values, left, decoder)
+        return f"rows of {table.columns:,} values take too many operators: use the delegate"
 
 
 def _class_starts(file: TfliteFile) -> dict[str, list[int]]:

@@ -3,7 +3,9 @@
 The layout is not that of `codec/FORMAT.md`, whose two directions, checksums and packed lengths
 would cost operators. Here a row is its words one behind the other, the first bit of a word first,
 bits counted from the most significant of a byte. A word stands for `group` neighbouring columns.
-Where rows start is up to `row_places`. Values are one byte each (`row_values`).
+Words are canonical but for their first bit, which is flipped: bits read as a signed number then
+have the order of the words. Where rows start is up to `row_places`. Values are one byte each
+(`row_values`).
 """
 
 from collections.abc import Iterator
@@ -13,11 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfcompress.prefix_codes import canonical_codes, length_limited_lengths
+from tfcompress.prefix_codes import canonical_codes
 
 U8 = NDArray[np.uint8]
-MAX_CODE_BITS = 13
-"""The longest word: the decoder's look-ups have 2^13 entries at most."""
+MAX_LOOKUP_BITS = 13
+"""The decoder's look-ups go by so many bits at most, and a code has 2^13 symbols at most."""
+MAX_CODE_BITS = 16
+"""The longest word where look-ups are compact: a decoder sees 17 bits."""
 _CHUNK_VALUES = 1 << 21
 """Values, or bits, that are worked on at a time; a value takes some 40 bytes meanwhile."""
 
@@ -28,7 +32,7 @@ class RowCode:
 
     Attributes:
         symbols: uint8 array (count, group). The values of each symbol.
-        lengths: int64 array (count,). Bits of its word, 1..13. Kraft's sum is 1, but that a
+        lengths: int64 array (count,). Bits of its word, 1..16. Kraft's sum is 1, but that a
             lone symbol takes one bit.
     """
 
@@ -45,15 +49,6 @@ class RowCode:
         """Bits of the longest word."""
         return int(self.lengths.max())
 
-    def lookups(self) -> tuple[U8, U8]:
-        """By the next `bits` bits: length of the word they start with (n,), values (n, group)."""
-        order = np.lexsort((np.arange(len(self.lengths)), self.lengths))
-        repeats = 1 << (self.bits - self.lengths[order])
-        if len(repeats) == 1:  # a lone symbol: either bit means it
-            repeats = repeats + 1
-        lengths = np.repeat(self.lengths[order], repeats).astype(np.uint8)
-        return lengths, np.repeat(self.symbols[order], repeats, axis=0)
-
 
 class RowCoder:
     """Turns rows of values into bits under one code.
@@ -69,7 +64,7 @@ class RowCoder:
         if code.group <= 2:
             self._number_of_key = np.zeros(1 << 8 * code.group, np.int64)
             self._number_of_key[self._keys] = np.arange(len(self._keys))
-        self._words = canonical_codes(code.lengths)
+        self._words = canonical_codes(code.lengths) ^ (1 << (code.lengths - 1))
 
     def row_bits(self, values: U8) -> NDArray[np.int64]:
         """Bits of each row, `(n,)`, of values `(n, D)`."""
@@ -108,7 +103,7 @@ class RowCoder:
         """Rows as bits from the first byte on, zeros behind them: `(n, size)`."""
         numbers = self._numbers(values)
         count = len(values)
-        # A word touches three bytes at most: 7 bits before it and 13 of its own.
+        # A word touches three bytes at most: 7 bits before it and 16 of its own.
         result = np.zeros((count, size + 3), np.uint8)
         row, position = np.arange(count), np.zeros(count, np.int64)
         for step in range(numbers.shape[1]):
@@ -121,17 +116,18 @@ class RowCoder:
         return result[:, :size]
 
 
-def decode(payload: U8, starts: NDArray[np.int64], code_lookups: tuple[U8, U8], steps: int) -> U8:
+def decode(payload: U8, starts: NDArray[np.int64], lengths: U8, symbols: U8, steps: int) -> U8:
     """The values of rows that start at given bits: `(n, steps x group)`, the inverse of a coder.
 
     Args:
         payload: uint8 array, flat.
         starts: int64 array (n,). First bit of each row.
-        code_lookups: `RowCode.lookups`.
+        lengths: uint8 array (2^bits,). By the next bits as a signed number, half its range added:
+            how long the word is that they start with.
+        symbols: uint8 array (2^bits, group). The values it stands for.
         steps: int. Words of a row.
     """
-    lengths, symbols = code_lookups
-    bits = int(np.log2(len(lengths)))
+    bits = len(lengths).bit_length() - 1
     padded = np.concatenate([payload, np.zeros(3, np.uint8)])
     result = np.empty((len(starts), steps, symbols.shape[1]), np.uint8)
     for rows in _chunks(len(starts), steps):
@@ -142,28 +138,10 @@ def decode(payload: U8, starts: NDArray[np.int64], code_lookups: tuple[U8, U8], 
             for k in range(3):
                 window = window << 8 | padded[byte + k]
             window = window >> (24 - bits - (position & 7)) & ((1 << bits) - 1)
+            window ^= 1 << (bits - 1)
             result[rows, step] = symbols[window]
             position += lengths[window]
     return result.reshape(len(starts), -1)
-
-
-def code_of(symbols: U8, counts: NDArray[np.int64]) -> RowCode:
-    """The code for symbols `(n, group)` that occur `counts` times: fewest bytes with its look-ups.
-
-    Raises:
-        ConfigError: `MAX_CODE_BITS` are too few.
-    """
-    group = symbols.shape[1]
-    least = min(MAX_CODE_BITS, max(1, (len(symbols) - 1).bit_length()))
-    best: tuple[int, NDArray[np.int64]] | None = None
-    for limit in range(least, MAX_CODE_BITS + 1):
-        # A lone symbol gets a bit too, so that every code is decoded in the same way.
-        lengths = np.maximum(length_limited_lengths(counts, limit), 1)
-        size = int(lengths @ counts) // 8 + (1 << int(lengths.max())) * (1 + group)
-        if best is None or size < best[0]:
-            best = size, lengths
-    assert best is not None  # `MAX_CODE_BITS` is one of the limits
-    return RowCode(symbols, best[1])
 
 
 def keys(symbols: U8) -> NDArray[Any]:

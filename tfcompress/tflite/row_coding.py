@@ -14,12 +14,13 @@ from tfcompress.codec import fixed
 from tfcompress.codec.source import Source, as_source
 from tfcompress.errors import ConfigError
 from tfcompress.tflite import row_values
+from tfcompress.tflite.code_choice import code_of
+from tfcompress.tflite.code_lookups import CodeLookups, compact_lookups, whole_lookups
 from tfcompress.tflite.row_bits import (
-    MAX_CODE_BITS,
+    MAX_LOOKUP_BITS,
     U8,
     RowCode,
     RowCoder,
-    code_of,
     grouped,
     groups_of,
     keys,
@@ -28,11 +29,15 @@ from tfcompress.tflite.row_places import RowPlaces, fixed_places, indexed_places
 
 _GROUPS = (8, 6, 5, 4, 3, 2, 1)
 _SAMPLED_VALUES = 1 << 18
-_LARGE_TABLE = 8 << MAX_CODE_BITS
+_LARGE_TABLE = 8 << MAX_LOOKUP_BITS
 _STEP_BYTES = 280
 """Bytes of one to five operators."""
 _STEPS_WORTH = 0.05
 """The part of a table's bytes given for fewer words a row, which decode faster."""
+_COMPACT_BYTES = 500
+"""Bytes of the operators of compact look-ups."""
+_COMPACT_WORTH = 0.003
+"""The part of a table's bytes they have to save, as they take 5 % of the time at one id."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +46,13 @@ class RowPlan:
 
     Attributes:
         coder: RowCoder.
+        lookups: CodeLookups. Of its code.
         columns: int. Values in a row.
         places: RowPlaces. Where rows start.
     """
 
     coder: RowCoder
+    lookups: CodeLookups
     columns: int
     places: RowPlaces
 
@@ -67,8 +74,7 @@ class RowPlan:
     @property
     def nbytes(self) -> int:
         """Bytes of payload, places and the look-ups of the code."""
-        lookups = (1 << self.code.bits) * (1 + self.code.group)
-        return self.places.payload_bytes(1) + lookups + self.places.nbytes
+        return self.places.payload_bytes(1) + self.lookups.nbytes + self.places.nbytes
 
     @property
     def shipped_bytes(self) -> int:
@@ -80,31 +86,39 @@ class RowPlan:
         return self.coder.encode(values, self.places.starts(), size)
 
 
-def plan_rows(values: U8, source: Source, mode: str) -> RowPlan:
+def plan_rows(values: U8, source: Source, mode: str, *, is_compact: bool) -> RowPlan:
     """The plan that comes out smallest; of those as good as that the one of the fewest words.
 
     Args:
         values: uint8 array (n, D). From `row_values.split`.
         source: Source. The same table as the codec sees it.
         mode: str. "fixed", "indexed" or "auto".
+        is_compact: bool. Whether the decoder takes compact look-ups too.
 
     Raises:
         ConfigError: the mode cannot hold this table.
     """
-    codes = [code for group in _GROUPS if (code := _mean_code(values, group)) is not None]
-    plans = []
-    for coder in map(RowCoder, codes):
+    rows, columns = values.shape
+    ways: list[tuple[RowCoder, RowPlaces | None]] = []
+    # The long words of compact look-ups would make the longest row of `fixed` longer.
+    is_long = is_compact and mode != "fixed"
+    for coder in _mean_coders(values, is_compact=is_long):
         row_bits = coder.row_bits(values)
-        places = []
         if mode != "fixed":
-            places.append(indexed_places(row_bits))
-        if mode != "indexed":
-            places.append(fixed_places(len(values), int(row_bits.max())))
-        plans += [RowPlan(coder, values.shape[1], found) for found in places if found]
+            ways.append((coder, indexed_places(row_bits)))
+        if mode != "indexed" and not is_long:
+            ways.append((coder, fixed_places(rows, int(row_bits.max()))))
+    if mode == "auto" and is_long:
+        for coder in _mean_coders(values, is_compact=False):
+            ways.append((coder, fixed_places(rows, int(coder.row_bits(values).max()))))
     if mode == "fixed" or (mode == "auto" and fixed.may_be_smaller(source)):
         coder = RowCoder(_worst_row_code(values, source))
-        if found := fixed_places(len(values), int(coder.row_bits(values).max())):
-            plans.append(RowPlan(coder, values.shape[1], found))
+        ways.append((coder, fixed_places(rows, int(coder.row_bits(values).max()))))
+    plans = [
+        RowPlan(coder, _lookups(coder.code, places, is_compact=is_compact), columns, places)
+        for coder, places in ways
+        if places
+    ]
     if not plans:
         raise ConfigError(
             f"codec: the rows are too many or too uneven for mode {mode!r} of target 'builtin'; "
@@ -116,17 +130,23 @@ def plan_rows(values: U8, source: Source, mode: str) -> RowPlan:
 
 
 def coded_bytes(integers: NDArray[np.int8]) -> int:
-    """What the rows of a table take for the decoder of builtin operators, in its best mode."""
+    """What the rows of a table take for the decoder of many ids, in its best mode."""
     values, left = row_values.split(integers, "int8", integers.shape[1])
-    plan = plan_rows(values, as_source(integers), "auto")
+    plan = plan_rows(values, as_source(integers), "auto", is_compact=False)
     return plan.nbytes + sum(part.nbytes for part in left)
 
 
-def _mean_code(values: U8, group: int) -> RowCode | None:
+def _mean_coders(values: U8, *, is_compact: bool) -> list[RowCoder]:
+    """Coders of the shortest codes for all rows, by the number of values of a word."""
+    codes = [_mean_code(values, group, is_compact=is_compact) for group in _GROUPS]
+    return [RowCoder(code) for code in codes if code is not None]
+
+
+def _mean_code(values: U8, group: int, *, is_compact: bool) -> RowCode | None:
     """The shortest code for all rows; None where too many combinations occur."""
     if group > max(1, values.shape[1]):
         return None
-    most = 1 << MAX_CODE_BITS
+    most = 1 << MAX_LOOKUP_BITS
     step = max(1, values.size // _SAMPLED_VALUES)
     sample = np.unique(keys(grouped(values[::step], group)))
     if len(sample) > most:
@@ -134,13 +154,23 @@ def _mean_code(values: U8, group: int) -> RowCode | None:
     found, counts = np.unique(keys(grouped(values, group)), return_counts=True)
     if len(found) > most:
         return None
-    return code_of(groups_of(found, group), counts)
+    return code_of(groups_of(found, group), counts, is_compact=is_compact)
+
+
+def _lookups(code: RowCode, places: RowPlaces, *, is_compact: bool) -> CodeLookups:
+    """Compact look-ups where the decoder takes them and they are worth their operators."""
+    if not is_compact:
+        return whole_lookups(code)
+    whole, compact = whole_lookups(code), compact_lookups(code)
+    saved = whole.nbytes - compact.nbytes - _COMPACT_BYTES
+    is_little = saved <= _COMPACT_WORTH * places.payload_bytes(1)
+    return whole if is_little and code.bits <= MAX_LOOKUP_BITS else compact
 
 
 def _worst_row_code(values: U8, source: Source) -> RowCode:
     """The code of the codec's mode `fixed`, by the byte of a value."""
     # A bit less a row has to make up for look-ups of twice the bytes.
-    longest = MAX_CODE_BITS if len(values) >= _LARGE_TABLE else MAX_CODE_BITS - 1
+    longest = MAX_LOOKUP_BITS if len(values) >= _LARGE_TABLE else MAX_LOOKUP_BITS - 1
     lengths = fixed.plan(source, lambda rows: None, longest).lengths
     is_signed = source.dtype in ("int8", "int4")
     # The codec counts symbols from -128; those of unsigned types are the value less 128.

@@ -15,7 +15,7 @@ gathered once, which are stored with their upper bit flipped, as signed numbers.
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -36,13 +36,14 @@ _UNFLIP = -(2**31) + 2**15
 
 @dataclass(frozen=True)
 class Lookups:
-    """The look-ups of a code as constants, by the next bits as `by_signed_number` orders them.
+    """The look-ups of a code (`code_lookups`) as constants.
 
     Attributes:
-        lengths: int or None. Tensor uint8 (2^bits,): how long the word is; None where a row is one
-            word.
-        symbols: int. Tensor (2^bits,) or (2^bits, group): the values it stands for.
-        bits: int. Bits that a look-up takes.
+        lengths: int or None. Tensor uint8 (2^(bits - shift),); None where a row is one word.
+        symbols: int. Tensor (entries,) or (entries, group).
+        bits: int. Bits of the longest word.
+        shift: int. Bits that short words do without; 0 for whole look-ups and many ids.
+        skip: int. What is taken from the numbers of long words.
         group: int. Values of a word.
         steps: int. Words of a row.
     """
@@ -50,13 +51,10 @@ class Lookups:
     lengths: int | None
     symbols: int
     bits: int
+    shift: int
+    skip: int
     group: int
     steps: int
-
-
-def by_signed_number(values: NDArray[Any]) -> NDArray[Any]:
-    """A look-up for numbers read as signed, half its length added; and back."""
-    return np.roll(values, len(values) // 2, axis=0)
 
 
 def to_halfwords(payload: U8, decoder: Decoder) -> NDArray[np.int16]:
@@ -87,26 +85,30 @@ def decode_few(
     Args:
         chain: OperatorChain.
         words: int. Tensor int32 (ids, halfwords, 1): the word at each halfword.
-        start: int. Tensor int32 (ids, 1): the bit that a row starts at.
+        start: int. Tensor int32 (ids,): the bit that a row starts at.
         halfwords: int.
         lookups: Lookups.
 
     Returns:
         int. The values, `(ids, steps)` or `(ids, steps, group)`.
     """
-    numbers = _numbers(chain, chain.multiply(words, chain.constant([_SHIFTS])), lookups.bits)
     bits = HALFWORD_BITS * halfwords
-    reached = start
-    if lookups.lengths is not None:
-        here = np.arange(bits, dtype=np.int32).reshape(1, halfwords, HALFWORD_BITS)
+    words = chain.reshape(chain.multiply(words, chain.constant([_SHIFTS])), [-1, bits])
+    numbers = _numbers(chain, words, lookups.bits - lookups.shift)
+    if lookups.lengths is None:
+        reached = chain.reshape(start, [-1, 1])
+    else:
         length = chain.cast(chain.gather(lookups.lengths, numbers), _Type.INT32)
-        following = chain.reshape(chain.add(length, chain.constant(here)), [-1, bits])
+        here = np.arange(bits, dtype=np.int32)[None]
+        following = chain.add(length, chain.constant(here))
         positions = [start]
         while len(positions) < lookups.steps:
             positions.append(chain.gather(following, positions[-1], batch_dims=1))
-        reached = chain.reshape(chain.stack(positions), [lookups.steps, -1])
-        reached = chain.transpose(reached, [1, 0])
-    found = chain.gather(chain.reshape(numbers, [-1, bits]), reached, batch_dims=1)
+        reached = chain.transpose(chain.stack(positions), [1, 0])
+    found = chain.gather(numbers, reached, batch_dims=1)
+    if lookups.shift:
+        long = chain.gather(words, reached, batch_dims=1)
+        found = chain.maximum(found, _numbers(chain, long, lookups.bits, lookups.skip))
     return chain.gather(lookups.symbols, found)
 
 
@@ -152,6 +154,7 @@ def _every_bit(chain: OperatorChain, halfwords: int) -> int:
     return chain.reshape(chain.multiply(chain.reshape(words, [-1, 1]), shifts), [-1])
 
 
-def _numbers(chain: OperatorChain, words: int, bits: int) -> int:
-    """The upper bits of words as places in a look-up: read as signed, 2^(bits - 1) added."""
-    return chain.add(chain.shift_right(words, 32 - bits), chain.constant(1 << (bits - 1)))
+def _numbers(chain: OperatorChain, words: int, bits: int, skip: int = 0) -> int:
+    """The upper bits of words as numbers: read as signed, 2^(bits - 1) added and `skip` taken."""
+    upper = chain.shift_right(words, 32 - bits)
+    return chain.add(upper, chain.constant((1 << (bits - 1)) - skip))

@@ -41,6 +41,7 @@ _SINCE: dict[tuple[int, int], str] = {
     (_Operator.GATHER, 4): "2.4.0",  # int16
     (_Operator.GATHER, 5): "2.5.0",  # batch dimensions
     (_Operator.GATHER, 7): "2.15.0",  # int4
+    (_Operator.MAXIMUM, 1): "1.14.0",
     (_Operator.MUL, 1): "1.5.0",
     (_Operator.PACK, 1): "1.11.0",
     (_Operator.RANGE, 1): "1.13.0",
