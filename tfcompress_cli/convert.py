@@ -292,6 +292,7 @@ def _refuse_existing(
         refuse_existing(out, overwrite=overwrite)
     if wanted is not None:
         wanted.check(out, source, codec, overwrite=overwrite)
+        console.refuse_outputs([wanted.curve, wanted.plot], [])
 
 
 def _vocabulary(run: Run | None, source: Path) -> Vocabulary:
