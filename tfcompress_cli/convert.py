@@ -315,12 +315,15 @@ def _inputs(run: Run | None, model: keras.Model, measured: RunQuality | None) ->
     if measured is None:
         return _real_inputs(run, model)
     # The data may have moved, and what measured on them has them.
-    ids = measured.dataset.test.inputs(model.inputs[0].shape[1])[:_COMPARED]
-    return ids, _described(ids)
+    return _compared(measured.dataset.test.inputs(model.inputs[0].shape[1]))
 
 
-def _described(ids: NDArray[np.int32]) -> str:
-    return f"{len(ids)} examples of the test split"
+def _compared(ids: NDArray[np.int32]) -> tuple[NDArray[np.int32], str]:
+    """Some of the examples, and what they are called."""
+    from tfcompress.data.sample import spread_rows
+
+    ids = ids[spread_rows(len(ids), _COMPARED)]
+    return ids, f"{len(ids)} examples of the test split"
 
 
 def _real_inputs(run: Run, model: keras.Model) -> tuple[NDArray[np.int32], str]:
@@ -334,8 +337,7 @@ def _real_inputs(run: Run, model: keras.Model) -> tuple[NDArray[np.int32], str]:
             raise DataError(f"{config.data.source}: is not here any more")
         dataset = LOADERS[config.model](config.data.source, **config.data.options)
         if dataset.sha256 == metrics["data"]["identity"]["sha256"]:
-            ids = dataset.test.inputs(length)[:_COMPARED]
-            return ids, _described(ids)
+            return _compared(dataset.test.inputs(length))
     except TfcompressError:
         pass
     ids = _ids((_COMPARED, length), metrics["data"]["input_dim"])
