@@ -35,7 +35,7 @@ def codec(
     ],
     granularity: Annotated[
         GranularityName | None,
-        typer.Option(help="Scales that a float table is quantised with. [default: per-table]"),
+        typer.Option(help="Scales that a float table is quantised with.", show_default="per-table"),
     ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Also write everything to this file.")

@@ -45,7 +45,9 @@ def convert(
     out: Annotated[Path, Option(help="The .tflite to write.")],
     table_dtype: Annotated[
         TableDtype | None,
-        Option(help="Number type of the tables. [default: float32; int8 beside searched tables]"),
+        Option(
+            help="Number type of the tables.", show_default="float32; int8 beside searched tables"
+        ),
     ] = None,
     granularity: Annotated[
         Granularity, Option(help="One scale for what, with int8 and int4.")
@@ -61,7 +63,8 @@ def convert(
     codec: Annotated[
         ConvertCodec | None,
         Option(
-            help="Pack the tables, as tfcompress pack does. [default: none; auto with a budget]"
+            help="Pack the tables, as tfcompress pack does.",
+            show_default="none; auto with a budget",
         ),
     ] = None,
     target: Annotated[
@@ -93,7 +96,7 @@ def convert(
     ] = None,
     metric: Annotated[
         str | None,
-        Option(help="What may be lost. [default: ndcg@10, accuracy]", rich_help_panel=Search),
+        Option(help="What may be lost.", show_default="ndcg@10, accuracy", rich_help_panel=Search),
     ] = None,
     data: Annotated[
         str | None,

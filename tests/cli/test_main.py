@@ -27,6 +27,21 @@ def test_every_command_has_help(tfcompress, command):
     assert "--" in done.out
 
 
+@pytest.mark.parametrize(
+    ("command", "default"),
+    [
+        ("train", "16; full: 1"),
+        ("convert", "float32; int8 beside searched tables"),
+        ("measure", "as in the training"),
+        ("codec", "per-table"),
+    ],
+)
+def test_help_tells_defaults_that_depend(tfcompress, monkeypatch, command, default):
+    # In the text of a help brackets are taken for a style, and vanish.
+    monkeypatch.setenv("COLUMNS", "250")
+    assert f"[default: ({default})]" in tfcompress(command, "--help").out
+
+
 def test_help_starts_without_heavy_imports():
     script = (
         "import sys; from tfcompress_cli.main import run; run(['--help']);"
