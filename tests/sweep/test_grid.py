@@ -119,7 +119,6 @@ def test_a_data_set_has_settings_of_its_own(tmp_path: Path):
         ({"embedding": "fool"}, "embedding.0 is 'fool': .*'full', 'truncated'"),
         ({"method": "edge"}, "method.0 is 'edge': there are ours, search, float32"),
         ({"max_loss": 1.5}, "max_loss.0 is 1.5"),
-        ({"max_loss": 0.1, "method": "ours"}, "method: got ours, but max_loss and max_bytes"),
         ({"method": "search"}, "method: 'search' needs max_loss or max_bytes"),
         ({"data": []}, "data is .*at least 1 item"),
         ({"data": {"source": "x", "colour": 1}}, "data.0.colour is 1"),

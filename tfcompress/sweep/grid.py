@@ -148,11 +148,6 @@ class Grid(BaseModel):
     def parse(cls, values: dict[str, Any]) -> "Grid":
         """Validates `values`; raises `ConfigError` naming the first wrong key in one line."""
         grid = validated(cls, values)
-        if SEARCH not in grid.method and (grid.max_loss or grid.max_bytes):
-            raise ConfigError(
-                f"method: got {', '.join(grid.method)}, but max_loss and max_bytes belong to "
-                f"{SEARCH!r}; name it too"
-            )
         if grid.method == [SEARCH] and not (grid.max_loss or grid.max_bytes):
             raise ConfigError(f"method: {SEARCH!r} needs max_loss or max_bytes")
         _check_training(grid.training, "training")
@@ -245,8 +240,9 @@ def _files(grid: Grid, training: Training, left_out: dict[str, int]) -> Iterator
             yield make(method=method)
     if SEARCH in grid.method:
         for dense_dtype, target in itertools.product(grid.dense_dtype, grid.target):
-            if training.config.tie and target == "builtin" and (grid.max_loss or grid.max_bytes):
-                left_out[_TIED_BUILTIN] = left_out.get(_TIED_BUILTIN, 0) + 1
+            budgets = len(grid.max_loss) + len(grid.max_bytes)
+            if training.config.tie and target == "builtin" and budgets:
+                left_out[_TIED_BUILTIN] = left_out.get(_TIED_BUILTIN, 0) + budgets
                 continue
             search = functools.partial(
                 make, method=SEARCH, dense_dtype=dense_dtype, codec="auto", target=target
