@@ -32,8 +32,8 @@ def show(found: Found) -> None:
     values = ("expected", "measured") if _is_ratio(found) else ("SNR",)
     for name in ("tables", "ratio", *values, *settings, ""):
         # Words whole, also in 80 columns.
-        width = max(map(len, name.split()), default=len("chosen"))
-        no_wrap = name in ("tables", "ratio")
+        width = max(map(len, name.split()), default=0)
+        no_wrap = name in ("tables", "ratio", "")
         table.add_column(name, justify="right", min_width=width, no_wrap=no_wrap)
     front = sorted({*found.front(), found.chosen}, key=lambda trial: trial.nbytes)
     chosen = front.index(found.chosen)
@@ -127,4 +127,4 @@ def _is_ratio(found: Found) -> bool:
 
 def _remark(trial: Trial, found: Found) -> str:
     words = ["tuned"] * trial.tuned + ["chosen"] * (trial == found.chosen)
-    return ", ".join(words)
+    return "\n".join(words)
