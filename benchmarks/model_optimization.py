@@ -104,7 +104,7 @@ class Files:
         yield f"| table | nDCG@10 | change | SNR | {' | '.join(CODECS)} |"
         yield "| --- " + "| ---: " * (3 + len(CODECS)) + "|"
         self.model.set_weights(self.weights)
-        (name, *_) = tflite.looked_up_tables(self.model)
+        (name, *_) = tflite.table_use(self.model).looked_up
         embedding, key = name.split("/")
         variable = layers.layer_tables(layers.model_embeddings(self.model)[embedding])[key]
         (trained,) = values([variable])

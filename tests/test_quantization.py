@@ -96,6 +96,8 @@ def test_non_finite_values_name_table_row_and_column(bad):
     [
         ({"num_bits": 1}, "num_bits: got 1"),
         ({"num_bits": 9}, "num_bits: got 9"),
+        ({"num_bits": "8"}, "num_bits: got '8'"),
+        ({"num_bits": 8.0}, "num_bits: got 8.0"),
         ({"granularity": "per_column"}, "granularity: got 'per_column'"),
         ({"step": 0.1}, "use 'per_table'"),
         ({"step": -1.0, "granularity": "per_table"}, "step: got -1.0"),
@@ -105,6 +107,13 @@ def test_non_finite_values_name_table_row_and_column(bad):
 def test_bad_arguments(arguments, message):
     with pytest.raises(ConfigError, match=message):
         quantize(np.ones((2, 2), np.float32), **arguments)
+
+
+def test_lists_are_tables():
+    rows = [[0.5, -1.0], [0.25, 0.0]]
+    assert quantize(rows, 8).dequantize() == pytest.approx(quantize(np.array(rows), 8).dequantize())
+    with pytest.raises(ConfigError, match=r"table: got shape \(\)"):
+        quantize(None, 8)
 
 
 def test_bad_tables():

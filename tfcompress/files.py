@@ -47,6 +47,15 @@ def write_file(path: Path, content: bytes, *, overwrite: bool = True) -> None:
     if path.exists() and not path.is_file() and not path.is_dir():
         path.write_bytes(content)  # A pipe or a device.
         return
+    try:
+        _replace_file(path, content)
+    except OSError as error:
+        # Of the file that was asked for, not of its temporary sibling.
+        raise type(error)(error.errno, error.strerror, str(path)) from error
+    _sync_directory(path.parent)
+
+
+def _replace_file(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -61,7 +70,6 @@ def write_file(path: Path, content: bytes, *, overwrite: bool = True) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync_directory(path.parent)
 
 
 @contextmanager

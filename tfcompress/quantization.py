@@ -73,8 +73,9 @@ def quantize(
         ConfigError: An argument is out of its range, a value is NaN or infinite (the row is named),
             or `step` is too fine for `num_bits`.
     """
+    table = np.asanyarray(table)
     _check_table(table, name)
-    if not 2 <= num_bits <= 8:
+    if not (isinstance(num_bits, (int, np.integer)) and 2 <= num_bits <= 8):
         raise ConfigError(f"num_bits: got {num_bits!r}, expected an integer from 2 to 8")
     if granularity not in ("per_row", "per_table"):
         raise ConfigError(f"granularity: got {granularity!r}, expected 'per_row' or 'per_table'")

@@ -163,6 +163,8 @@ def find(run: Run | None, model: keras.Model, wanted: Wanted) -> Result:
             refit=wanted.refit,
             tune_epochs=wanted.tune,
             counts=run.vocabulary().id_counts if run else None,
+            # Lists are judged otherwise than all scores.
+            reference=trained.get("validation") if wanted.top_k is None else None,
             tell=tell,
         )
     return Result(wanted, found, measured, trained)

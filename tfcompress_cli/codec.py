@@ -35,7 +35,7 @@ def codec(
     ],
     granularity: Annotated[
         GranularityName | None,
-        typer.Option(help="Scales that a float table is quantised with. [default: per-table]"),
+        typer.Option(help="Scales that a float table is quantised with.", show_default="per-table"),
     ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Also write everything to this file.")
@@ -90,7 +90,9 @@ def read_table(
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
     except (ValueError, EOFError) as error:
-        raise DataError(f"{path}: not a .npy file of numbers ({error})") from error
+        # NumPy takes what is no .npy file for a pickle, and says how to load that unsafely.
+        reason = "" if "pickle" in str(error) else f" ({error})"
+        raise DataError(f"{path}: not a .npy file of numbers{reason}") from error
     if not isinstance(array, np.ndarray):
         array.close()
         raise DataError(f"{path}: an archive of arrays; save the table alone with numpy.save")
@@ -102,6 +104,8 @@ def read_table(
                 f"--granularity: {path} holds {array.dtype} values already; leave the flag out"
             )
         return array
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype not in (np.float16, np.float32, np.float64):
         raise DataError(f"{path}: got dtype {array.dtype}, expected a float, int8 or uint8 table")
     per_row = granularity is GranularityName.PER_ROW

@@ -28,11 +28,26 @@ use_backend = backend.use_backend
 
 
 def refuse_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path]) -> None:
-    """Raises `ConfigError` for an output that is an input, under whatever name, or a folder."""
+    """Raises `ConfigError` for outputs that cannot be written, before the work they are to hold.
+
+    An output is no input, under whatever name, no folder and nothing that an input folder holds
+    (but for .tflite files, which people keep in the folder of their run), and lies where a file can
+    be made.
+    """
     read = {path.resolve() for path in inputs}
     for output in outputs:
-        if output is not None and (output.is_dir() or output.resolve() in read):
+        if output is None:
+            continue
+        target = output.resolve()
+        if output.is_dir() or target in read:
             raise ConfigError(f"{output}: is an input or a folder; name another file to write to")
+        if output.exists() and output.suffix != ".tflite" and not read.isdisjoint(target.parents):
+            raise ConfigError(f"{output}: is a part of an input; name another file to write to")
+        folder = next(parent for parent in target.parents if parent.exists())
+        if not folder.is_dir():
+            raise ConfigError(f"{output}: {folder} is no folder; name another file to write to")
+        if not output.exists() and not os.access(folder, os.W_OK):
+            raise ConfigError(f"{output}: no file can be made in {folder}; name another place")
 
 
 def progress(*, with_time: bool = True) -> Progress:

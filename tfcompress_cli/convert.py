@@ -45,7 +45,9 @@ def convert(
     out: Annotated[Path, Option(help="The .tflite to write.")],
     table_dtype: Annotated[
         TableDtype | None,
-        Option(help="Number type of the tables. [default: float32; int8 beside searched tables]"),
+        Option(
+            help="Number type of the tables.", show_default="float32; int8 beside searched tables"
+        ),
     ] = None,
     granularity: Annotated[
         Granularity, Option(help="One scale for what, with int8 and int4.")
@@ -61,7 +63,8 @@ def convert(
     codec: Annotated[
         ConvertCodec | None,
         Option(
-            help="Pack the tables, as tfcompress pack does. [default: none; auto with a budget]"
+            help="Pack the tables, as tfcompress pack does.",
+            show_default="none; auto with a budget",
         ),
     ] = None,
     target: Annotated[
@@ -93,7 +96,7 @@ def convert(
     ] = None,
     metric: Annotated[
         str | None,
-        Option(help="What may be lost. [default: ndcg@10, accuracy]", rich_help_panel=Search),
+        Option(help="What may be lost.", show_default="ndcg@10, accuracy", rich_help_panel=Search),
     ] = None,
     data: Annotated[
         str | None,
@@ -292,6 +295,7 @@ def _refuse_existing(
         refuse_existing(out, overwrite=overwrite)
     if wanted is not None:
         wanted.check(out, source, codec, overwrite=overwrite)
+        console.refuse_outputs([wanted.curve, wanted.plot], [])
 
 
 def _vocabulary(run: Run | None, source: Path) -> Vocabulary:
@@ -314,12 +318,15 @@ def _inputs(run: Run | None, model: keras.Model, measured: RunQuality | None) ->
     if measured is None:
         return _real_inputs(run, model)
     # The data may have moved, and what measured on them has them.
-    ids = measured.dataset.test.inputs(model.inputs[0].shape[1])[:_COMPARED]
-    return ids, _described(ids)
+    return _compared(measured.dataset.test.inputs(model.inputs[0].shape[1]))
 
 
-def _described(ids: NDArray[np.int32]) -> str:
-    return f"{len(ids)} examples of the test split"
+def _compared(ids: NDArray[np.int32]) -> tuple[NDArray[np.int32], str]:
+    """Some of the examples, and what they are called."""
+    from tfcompress.data.sample import spread_rows
+
+    ids = ids[spread_rows(len(ids), _COMPARED)]
+    return ids, f"{len(ids)} examples of the test split"
 
 
 def _real_inputs(run: Run, model: keras.Model) -> tuple[NDArray[np.int32], str]:
@@ -333,8 +340,7 @@ def _real_inputs(run: Run, model: keras.Model) -> tuple[NDArray[np.int32], str]:
             raise DataError(f"{config.data.source}: is not here any more")
         dataset = LOADERS[config.model](config.data.source, **config.data.options)
         if dataset.sha256 == metrics["data"]["identity"]["sha256"]:
-            ids = dataset.test.inputs(length)[:_COMPARED]
-            return ids, _described(ids)
+            return _compared(dataset.test.inputs(length))
     except TfcompressError:
         pass
     ids = _ids((_COMPARED, length), metrics["data"]["input_dim"])

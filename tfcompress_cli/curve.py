@@ -26,11 +26,15 @@ def show(found: Found) -> None:
         title_justify="left",
         box=None,
         pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
     settings = ("step", "row steps", "rare rows", "rate weight", "rotate")
     values = ("expected", "measured") if _is_ratio(found) else ("SNR",)
     for name in ("tables", "ratio", *values, *settings, ""):
-        table.add_column(name, justify="right")
+        # Words whole, also in 80 columns.
+        width = max(map(len, name.split()), default=0)
+        no_wrap = name in ("tables", "ratio", "")
+        table.add_column(name, justify="right", min_width=width, no_wrap=no_wrap)
     front = sorted({*found.front(), found.chosen}, key=lambda trial: trial.nbytes)
     chosen = front.index(found.chosen)
     first = max(0, min(chosen - _ROWS_SHOWN // 2, len(front) - _ROWS_SHOWN))
@@ -123,4 +127,4 @@ def _is_ratio(found: Found) -> bool:
 
 def _remark(trial: Trial, found: Found) -> str:
     words = ["tuned"] * trial.tuned + ["chosen"] * (trial == found.chosen)
-    return ", ".join(words)
+    return "\n".join(words)

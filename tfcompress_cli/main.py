@@ -94,10 +94,15 @@ def run(arguments: list[str]) -> int:
         # The reader of a pipe has seen enough; nothing more can be written to it.
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
         return 0
-    except (TfcompressError, OSError) as error:
+    except TfcompressError as error:
         if debug:
             raise
         return _fail(str(error), 2)
+    except OSError as error:
+        if debug:
+            raise
+        named = error.filename is not None and error.strerror is not None
+        return _fail(f"{error.filename}: {error.strerror}" if named else str(error), 2)
     except MemoryError as error:
         if debug:
             raise

@@ -30,11 +30,13 @@ def measure(
     ] = False,
     vocabulary: Annotated[
         Path | None,
-        Option(help="For --remap: vocabulary.parquet. [default: inside the model or beside it]"),
+        Option(
+            help="For --remap: vocabulary.parquet.", show_default="inside the model or beside it"
+        ),
     ] = None,
     bad_rows: Annotated[
         Literal["error", "skip"] | None,
-        Option(help="Rows that cannot be used. [default: as in the training]"),
+        Option(help="Rows that cannot be used.", show_default="as in the training"),
     ] = None,
     keep_seen: Annotated[
         bool, Option("--keep-seen", help="Rank items of the history too.")

@@ -11,6 +11,7 @@ import typer
 
 from tfcompress.errors import ConfigError
 from tfcompress_cli import console
+from tfcompress_cli.budget import parse_bytes, parse_share
 from tfcompress_cli.console import Backend
 from tfcompress_cli.train import QUALITY_NAMES
 
@@ -76,12 +77,15 @@ def sweep(
         list[str] | None, Option(help="Ours, with a codec.", rich_help_panel=GridPanel)
     ] = None,
     max_loss: Annotated[
-        list[float] | None,
-        Option(help="Ours: search the smallest tables, 0.02 for 2 %.", rich_help_panel=GridPanel),
+        list[str] | None,
+        Option(help="Ours: search the smallest tables, 2% or 0.02.", rich_help_panel=GridPanel),
     ] = None,
     max_bytes: Annotated[
-        list[int] | None,
-        Option(help="Ours: search the best tables of so many bytes.", rich_help_panel=GridPanel),
+        list[str] | None,
+        Option(
+            help="Ours: search the best tables of so many bytes, 200KB or 200000.",
+            rich_help_panel=GridPanel,
+        ),
     ] = None,
     training: Annotated[
         list[str] | None,
@@ -133,8 +137,8 @@ def sweep(
         "dense_dtype": dense_dtype,
         "codec": codec,
         "target": target,
-        "max_loss": max_loss,
-        "max_bytes": max_bytes,
+        "max_loss": [parse_share(value) for value in max_loss or ()],
+        "max_bytes": [int(parse_bytes(value)) for value in max_bytes or ()],
         "backend": backend,
     }
     values |= {name: value for name, value in axes.items() if value}

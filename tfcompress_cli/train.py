@@ -48,7 +48,7 @@ def train(
     ] = "memcom",
     ratio: Annotated[
         float | None,
-        Option(help="Full table over compressed table, in parameters. [default: 16; full: 1]"),
+        Option(help="Full table over compressed table, in parameters.", show_default="16; full: 1"),
     ] = None,
     dim: Annotated[int, Option(help="Width of an embedding.")] = 64,
     tie: Annotated[
@@ -111,11 +111,11 @@ def train(
     ] = "error",
     max_words: Annotated[
         int | None,
-        Option(help="Texts: words that count. [default: 64]", rich_help_panel=DataPanel),
+        Option(help="Texts: words that count.", show_default="64", rich_help_panel=DataPanel),
     ] = None,
     bigram_buckets: Annotated[
         int | None,
-        Option(help="Texts: of hashed bigrams. [default: 16384]", rich_help_panel=DataPanel),
+        Option(help="Texts: of hashed bigrams.", show_default="16384", rich_help_panel=DataPanel),
     ] = None,
 ) -> None:
     """Train a ranker or a classifier with a full or a compressed embedding.

@@ -130,7 +130,7 @@ def test_integers_are_taken_as_they_are(tmp_path, dtype):
     assert (read == table).all()
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f4"])
 def test_floats_are_quantised(tmp_path, dtype):
     path = save(tmp_path / "t.npy", float_table().astype(dtype))
     assert read_table(path).scale.shape == (1, 1)
@@ -167,6 +167,9 @@ def test_files_that_are_no_table(tmp_path):
     np.savez(tmp_path / "many.npz", a=np.zeros((2, 2), np.int8))
     with pytest.raises(DataError, match="an archive of arrays"):
         read_table(tmp_path / "many.npz")
+    (tmp_path / "other.npy").write_bytes(b"PK no table")
+    with pytest.raises(DataError, match=r"other\.npy: not a \.npy file of numbers$"):
+        read_table(tmp_path / "other.npy")
     np.save(tmp_path / "objects.npy", np.array([[None]]), allow_pickle=True)
     with pytest.raises(DataError, match=r"not a \.npy file of numbers"):
         read_table(tmp_path / "objects.npy")

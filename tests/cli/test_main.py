@@ -27,6 +27,21 @@ def test_every_command_has_help(tfcompress, command):
     assert "--" in done.out
 
 
+@pytest.mark.parametrize(
+    ("command", "default"),
+    [
+        ("train", "16; full: 1"),
+        ("convert", "float32; int8 beside searched tables"),
+        ("measure", "as in the training"),
+        ("codec", "per-table"),
+    ],
+)
+def test_help_tells_defaults_that_depend(tfcompress, monkeypatch, command, default):
+    # In the text of a help brackets are taken for a style, and vanish.
+    monkeypatch.setenv("COLUMNS", "250")
+    assert f"[default: ({default})]" in tfcompress(command, "--help").out
+
+
 def test_help_starts_without_heavy_imports():
     script = (
         "import sys; from tfcompress_cli.main import run; run(['--help']);"
@@ -153,3 +168,42 @@ def test_an_interrupt_is_one_line_and_exit_code_130(tfcompress, tmp_path, monkey
     done = tfcompress("inspect", path)
     assert done.code == 130
     assert done.err.strip().startswith("error: interrupted; a training goes on with --resume")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("convert", "run", "--out", "run/model.keras", "--overwrite"), "is a part of an input"),
+        (("convert", "run", "--out", "input/m.tflite"), "input is no folder"),
+        (("inspect", "input", "--json", "input/m.json"), "input is no folder"),
+        (("codec", "other", "--json", "locked/new/m.json"), "no file can be made in"),
+    ],
+)
+def test_a_place_that_cannot_be_written_to_is_told_first(
+    tfcompress, tmp_path, monkeypatch, words, message
+):
+    monkeypatch.chdir(tmp_path)
+    Path("input").write_text("precious")
+    Path("run").mkdir()
+    Path("run/model.keras").write_text("trained")
+    # Whoever runs the tests may write everywhere.
+    monkeypatch.setattr(os, "access", lambda folder, mode: Path(folder).name != "locked")
+    Path("locked").mkdir()
+    done = tfcompress(*words)
+    assert done.code == 2
+    assert message in done.err
+    assert Path("run/model.keras").read_text() == "trained"
+
+
+def test_what_the_system_refuses_is_told_with_the_file(tfcompress, tmp_path, monkeypatch):
+    from tfcompress_cli import inspect
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device", "file.json")
+
+    monkeypatch.setattr(inspect, "show_model", full)
+    monkeypatch.setattr("tfcompress.tflite.inspect_model", lambda content: None)
+    path = tmp_path / "model.tflite"
+    path.write_bytes(b"")
+    done = tfcompress("inspect", path)
+    assert (done.code, done.err) == (2, "error: file.json: No space left on device\n")

@@ -145,3 +145,13 @@ def test_the_report_command_writes_its_files(tfcompress, tmp_path):
     assert again.code == 2
     assert "name another file" in again.err
     assert tfcompress("report", tmp_path / "nothing").code == 2
+
+
+def test_budgets_are_written_as_for_convert(tfcompress):
+    words = ["sweep", "--data", "synthetic", "--embedding", "full", "--method", "search"]
+    budgets = ["--max-loss", "2%", "--max-loss", "0.05", "--max-bytes", "200KB"]
+    done = tfcompress(*words, *budgets, "--tie", "true", "--tie", "false", "--dry-run")
+    for budget in ("max-loss 2%", "max-loss 5%", "max-bytes 200,000"):
+        assert f"synthetic full {budget} builtin seed 0" in done.out
+    assert "left out 3: method: 'search' needs target 'delegate'" in done.err
+    assert "--max-loss: got 'much'" in tfcompress(*words, "--max-loss", "much").err

@@ -1,3 +1,4 @@
+import zipfile
 from pathlib import Path
 
 import keras
@@ -102,7 +103,11 @@ def test_loading_names_the_file_and_the_reason(tmp_path: Path):
     with pytest.raises(ModelError, match=r"nothing\.keras: no such file"):
         load_model(tmp_path / "nothing.keras")
     (tmp_path / "text.keras").write_text("no model")
-    with pytest.raises(ModelError, match=r"text\.keras: Keras cannot load it"):
+    with pytest.raises(ModelError, match=r"text\.keras: no \.keras file, or damaged"):
         load_model(tmp_path / "text.keras")
+    with zipfile.ZipFile(tmp_path / "other.keras", "w") as archive:
+        archive.writestr("text", "no model")
+    with pytest.raises(ModelError, match=r"other\.keras: Keras cannot load it"):
+        load_model(tmp_path / "other.keras")
     with pytest.raises(ModelError, match="is a directory"):
         load_model(tmp_path)

@@ -50,13 +50,12 @@ def test_equal_files_are_one_artefact():
 
 
 def test_searches_are_files_of_ours():
-    planned = artefacts(
-        method="search", embedding="qr", max_loss=[0.01, 0.02], max_bytes=100_000, tie=True
-    )
+    values = {"method": "search", "embedding": "qr", "target": "delegate", "tie": True}
+    planned = artefacts(**values, max_loss=[0.01, 0.02], max_bytes=100_000)
     assert names(planned) == [
-        "synthetic qr 16x max-loss 1% builtin tied seed 0",
-        "synthetic qr 16x max-loss 2% builtin tied seed 0",
-        "synthetic qr 16x max-bytes 100,000 builtin tied seed 0",
+        "synthetic qr 16x max-loss 1% delegate tied seed 0",
+        "synthetic qr 16x max-loss 2% delegate tied seed 0",
+        "synthetic qr 16x max-bytes 100,000 delegate tied seed 0",
     ]
     assert not any(artefact.method == "search" for artefact in artefacts(embedding="qr"))
 
@@ -81,6 +80,8 @@ def test_what_cannot_be_is_left_out_and_said():
     assert [(count, "needs target 'delegate'" in why) for why, count in plan.left_out.items()] == [
         (1, True)
     ]
+    with pytest.raises(ConfigError, match="nothing to run: method: 'search' needs target 'deleg"):
+        expand(Grid.parse({**values, "method": "search", "max_loss": 0.01, "tie": True}))
     with pytest.raises(ConfigError, match="nothing to run: epochs is 0"):
         expand(Grid.parse({**values, "training": {"epochs": 0}}))
 
@@ -118,6 +119,7 @@ def test_a_data_set_has_settings_of_its_own(tmp_path: Path):
         ({"embedding": "fool"}, "embedding.0 is 'fool': .*'full', 'truncated'"),
         ({"method": "edge"}, "method.0 is 'edge': there are ours, search, float32"),
         ({"max_loss": 1.5}, "max_loss.0 is 1.5"),
+        ({"method": "search"}, "method: 'search' needs max_loss or max_bytes"),
         ({"data": []}, "data is .*at least 1 item"),
         ({"data": {"source": "x", "colour": 1}}, "data.0.colour is 1"),
         ({"data": {"source": "x", "training": {"sede": 1}}}, "data x: training: sede: no such key"),

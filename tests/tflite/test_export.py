@@ -3,6 +3,7 @@ import pytest
 
 from tfcompress.errors import ConfigError, ModelError
 from tfcompress.tflite.compare import compare_with_keras, run
+from tfcompress.tflite.convert import convert
 from tfcompress.tflite.export import export, input_specs
 from tfcompress.tflite.inspect import inspect_model
 
@@ -186,6 +187,10 @@ def test_refuses_what_is_no_built_model():
         export(keras.layers.Dense(2))
     with pytest.raises(ModelError, match="'never' was never built"):
         export(TwoTowers(name="never"))
+    unbuilt = keras.Sequential([keras.layers.Embedding(3, 4)], name="unbuilt")
+    for model, message in (("model.keras", "got str"), (unbuilt, "'unbuilt' was never built")):
+        with pytest.raises(ModelError, match=message):
+            convert(model)
 
 
 def test_refuses_a_model_quantised_in_keras():

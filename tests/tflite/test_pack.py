@@ -236,8 +236,18 @@ def test_a_table_that_would_not_get_smaller_stays():
     noise = np.random.default_rng(0).integers(-128, 128, (2000, 16)).astype(np.int8)
     plain = lookup_model(noise)
     assert left_reason(plain).startswith("it would not get smaller (")
+    assert pack(plain) == plain
     content = pack(plain, codec="raw", target="delegate")
     assert inspect_model(content).tables[0].codec == "raw"
+
+
+@pytest.mark.parametrize("rows", range(500, 1000, 100))
+@pytest.mark.parametrize("target", ["builtin", "delegate"])
+def test_no_file_gets_larger(target, rows):
+    # About where float32 rows of 16 save as much as the operators that decode them take.
+    values = np.random.default_rng(0).uniform(-0.05, 0.05, (rows, 16)).astype(np.float32)
+    plain = lookup_model(values)
+    assert len(pack(plain, target=target)) <= len(plain)
 
 
 def test_other_tables_stay(run):

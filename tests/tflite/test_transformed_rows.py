@@ -16,6 +16,7 @@ from tfcompress.tflite import (
     pack,
     pack_model,
     row_scores,
+    tables_replaced,
     unpack,
 )
 from tfcompress.tflite.compare import compare_with_keras
@@ -318,9 +319,25 @@ def test_tables_that_do_not_go_with_the_model(tied_full, untied):
         ConfigError, match=r"'item_embedding/embeddings' has integers \(50, 8\), th"
     ):
         assemble(tied_full.content, tied_full.embeddings, transformed=made)
+    with pytest.raises(ConfigError, match="is of ndarray, expected a TransformedTable"):
+        convert(tied_full.model, transformed={name: np.zeros((50, 16), np.float32)})
     made = {"items": random_transformed(50, 16)}
     for model in (tied_full, untied):
         with pytest.raises(ConfigError, match=r"no table 'items'; there is item_embedding/"):
             assemble(model.content, model.embeddings, transformed=made)
         with pytest.raises(ConfigError, match=r"no table 'items'; there is item_embedding/"):
             convert(model.model, transformed=made)
+
+
+def test_coded_tables_of_equal_values_are_stored_once():
+    ids = [keras.Input((3,), dtype="int32", name=name) for name in ("read", "liked")]
+    tables = [keras.layers.Embedding(50, 16, name=name) for name in ("first", "second")]
+    means = [keras.ops.mean(table(own), axis=1) for table, own in zip(tables, ids, strict=True)]
+    model = keras.Model(ids, keras.ops.concatenate(means))
+    coded = random_transformed(50, 16)
+    made = {"first/embeddings": coded, "second/embeddings": coded}
+    content = convert(model, transformed=made)
+    inputs = [np.random.default_rng(0).integers(0, 50, (4, 3)).astype(np.int32) for _ in ids]
+    with tables_replaced(model, made):
+        assert compare_with_keras(model, content, inputs).relative < 1e-5
+    assert len(inspect_model(content).tables) == 1

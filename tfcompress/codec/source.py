@@ -108,6 +108,7 @@ def as_source(
     if isinstance(table, QuantizedTable):
         scales, kind = table.scale.astype(np.float32).reshape(-1), table.granularity
         table = table.integers
+    table = np.asanyarray(table)
     if table.ndim != 2:
         raise ConfigError(f"table: got shape {table.shape}, expected (rows, columns)")
     if dtype == "int4":

@@ -68,11 +68,11 @@ def cluster_tables(model: Any, num_clusters: int) -> tuple[str, ...]:
         ConfigError: as `cluster_values`, or the model looks up no table of 8 columns or more.
     """
     from tfcompress import layers
-    from tfcompress.tflite import looked_up_tables
+    from tfcompress.tflite import table_use
     from tfcompress.tflite.tables import NARROW_COLUMNS
     from tfcompress.training.variables import values
 
-    names = looked_up_tables(model)
+    names = table_use(model).looked_up
     found = {
         name: variable
         for embedding, layer in layers.model_embeddings(model).items()

@@ -1,5 +1,6 @@
 """Loading .keras files, ours and anybody's."""
 
+import zipfile
 from pathlib import Path
 
 import keras
@@ -20,6 +21,8 @@ def load_model(path: Path) -> keras.Model:
         raise ModelError(f"{path}: is a directory without config.json, so no run; give a .keras")
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
+    if path.suffix == ".keras" and not zipfile.is_zipfile(path):
+        raise ModelError(f"{path}: no .keras file, or damaged (a .keras file is a ZIP archive)")
     try:
         return keras.models.load_model(path, compile=False)
     except Exception as error:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from tfcompress.data.sample import spread_rows
 from tfcompress.errors import ConfigError
 from tfcompress.rate_distortion import TransformedTable
 from tfcompress.search.budget import Budget
@@ -68,6 +69,7 @@ def find_tables(
     refit: Callable[[list[Any]], DenseRefit] | None = None,
     tune: Callable[[keras.Model, list[Any]], None] | None = None,
     start: Settings = START,
+    reference: float | None = None,
     tell: Tell | None = None,
 ) -> Found:
     """Searches for the smallest tables within a budget.
@@ -91,12 +93,13 @@ def find_tables(
             tables. Once the settings are found, they are made coarser for as long as the tuned
             model suffices.
         start: Settings. Where the search begins.
+        reference: float or None. What `examine` gives for the model as it is, where that is known.
         tell: callable or None. Receives every trial and the quality of the trained model.
 
     Raises:
         ConfigError: The budget cannot be kept, or there is nothing to code.
     """
-    examples = None if probe is None else probe[:_PROBED]
+    examples = None if probe is None else probe[spread_rows(len(probe), _PROBED)]
     tables = ModelTables(
         model, names, counts or {}, examples, metrics=metrics, size_of=size_of, refit=refit
     )
@@ -116,7 +119,8 @@ def find_tables(
         return _found(tables, search, search.smallest(budget.snr_db), math.inf)
     if examine is None:
         raise ConfigError("quality: max_loss and max_bytes need data to measure on; give snr_db")
-    reference, _ = examine(model)
+    if reference is None:
+        reference, _ = examine(model)
     if not reference > 0:
         raise ConfigError(f"quality: the trained model has {reference:g}; nothing can be lost")
 

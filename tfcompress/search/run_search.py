@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tfcompress.data.sample import spread_rows
+from tfcompress.errors import ConfigError
 from tfcompress.search.find import Found, find_tables
 from tfcompress.search.fisher import fisher_metrics
 from tfcompress.search.refit_bias import BiasRefit, bias_of_scores, less_biases
@@ -36,6 +38,7 @@ def search_run(
     refit: bool = True,
     tune_epochs: int = 0,
     counts: NDArray[np.number] | None = None,
+    reference: float | None = None,
     tell: Callable[[Trial, float], None] | None = None,
 ) -> Found:
     """Searches for the smallest tables of a trained model within a budget.
@@ -47,21 +50,30 @@ def search_run(
         measured: RunQuality or None. Of the run the model is from; None with `snr_db` only.
         target: str. "delegate" or "builtin": what will decode the rows, and so how many bytes they
             take.
-        code_output: bool. Whether an untied output matrix is coded too.
+        code_output: bool. Whether an untied output matrix is coded too, for target "delegate".
         refit: bool. Whether dense layers that follow lookups are fitted to the coded tables.
         tune_epochs: int. Epochs that the rest of the model is trained on around coded tables; its
             weights are then those of the result.
         counts: number array or None. How often each id is read, where `measured` does not say.
+        reference: float or None. What `measured.examine` gives for the trained model, where that is
+            known.
         tell: callable or None. Receives every trial and the quality of the trained model.
 
     Raises:
-        ConfigError: The budget cannot be kept, or there is nothing to code.
+        ConfigError: The budget cannot be kept, or there is nothing to code: target "builtin" leaves
+            tables that scores are taken against as they are.
     """
+    if code_output and target == "builtin":
+        raise ConfigError(
+            "code_output: target 'builtin' cannot take scores against a packed matrix; use target "
+            "'delegate' or leave the output as it is"
+        )
     from tfcompress import layers, tflite
     from tfcompress.tflite.row_coding import coded_bytes
 
     embeddings = layers.model_embeddings(model)
-    names = set(tflite.looked_up_tables(model))
+    use = tflite.table_use(model)
+    names = set(use.looked_up)
     tables = {
         f"{name}/{key}": layer
         for name, layer in embeddings.items()
@@ -69,28 +81,33 @@ def search_run(
     }
     if code_output:
         names |= tables.keys()
+    if target == "builtin":
+        if names and names <= use.read_whole:
+            raise ConfigError(
+                f"target: 'builtin' leaves {', '.join(sorted(names))} as int8, because scores are "
+                "taken against it, so there is nothing to search; use target 'delegate', or "
+                "convert to int8 or int4 without a budget"
+            )
+        names -= use.read_whole
     bias_layer = bias_of_scores(model, [tables[name] for name in tables if name in names])
-    scored = None if bias_layer is None else bias_layer.input._keras_history.operation
-    folding = tflite.folding_tables(model)
 
     def size_of(name: str, table: TransformedTable) -> int:
-        rotation = table.rotation_bytes if name in folding else 0
+        rotation = table.rotation_bytes if name in use.folding else 0
         if target == "delegate":
             return table.nbytes - rotation
-        # Builtin operators leave a table that scores are taken against as it is.
-        is_packed = tables[name] is not scored
-        integers = coded_bytes(table.integers) if is_packed else table.integers.nbytes
-        return integers + table.side_bytes - rotation
+        return coded_bytes(table.integers) + table.side_bytes - rotation
 
     options: dict[str, Any] = {}
     if measured is not None:
         task, dataset = measured.task, measured.dataset
         counts = dataset.id_counts
-        inputs = dataset.valid.inputs(model.inputs[0].shape[1])[:_FISHER_EXAMPLES]
+        inputs = dataset.valid.inputs(model.inputs[0].shape[1])
+        inputs = inputs[spread_rows(len(inputs), _FISHER_EXAMPLES)]
         options = {
             "probe": inputs,
             "metrics": lambda variables: fisher_metrics(model, variables, inputs, task.logits),
             "examine": measured.examine,
+            "reference": reference,
         }
         if refit:
             histories = task.training_inputs(_REFIT_EXAMPLES)

@@ -72,6 +72,11 @@ _Listed = BeforeValidator(_as_list)
 _Filled = Field(min_length=1)
 
 
+_TIED_BUILTIN = (
+    "method: 'search' needs target 'delegate' for tied tables; 'builtin' leaves them int8"
+)
+
+
 class DataEntry(DataConfig):
     """One data set: how to read it, and what is best for it.
 
@@ -143,6 +148,8 @@ class Grid(BaseModel):
     def parse(cls, values: dict[str, Any]) -> "Grid":
         """Validates `values`; raises `ConfigError` naming the first wrong key in one line."""
         grid = validated(cls, values)
+        if grid.method == [SEARCH] and not (grid.max_loss or grid.max_bytes):
+            raise ConfigError(f"method: {SEARCH!r} needs max_loss or max_bytes")
         _check_training(grid.training, "training")
         for entry in grid.data:
             _check_training(entry.training, f"data {entry.source}: training")
@@ -233,6 +240,10 @@ def _files(grid: Grid, training: Training, left_out: dict[str, int]) -> Iterator
             yield make(method=method)
     if SEARCH in grid.method:
         for dense_dtype, target in itertools.product(grid.dense_dtype, grid.target):
+            budgets = len(grid.max_loss) + len(grid.max_bytes)
+            if training.config.tie and target == "builtin" and budgets:
+                left_out[_TIED_BUILTIN] = left_out.get(_TIED_BUILTIN, 0) + budgets
+                continue
             search = functools.partial(
                 make, method=SEARCH, dense_dtype=dense_dtype, codec="auto", target=target
             )

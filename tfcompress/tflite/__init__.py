@@ -4,7 +4,7 @@ from tfcompress.tflite.check import check
 from tfcompress.tflite.compare import Difference, compare_with_keras
 from tfcompress.tflite.convert import convert
 from tfcompress.tflite.inspect import inspect_model
-from tfcompress.tflite.looked_up import folding_tables, looked_up_tables
+from tfcompress.tflite.looked_up import TableUse, table_use
 from tfcompress.tflite.model_info import (
     ConstantInfo,
     ModelInfo,
@@ -26,17 +26,17 @@ __all__ = [
     "Packing",
     "PortInfo",
     "TableInfo",
+    "TableUse",
     "VocabularyInfo",
     "check",
     "compare_with_keras",
     "convert",
-    "folding_tables",
     "inspect_model",
-    "looked_up_tables",
     "open_model",
     "pack",
     "pack_model",
     "read_vocabulary",
+    "table_use",
     "tables_replaced",
     "unpack",
 ]

@@ -9,7 +9,7 @@ from tfcompress.rate_distortion import TransformedTable
 from tfcompress.tflite.check import check
 from tfcompress.tflite.dense import quantize_dense
 from tfcompress.tflite.embedding_snr import embedding_snr_db
-from tfcompress.tflite.export import export
+from tfcompress.tflite.export import check_model, export
 from tfcompress.tflite.flatbuffer import TfliteFile, read
 from tfcompress.tflite.fold_rotation import fold_rotation
 from tfcompress.tflite.half_vectors import halve_vectors
@@ -86,6 +86,7 @@ def convert(
     if codec != "none":
         check_options(codec, target)
 
+    check_model(model)
     with tables_replaced(model, transformed or {}):
         content, embeddings = export(model), model_embeddings(model)
     converted = assemble(
@@ -138,8 +139,10 @@ def assemble(
     constants = name_tables(file, embeddings)
     given = dict(transformed or {})
     check_transformed(given, {name: entry.table.value.shape for name, entry in constants.items()})
-    for name in given:
-        if (first := constants[name].table.name) != name:
+    for name in list(given):
+        if (first := constants[name].table.name) in given and first != name:
+            del given[name]  # Coded tables of equal values are one constant.
+        elif first != name:
             raise ConfigError(
                 f"transformed: {name!r} holds the same values as {first!r} and is stored once with "
                 "it; give that name"

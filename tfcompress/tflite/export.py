@@ -41,6 +41,13 @@ def export(model: Any) -> bytes:
         ConfigError: Keras does not run on TensorFlow here.
         ModelError: the model was never built, or needs an operator TFLite does not have.
     """
+    check_model(model)
+    with _loud_embeddings(), _float32_compute(model):
+        return to_tflite(model)
+
+
+def check_model(model: Any) -> None:
+    """Raises for what cannot be converted: no model, one never built, another backend of Keras."""
     import keras
 
     if keras.backend.backend() != "tensorflow":
@@ -52,8 +59,6 @@ def export(model: Any) -> bytes:
         raise ModelError(f"model: got {type(model).__name__}, expected a keras.Model")
     if not model.built:
         raise ModelError(f"model {model.name!r} was never built: call it once on an example")
-    with _loud_embeddings(), _float32_compute(model):
-        return to_tflite(model)
 
 
 def to_tflite(model: Any, *, optimize: bool = False) -> bytes:

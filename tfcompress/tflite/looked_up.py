@@ -1,24 +1,39 @@
-"""How the tables of a Keras model are read once it is a .tflite: by rows, and in which layers."""
+"""How the tables of a Keras model are read once it is a .tflite: by rows or whole."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tfcompress.tflite.export import export
-from tfcompress.tflite.flatbuffer import read
+from tfcompress.tflite.flatbuffer import TfliteFile, read
 from tfcompress.tflite.fold_rotation import fold_rotation
-from tfcompress.tflite.tables import in_file, model_embeddings, name_tables
+from tfcompress.tflite.readers import is_row_lookup, readers
+from tfcompress.tflite.tables import TableConstant, in_file, model_embeddings, name_tables
 
 
-def looked_up_tables(model: Any) -> tuple[str, ...]:
-    """Names of the tables that the converted model looks rows up in.
+@dataclass(frozen=True)
+class TableUse:
+    """How a converted model reads its tables, which are called "embedding/table".
+
+    Attributes:
+        looked_up: tuple of str. Those that rows are looked up in, and the others of their
+            embeddings. A matrix that only scores are taken against is not among them.
+        read_whole: frozenset of str. Those that an operator other than a lookup reads, as scores
+            taken against a table do: builtin operators cannot do so with a packed one.
+        folding: frozenset of str. Those whose rotation would go into the layers around them.
+    """
+
+    looked_up: tuple[str, ...]
+    read_whole: frozenset[str]
+    folding: frozenset[str]
+
+
+def table_use(model: Any) -> TableUse:
+    """Converts a model to find out how it reads its tables.
 
     Args:
         model: keras.Model, built, under the TensorFlow backend.
-
-    Returns:
-        tuple of str, "embedding/table". A matrix that only scores are taken against is not among
-        them.
 
     Raises:
         ModelError: As `convert`.
@@ -27,28 +42,29 @@ def looked_up_tables(model: Any) -> tuple[str, ...]:
     embeddings = model_embeddings(model)
     constants = name_tables(file, embeddings)
     found = in_file(file, embeddings, constants)
-    return tuple(table.name for entry in found for table in entry.tables if table.name in constants)
-
-
-def folding_tables(model: Any) -> frozenset[str]:
-    """Names of the tables whose rotation would go into the layers around them.
-
-    Args:
-        model: keras.Model, built, under the TensorFlow backend.
-
-    Raises:
-        ModelError: As `convert`.
-    """
-    file = read(export(model))
-    constants = name_tables(file, model_embeddings(model))
     buffers = {
         subgraph.tensors[index].buffer
         for subgraph in file.subgraphs
         for constant in constants.values()
         for index in constant.places(subgraph)
     }
-    return frozenset(
-        name
-        for name, constant in constants.items()
-        if fold_rotation(file, constant, np.eye(constant.table.columns, dtype=np.float32), buffers)
+    return TableUse(
+        tuple(table.name for entry in found for table in entry.tables if table.name in constants),
+        frozenset(name for name, constant in constants.items() if _is_read_whole(file, constant)),
+        frozenset(
+            name
+            for name, constant in constants.items()
+            if fold_rotation(
+                file, constant, np.eye(constant.table.columns, dtype=np.float32), buffers
+            )
+        ),
+    )
+
+
+def _is_read_whole(file: TfliteFile, constant: TableConstant) -> bool:
+    return any(
+        not is_row_lookup(*use)
+        for subgraph in file.subgraphs
+        for index in constant.places(subgraph)
+        for use in readers(file, subgraph, index)
     )

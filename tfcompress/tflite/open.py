@@ -25,7 +25,8 @@ def open_model(path: str | Path, num_threads: int = 1) -> Any:
     from ai_edge_litert.interpreter import Interpreter
 
     if not Path(path).is_file():
-        raise ModelError(f"{path}: no such file")
+        reason = "is a directory" if Path(path).is_dir() else "no such file"
+        raise ModelError(f"{path}: {reason}")
     delegates = delegates_for(Path(path))
     try:
         return Interpreter(

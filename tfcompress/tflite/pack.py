@@ -50,6 +50,8 @@ _TABLE_OVERHEAD = 800
 """Bytes that a packed table takes besides its constants: its metadata, its tensors."""
 _OPERATOR_BYTES = 100
 """Bytes of an operator and the tensor it writes."""
+_DECODER_BYTES = 2700
+"""Bytes of the small numbers and the shapes that a decoder of builtin operators has, at most."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def pack_model(
             shape of the ids, a free batch counted as one.
 
     Returns:
-        Packing.
+        Packing. Its content is the one given where there is nothing to pack.
 
     Raises:
         ConfigError: an argument cannot be used.
@@ -124,7 +126,7 @@ def pack_model(
     check_options(codec, target, decoder)
     file = read(content)
     with following_the_graph():
-        unpack_file(file)
+        was_packed = unpack_file(file)
         tables, left = find_tables(file)
     packer = _Packer(file, codec, target, decoder)
     packed, entries = [], {}
@@ -135,10 +137,12 @@ def pack_model(
         else:
             done, entries[table.name] = made
             packed.append(done)
-    prune(file)
-    add_packed_entries(file, entries)
-    raise_runtime_version(file)
-    result = file.to_bytes()
+    result = content
+    if packed or was_packed:
+        prune(file)
+        add_packed_entries(file, entries)
+        raise_runtime_version(file)
+        result = file.to_bytes()
     check_packed(result)
     return Packing(result, tuple(packed), tuple(sorted(left, key=lambda other: -other.bytes)))
 
@@ -187,6 +191,7 @@ class _Packer:
             return left_constant(table.tensor, raw_bytes, writer)
         after = _TABLE_OVERHEAD + writer.constant_bytes
         after += len(table.lookups) * writer.operators_a_lookup * _OPERATOR_BYTES
+        after += _DECODER_BYTES if self.target == "builtin" else 0
         if after >= raw_bytes and self.codec != "raw":
             reason = f"it would not get smaller ({after:,} bytes packed)"
             return left_constant(table.tensor, raw_bytes, reason)

@@ -106,6 +106,10 @@ def check_transformed(
         if name not in shapes:
             known = ", ".join(shapes) or "none"
             raise ConfigError(f"transformed: there is no table {name!r}; there is {known}")
+        if not isinstance(given, TransformedTable):
+            raise ConfigError(
+                f"transformed: {name!r} is of {type(given).__name__}, expected a TransformedTable"
+            )
         rows, *row = shapes[name]
         size = rows, int(np.prod(row, dtype=np.int64))
         if given.integers.shape != size:

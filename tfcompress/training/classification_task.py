@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tfcompress.classification import evaluate
 from tfcompress.data import TextDataset
+from tfcompress.data.sample import spread_rows
 from tfcompress.models import build_text_classifier
 from tfcompress.models.text_classifier import TOKENS
 from tfcompress.training.batches import TextBatches
@@ -55,8 +56,7 @@ class ClassificationTask(Task):
     def training_inputs(self, count: int) -> NDArray[np.int32]:
         """Texts."""
         texts = self.data.train
-        rows = np.linspace(0, len(texts) - 1, min(len(texts), count)).astype(np.int64)
-        return texts.take(rows).inputs(self._length)
+        return texts.take(spread_rows(len(texts), count)).inputs(self._length)
 
     def validate(self, model: keras.Model) -> dict[str, float]:
         """Accuracy and macro-F1."""

@@ -23,6 +23,28 @@ FULL_SOFTMAX_LIMIT = 2_000
 """Items up to which "auto" trains on all of them: beyond, sampling is faster and as good."""
 
 
+def best_columns(scores: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """The columns of the highest scores, best first; ties go to the smaller one, as in a file.
+
+    Args:
+        scores: float array, shape `(rows, columns)`. A NaN is taken to be the highest, so that it
+            is seen.
+        count: int. From 1 to the number of columns.
+
+    Returns:
+        int64 array, shape `(rows, count)`.
+    """
+    ranked = np.where(np.isnan(scores), np.inf, scores)
+    place = ranked.shape[1] - count
+    last = np.partition(ranked, place, axis=1)[:, place, None]  # (rows, 1), the lowest that is in
+    above, alike = ranked > last, ranked == last
+    room = count - above.sum(axis=1, keepdims=True)
+    listed = above | (alike & (np.cumsum(alike, axis=1) <= room))
+    columns = np.nonzero(listed)[1].reshape(len(scores), count)
+    order = np.argsort(-np.take_along_axis(ranked, columns, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(columns, order, axis=1)
+
+
 class RankingTask(Task):
     """Next-item ranking with full or sampled softmax, validated by nDCG@10.
 
@@ -111,12 +133,8 @@ class RankingTask(Task):
 
         def best(ids: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
             scores = np.asarray(model.predict_on_batch(ids)["scores"])[:, FIRST_ID:]
-            items = np.argpartition(-scores, top_k - 1, axis=1)[:, :top_k]
-            # Ties go to the smaller id, as in the operator of a file.
-            items.sort(axis=1)
+            items = best_columns(scores, top_k)
             found = np.take_along_axis(scores, items, axis=1)
-            order = np.argsort(-found, axis=1, kind="stable")
-            items, found = (np.take_along_axis(part, order, axis=1) for part in (items, found))
             return (items + FIRST_ID).astype(np.int32), found
 
         quality = evaluate_top_k(best, self.data.valid, length=self.config.history_length)

@@ -1,0 +1,68 @@
+"""What a search codes of a model, and what it looks at to do so."""
+
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+
+from tfcompress import layers
+from tfcompress.errors import ConfigError
+from tfcompress.models import build_sequence_ranker
+from tfcompress.search import Budget, run_search
+from tfcompress.search.run_search import search_run
+from tfcompress.tflite import convert, inspect_model, pack_model
+
+ITEMS, USERS, DIM, LENGTH = 300, 6000, 16, 6
+
+
+def ranker(output=None):
+    items = layers.FullEmbedding(ITEMS, DIM, name="items")
+    return build_sequence_ranker(items, history_length=LENGTH, hidden_units=(24,), output=output)
+
+
+def test_builtin_operators_have_nothing_to_search_in_a_tied_table():
+    with pytest.raises(ConfigError, match="'builtin' leaves items/embeddings as int8, because"):
+        search_run(ranker(), Budget(snr_db=8), None, target="builtin")
+    output = layers.FullEmbedding(ITEMS, DIM, name="output")
+    with pytest.raises(ConfigError, match="code_output: target 'builtin'"):
+        search_run(ranker(output), Budget(snr_db=8), None, target="builtin", code_output=True)
+
+
+def test_builtin_operators_pack_the_tables_beside_a_tied_one():
+    keras.utils.set_random_seed(0)
+    history, user = keras.Input((LENGTH,), dtype="int32"), keras.Input((1,), dtype="int32")
+    items = keras.layers.ReversibleEmbedding(ITEMS, DIM, name="items")
+    users = keras.layers.Embedding(USERS, DIM, name="users")
+    vector = keras.ops.mean(items(history), axis=1) + users(user)[:, 0]
+    model = keras.Model([history, user], items(vector, reverse=True))
+    found = search_run(model, Budget(snr_db=8), None, target="builtin")
+    assert list(found.tables) == ["users/embeddings"]
+    content = convert(model, table_dtype="int8", transformed=found.tables)
+    tables = inspect_model(pack_model(content).content).tables
+    stored = {table.name: table.stored_bytes for table in tables}["users/embeddings"]
+    assert stored == pytest.approx(found.chosen.nbytes, abs=16)
+
+
+@pytest.fixture
+def measured():
+    """Stands for 10,000 validation examples; the ids of example k are all k."""
+    rows = np.repeat(np.arange(10_000, dtype=np.int32)[:, None], LENGTH, axis=1)
+    return SimpleNamespace(
+        task=SimpleNamespace(logits=None, training_inputs=None),
+        dataset=SimpleNamespace(
+            id_counts=np.ones(ITEMS), valid=SimpleNamespace(inputs=lambda length: rows)
+        ),
+        examine=lambda model: (1.0, 1.0),
+    )
+
+
+def test_inputs_come_from_everywhere_in_the_validation_data(measured, monkeypatch):
+    given = {}
+    monkeypatch.setattr(run_search, "find_tables", lambda *args, **options: given.update(options))
+    search_run(ranker(), Budget(max_loss=0.1), measured, refit=False, reference=0.5)
+    probe = given["probe"][:, 0]
+    assert len(probe) == 4096
+    assert (probe[0], probe[-1]) == (0, 9999)
+    assert np.ptp(np.diff(probe)) <= 1
+    assert given["reference"] == 0.5
