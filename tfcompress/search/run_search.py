@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfcompress.search.find import Found, find_tables
+from tfcompress.search.find import find_tables
 from tfcompress.search.fisher import fisher_metrics
 from tfcompress.search.refit_bias import BiasRefit, bias_of_scores, less_biases
 from tfcompress.search.search import SCORED_START
+from tfcompress.search.shipped_bytes import shipped_bytes
+from tfcompress.search.walk import Found
 from tfcompress.training.tune import tune
 
 if TYPE_CHECKING:
@@ -58,7 +60,6 @@ def search_run(
         ConfigError: The budget cannot be kept, or there is nothing to code.
     """
     from tfcompress import layers, tflite
-    from tfcompress.tflite.row_coding import coded_bytes
 
     embeddings = layers.model_embeddings(model)
     names = set(tflite.looked_up_tables(model))
@@ -74,13 +75,8 @@ def search_run(
     folding = tflite.folding_tables(model)
 
     def size_of(name: str, table: TransformedTable) -> int:
-        rotation = table.rotation_bytes if name in folding else 0
-        if target == "delegate":
-            return table.nbytes - rotation
-        # Builtin operators leave a table that scores are taken against as it is.
-        is_packed = tables[name] is not scored
-        integers = coded_bytes(table.integers) if is_packed else table.integers.nbytes
-        return integers + table.side_bytes - rotation
+        is_tied = tables[name] is scored
+        return shipped_bytes(table, target, is_tied=is_tied, is_folded=name in folding)
 
     options: dict[str, Any] = {}
     if measured is not None:

@@ -13,7 +13,7 @@ Exact but for the rounding of the new weights to float32, which is checked. A ta
 or not at all, since R costs its bytes as soon as one reader needs it.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
+from tfcompress.rate_distortion import TransformedTable
 from tfcompress.tflite.column_blocks import (
     LINEAR,
     Columns,
@@ -32,7 +33,7 @@ from tfcompress.tflite.column_blocks import (
 )
 from tfcompress.tflite.flatbuffer import TfliteFile
 from tfcompress.tflite.readers import is_row_lookup, readers
-from tfcompress.tflite.tables import TableConstant
+from tfcompress.tflite.tables import TableConstant, table_buffers
 
 _Type = schema.TensorType
 _TOLERANCE = 1e-5
@@ -49,6 +50,41 @@ class _Layer:
     subgraph: Any
     operator: Any
     starts: Starts | None
+
+
+def fold_rotations(
+    file: TfliteFile,
+    constants: Mapping[str, TableConstant],
+    transformed: Mapping[str, TransformedTable],
+) -> frozenset[str]:
+    """Takes the rotations of tables into the layers around them, wherever that can be done.
+
+    Args:
+        file: TfliteFile. Its weights change in place.
+        constants: mapping of str to TableConstant. All tables of the file, by name.
+        transformed: mapping of str to TransformedTable. Those that may have a rotation.
+
+    Returns:
+        frozenset of str. Names of the tables whose rows are read without rotation from now on.
+    """
+    tables = table_buffers(file, constants)
+    return frozenset(
+        name
+        for name, table in transformed.items()
+        if (matrix := table.matrix()) is not None
+        and fold_rotation(file, constants[name], matrix, tables)
+    )
+
+
+def folding(file: TfliteFile, constants: Mapping[str, TableConstant]) -> frozenset[str]:
+    """Names of the tables whose rotation would go into the layers around them."""
+    tables = table_buffers(file, constants)
+    # The rotation by nothing leaves all weights as they are.
+    return frozenset(
+        name
+        for name, constant in constants.items()
+        if fold_rotation(file, constant, np.eye(constant.table.columns, dtype=np.float32), tables)
+    )
 
 
 def fold_rotation(

@@ -2,11 +2,9 @@
 
 from typing import Any
 
-import numpy as np
-
 from tfcompress.tflite.export import export
 from tfcompress.tflite.flatbuffer import read
-from tfcompress.tflite.fold_rotation import fold_rotation
+from tfcompress.tflite.fold_rotation import folding
 from tfcompress.tflite.tables import in_file, model_embeddings, name_tables
 
 
@@ -41,14 +39,4 @@ def folding_tables(model: Any) -> frozenset[str]:
     """
     file = read(export(model))
     constants = name_tables(file, model_embeddings(model))
-    buffers = {
-        subgraph.tensors[index].buffer
-        for subgraph in file.subgraphs
-        for constant in constants.values()
-        for index in constant.places(subgraph)
-    }
-    return frozenset(
-        name
-        for name, constant in constants.items()
-        if fold_rotation(file, constant, np.eye(constant.table.columns, dtype=np.float32), buffers)
-    )
+    return folding(file, constants)
