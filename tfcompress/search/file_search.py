@@ -72,12 +72,15 @@ def pack_lossy(
         ModelError: It is no .tflite file, or it is damaged.
     """
     check_options(codec, target, decoder)
-    tables = FileTables(content, counts=counts, ranked_rows=ranked_rows, target=target)
+    measures = examine is not None and budget.snr_db is None
+    tables = FileTables(
+        content, counts=counts, ranked_rows=ranked_rows, by_layers=measures, target=target
+    )
     if outputs is not None:
         tables.share_steps(lambda coded: outputs(tables.content(coded)))
     reference = math.inf
     measured = None
-    if examine is not None and budget.snr_db is None:
+    if examine is not None and measures:
         reference, _ = examine(content)
 
         def measured(coded: Coded) -> tuple[float, float]:

@@ -17,7 +17,7 @@ from tfcompress.tflite.coded_tables import store_coded
 from tfcompress.tflite.damaged import following_the_graph
 from tfcompress.tflite.flatbuffer import TfliteFile, read
 from tfcompress.tflite.float_tables import FloatTable, find_float_tables, make_float
-from tfcompress.tflite.fold_rotation import folding
+from tfcompress.tflite.fold_rotation import folding, seen_directions
 from tfcompress.tflite.prune import prune
 from tfcompress.tflite.tables import TableConstant
 from tfcompress.tflite.unpack import unpack_file
@@ -30,6 +30,8 @@ class FileTables(CodedTogether):
         content: bytes. Any .tflite file; packed tables are unpacked.
         counts: number array `(n,)` or None. How often each id is read; for the tables of n rows.
         ranked_rows: bool. Whether the other tables have the most frequent row first.
+        by_layers: bool. Whether errors count by what the layers behind the tables see of them, for
+            a search that measures a model; else all directions of a row are alike, as for an SNR.
         target: str. "delegate" or "builtin": what will decode the rows, and so how many bytes they
             take.
 
@@ -48,6 +50,7 @@ class FileTables(CodedTogether):
         *,
         counts: NDArray[np.number] | None = None,
         ranked_rows: bool = False,
+        by_layers: bool = False,
         target: str = "builtin",
     ) -> None:
         file = read(content)
@@ -73,6 +76,7 @@ class FileTables(CodedTogether):
         self._floats = {name: constant.table.value for name, constant in constants.items()}
         tied = {name for name, table in zip(constants, chosen, strict=True) if table.is_tied}
         folded = folding(file, constants)
+        seen = {name: seen_directions(file, constant) for name, constant in constants.items()}
         matrices = {name: value.reshape(len(value), -1) for name, value in self._floats.items()}
         super().__init__(
             matrices,
@@ -82,6 +86,9 @@ class FileTables(CodedTogether):
                 if counts is not None and len(counts) == len(matrix)
             },
             ranked=ranked_rows,
+            metrics={
+                name: metric for name, metric in seen.items() if by_layers and metric is not None
+            },
             size_of=lambda name, table: shipped_bytes(
                 table, target, is_tied=name in tied, is_folded=name in folded
             ),

@@ -87,6 +87,37 @@ def folding(file: TfliteFile, constants: Mapping[str, TableConstant]) -> frozens
     )
 
 
+def seen_directions(file: TfliteFile, constant: TableConstant) -> NDArray[np.float64] | None:
+    """What errors along the columns of a table do to the layers that its rows end in.
+
+    An error e in a vector moves what a layer with weights A gives by e A^T: its square is e M e^T,
+    M being A^T A, added up over the layers and over the blocks of columns that they read.
+
+    Args:
+        file: TfliteFile.
+        constant: TableConstant. A float32 table (n, D).
+
+    Returns:
+        float64 array, shape (D, D); None where rows end in something else than linear layers of
+        known weights, or scores are taken against them.
+    """
+    columns = constant.table.columns
+    seen = np.zeros((columns, columns))
+    for subgraph in file.subgraphs:
+        places = constant.places(subgraph)
+        layers = _after_rows(file, subgraph, places, columns)
+        if layers is None or _before_products(file, subgraph, places) != []:
+            return None
+        for layer in layers:
+            weights = _weights(file, subgraph.tensors[layer.operator.inputs[1]])
+            if weights is None:
+                return None
+            for start in layer.starts or ():
+                block = weights[:, start : start + columns]
+                seen += block.T @ block
+    return seen if seen.any() else None
+
+
 def fold_rotation(
     file: TfliteFile,
     constant: TableConstant,
@@ -175,6 +206,25 @@ def _before_products(file: TfliteFile, subgraph: Any, places: set[int]) -> list[
             return None
         layers.append(_Layer(subgraph, maker, None))
     return layers
+
+
+def _weights(file: TfliteFile, tensor: Any) -> NDArray[np.float64] | None:
+    """Weights of a linear layer, one output a row; None where they are not constant."""
+    scales: Any = 1.0
+    if tensor.type == _Type.INT8:
+        quantization = tensor.quantization
+        if quantization is None or quantization.scale is None:
+            return None
+        scales = np.asarray(quantization.scale, np.float64)[:, None]
+    elif tensor.type != _Type.FLOAT32:
+        return None
+    value = file.array(tensor)
+    if value is None:
+        return None
+    flat = value.reshape(-1, value.shape[-1])
+    if np.size(scales) not in (1, len(flat)):
+        return None
+    return np.asarray(flat * scales, np.float64)
 
 
 def _buffer_uses(file: TfliteFile) -> dict[int, int]:
