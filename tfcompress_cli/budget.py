@@ -1,25 +1,47 @@
-"""`tfcompress convert --max-loss`, `--max-bytes`, `--snr`: the smallest tables for a budget."""
+"""`--max-loss`, `--max-bytes`, `--snr`: what the commands that search tables for a budget share."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
 
 from tfcompress.errors import ConfigError
-from tfcompress_cli import console, curve
-from tfcompress_cli.run_quality import check_file
+from tfcompress_cli import curve
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from tfcompress.search import Budget, Found
 
-    import keras
-
-    from tfcompress.search import Budget, Found, Trial
-    from tfcompress.search.run_quality import RunQuality
-    from tfcompress.training import Run
-
+PANEL = "Smallest tables for a budget"
 _UNITS = {"": 1, "B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KIB": 1 << 10, "MIB": 1 << 20}
+
+MaxLoss = Annotated[
+    str | None,
+    typer.Option(
+        help="Search the smallest tables that lose at most this: 1%.", rich_help_panel=PANEL
+    ),
+]
+MaxBytes = Annotated[
+    str | None,
+    typer.Option(help="Search the best tables of at most this: 200KB.", rich_help_panel=PANEL),
+]
+Snr = Annotated[
+    float | None,
+    typer.Option(help="Search the smallest tables of this many decibels.", rich_help_panel=PANEL),
+]
+Metric = Annotated[
+    str | None,
+    typer.Option(help="What may be lost.", show_default="ndcg@10, accuracy", rich_help_panel=PANEL),
+]
+Curve = Annotated[
+    Path | None, typer.Option(help="Write all trials as JSON here.", rich_help_panel=PANEL)
+]
+Plot = Annotated[
+    Path | None, typer.Option(help="Write the curve as PNG here.", rich_help_panel=PANEL)
+]
 
 
 @dataclass(frozen=True)
@@ -29,12 +51,8 @@ class Wanted:
     Attributes:
         budget: Budget.
         metric: str or None. A key of the validation's result; None takes the one of the training.
-        data: str or None. Where the data of the training lie now; None where they lay then.
+        data: str or None. Where the data of the training lie.
         target: str. What will decode the rows.
-        code_output: bool. Whether an untied output matrix is coded too.
-        refit: bool. Whether dense layers are fitted to the coded tables.
-        top_k: int or None. What the file returns, and so what it is judged by at the end.
-        tune: int. Epochs of tuning the rest of the model to the coded tables.
         curve: Path or None. Where the trials go, as JSON.
         plot: Path or None. Where the picture of them goes.
     """
@@ -42,18 +60,13 @@ class Wanted:
     budget: Budget
     metric: str | None
     data: str | None
-    target: str
-    code_output: bool
-    refit: bool = True
-    top_k: int | None = None
-    tune: int = 0
+    target: Literal["builtin", "delegate"]
     curve: Path | None = None
     plot: Path | None = None
 
     def check(self, out: Path, source: Path, codec: str, *, overwrite: bool) -> None:
         """Raises `ConfigError` for what would end the search in vain."""
         from tfcompress.files import refuse_existing
-        from tfcompress.training import Run
 
         codecs = ("auto", "rate") if self.target == "delegate" else ("auto", "indexed")
         if codec not in codecs:
@@ -61,17 +74,7 @@ class Wanted:
                 f"--codec: got {codec!r}, but a search for target {self.target!r} counts on "
                 f"{' or '.join(codecs)}; leave it out"
             )
-        measuring = (self.metric, self.data, self.tune, self.refit) != (None, None, 0, True)
-        if measuring and self.budget.snr_db is not None:
-            raise ConfigError(
-                "--metric, --data, --no-refit and --tune mean nothing with --snr, which needs no "
-                "data; leave them out"
-            )
-        if measuring and not Run.is_run(source):
-            raise ConfigError(
-                f"--metric, --data, --no-refit and --tune are for runs, {source} is none; leave "
-                "them out"
-            )
+        self.check_measuring(source)
         written = [path.resolve() for path in (out, self.curve, self.plot) if path is not None]
         for path in (self.curve, self.plot):
             if path is None:
@@ -84,96 +87,31 @@ class Wanted:
         if self.plot is not None:
             curve.check_can_draw()
 
+    def check_measuring(self, source: Path) -> None:
+        """Raises `ConfigError` for flags about measuring that do not go with the source."""
+        raise NotImplementedError
 
-@dataclass(frozen=True)
-class Result:
-    """A search that has ended.
-
-    Attributes:
-        wanted: Wanted.
-        found: Found.
-        measured: RunQuality or None. None where no data were needed.
-        trained: dict. What the trained model gives on "validation" and "test".
-    """
-
-    wanted: Wanted
-    found: Found
-    measured: RunQuality | None
-    trained: dict[str, float]
-
-    def show(self) -> None:
-        """Prints the curve: trials that no other beats, fewest bytes first; and what was fitted."""
-        curve.show(self.found)
-        if self.found.refitted:
-            console.out.print(
-                f"dense weights changed: {', '.join(self.found.refitted)}, fitted to the coded "
-                "tables (--no-refit leaves them)\n",
-                highlight=False,
-                soft_wrap=True,
-            )
-
-    def check(self, content: bytes) -> str:
-        """What the file itself gives, in a line."""
-        if self.measured is None:
-            reached = self.found.chosen.quality
-            return f"SNR of the coded tables: {reached:.2f} dB"
-        return check_file(content, self.measured, self.trained)
-
-    def write_curve(self) -> None:
+    def write_curve(self, found: Found) -> None:
         """Writes what --curve and --plot ask for."""
         from tfcompress.files import write_file
 
-        if self.wanted.curve is not None:
-            write_file(self.wanted.curve, curve.to_json(self.found), overwrite=True)
-        if self.wanted.plot is not None:
-            write_file(self.wanted.plot, curve.to_png(self.found), overwrite=True)
+        if self.curve is not None:
+            write_file(self.curve, curve.to_json(found), overwrite=True)
+        if self.plot is not None:
+            write_file(self.plot, curve.to_png(found), overwrite=True)
 
 
-def find(run: Run | None, model: keras.Model, wanted: Wanted) -> Result:
-    """Searches, with a line for every trial while it lasts."""
-    from tfcompress.search.run_quality import RunQuality
-    from tfcompress.search.run_search import search_run
-
-    measured: RunQuality | None = None
-    trained: dict[str, float] = {}
-    needs_data = wanted.budget.snr_db is None
-    if run is not None and needs_data:
-        console.download(wanted.data or run.config().data.source)
-        measured = RunQuality(run, model, wanted.data, wanted.metric)
-        # Before the search, because it changes the model.
-        trained = measured.splits(model, wanted.top_k)
-    elif needs_data:
-        raise ConfigError(
-            "--max-loss and --max-bytes measure on the data of a run; convert a run directory, or "
-            "give --snr"
-        )
-    with console.err.status("Searching") as status:
-
-        def tell(trial: Trial, reference: float) -> None:
-            status.update(
-                f"Searching: {trial.nbytes:,} bytes, {curve.quality_text(trial.quality, reference)}"
-            )
-
-        found = search_run(
-            model,
-            wanted.budget,
-            measured,
-            target=wanted.target,
-            code_output=wanted.code_output,
-            refit=wanted.refit,
-            tune_epochs=wanted.tune,
-            counts=run.vocabulary().id_counts if run else None,
-            # Lists are judged otherwise than all scores.
-            reference=trained.get("validation") if wanted.top_k is None else None,
-            tell=tell,
-        )
-    return Result(wanted, found, measured, trained)
+def reached(found: Found) -> str:
+    """The SNR that a search without data came to, in a line."""
+    return f"SNR of the coded tables: {found.chosen.quality:.2f} dB"
 
 
-def parse(max_loss: str | None, max_bytes: str | None, snr: float | None) -> Budget:
-    """The budget that the flags give."""
+def parse(max_loss: str | None, max_bytes: str | None, snr: float | None) -> Budget | None:
+    """The budget that the flags give; None for none."""
     from tfcompress.search.budget import Budget
 
+    if (max_loss, max_bytes, snr) == (None, None, None):
+        return None
     return Budget(
         max_loss=None if max_loss is None else parse_share(max_loss),
         max_bytes=None if max_bytes is None else parse_bytes(max_bytes),

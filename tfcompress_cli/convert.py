@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from tfcompress.errors import ConfigError, DataError, ModelError, TfcompressError
-from tfcompress_cli import budget, console, optimize
+from tfcompress_cli import budget, console, optimize, run_search
 from tfcompress_cli.inspect import show_model
 from tfcompress_cli.pack import Codec, Target, show_packing
 
@@ -20,11 +20,10 @@ if TYPE_CHECKING:
     from tfcompress.search.run_quality import RunQuality
     from tfcompress.training import Run
     from tfcompress.vocabulary import Vocabulary
-    from tfcompress_cli.budget import Wanted
     from tfcompress_cli.optimize import Optimizing
+    from tfcompress_cli.run_search import WantedOfRun
 
 Option = typer.Option
-Search = "Smallest tables for a budget"
 
 TableDtype = Literal["float32", "float16", "int8", "int4"]
 Granularity = Literal["per-row", "per-table"]
@@ -80,29 +79,15 @@ def convert(
     dry_run: Annotated[
         bool, Option("--dry-run", help="Convert in memory, show the bytes, write nothing.")
     ] = False,
-    max_loss: Annotated[
-        str | None,
-        Option(
-            help="Search the smallest tables that lose at most this: 1%.", rich_help_panel=Search
-        ),
-    ] = None,
-    max_bytes: Annotated[
-        str | None,
-        Option(help="Search the best tables of at most this: 200KB.", rich_help_panel=Search),
-    ] = None,
-    snr: Annotated[
-        float | None,
-        Option(help="Search the smallest tables of this many decibels.", rich_help_panel=Search),
-    ] = None,
-    metric: Annotated[
-        str | None,
-        Option(help="What may be lost.", show_default="ndcg@10, accuracy", rich_help_panel=Search),
-    ] = None,
+    max_loss: budget.MaxLoss = None,
+    max_bytes: budget.MaxBytes = None,
+    snr: budget.Snr = None,
+    metric: budget.Metric = None,
     data: Annotated[
         str | None,
         Option(
             help="The data of the training, if they moved (here, and with --dense).",
-            rich_help_panel=Search,
+            rich_help_panel=budget.PANEL,
         ),
     ] = None,
     code_output: Annotated[
@@ -110,7 +95,7 @@ def convert(
         Option(
             "--code-output",
             help="Code an untied output matrix too: a small file, slower scores.",
-            rich_help_panel=Search,
+            rich_help_panel=budget.PANEL,
         ),
     ] = False,
     refit: Annotated[
@@ -118,7 +103,7 @@ def convert(
         Option(
             "--refit/--no-refit",
             help="Fit the dense layers behind the tables to the coded ones.",
-            rich_help_panel=Search,
+            rich_help_panel=budget.PANEL,
         ),
     ] = True,
     tune: Annotated[
@@ -126,30 +111,27 @@ def convert(
         Option(
             help="Epochs of training the rest of the model around the coded tables.",
             min=0,
-            rich_help_panel=Search,
+            rich_help_panel=budget.PANEL,
         ),
     ] = 0,
-    curve: Annotated[
-        Path | None, Option(help="Write all trials as JSON here.", rich_help_panel=Search)
-    ] = None,
-    plot: Annotated[
-        Path | None, Option(help="Write the curve as PNG here.", rich_help_panel=Search)
-    ] = None,
+    curve: budget.Curve = None,
+    plot: budget.Plot = None,
 ) -> None:
     """Convert a trained model to one .tflite that runs on any stock runtime.
 
     Example: tfcompress convert runs/memcom --out memcom.tflite --table-dtype int8
     """
     optimizing = None if dense is None else optimize.Optimizing.parse(dense, data)
-    if optimizing is not None and (max_loss, max_bytes, snr) != (None, None, None):
+    limit = budget.parse(max_loss, max_bytes, snr)
+    if optimizing is not None and limit is not None:
         raise ConfigError(
             "--dense changes the model that a search measures losses against; leave it or the "
             "budget out"
         )
     wanted = None
-    if (max_loss, max_bytes, snr) != (None, None, None):
-        wanted = budget.Wanted(
-            budget.parse(max_loss, max_bytes, snr),
+    if limit is not None:
+        wanted = run_search.WantedOfRun(
+            limit,
             metric=metric,
             data=data,
             target=target,
@@ -198,7 +180,7 @@ def convert_file(
     target: Target = "builtin",
     top_k: int | None = None,
     vocabulary: bool = False,
-    wanted: Wanted | None = None,
+    wanted: WantedOfRun | None = None,
     optimizing: Optimizing | None = None,
     overwrite: bool = False,
     dry_run: bool = False,
@@ -222,7 +204,7 @@ def convert_file(
 
         model = run.model() if run else load_model(source)
     optimized = optimizing.run(run, model, top_k) if optimizing is not None else None
-    search = budget.find(run, model, wanted) if wanted is not None else None
+    search = run_search.find(run, model, wanted) if wanted is not None else None
     changed = search or optimized
     transformed = search.found.tables if search else {}
     with console.err.status("Converting"):
@@ -281,7 +263,7 @@ def convert_file(
 
 def _refuse_existing(
     out: Path,
-    wanted: Wanted | None,
+    wanted: WantedOfRun | None,
     source: Path,
     codec: ConvertCodec,
     *,

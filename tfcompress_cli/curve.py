@@ -6,6 +6,8 @@ import importlib.util
 import io
 import json
 import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tfcompress.errors import ConfigError
@@ -53,6 +55,19 @@ def show(found: Found) -> None:
         )
     console.out.print(table)
     console.out.print()
+
+
+@contextmanager
+def searching() -> Iterator[Callable[[Trial, float], None]]:
+    """A line on stderr while a search lasts; gives what shows a trial in it."""
+    with console.err.status("Searching") as status:
+
+        def tell(trial: Trial, reference: float) -> None:
+            status.update(
+                f"Searching: {trial.nbytes:,} bytes, {quality_text(trial.quality, reference)}"
+            )
+
+        yield tell
 
 
 def to_json(found: Found) -> bytes:

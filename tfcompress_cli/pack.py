@@ -1,18 +1,19 @@
-"""`tfcompress pack` and `tfcompress unpack`: the tables of any .tflite, packed without loss."""
+"""`tfcompress pack` and `tfcompress unpack`: the tables of any .tflite, packed or coded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
-from tfcompress.errors import CorruptTableError, ModelError
-from tfcompress_cli import console
+from tfcompress.errors import ConfigError, CorruptTableError, ModelError
+from tfcompress_cli import budget, console, file_search
 
 if TYPE_CHECKING:
     from tfcompress.tflite import Packing
+    from tfcompress.tflite.lookups import LeftConstant
 
 Option = typer.Option
 Result = TypeVar("Result")
@@ -45,21 +46,74 @@ def pack(
     dry_run: Annotated[
         bool, Option("--dry-run", help="Pack in memory, show the bytes, write nothing.")
     ] = False,
+    max_loss: budget.MaxLoss = None,
+    max_bytes: budget.MaxBytes = None,
+    snr: budget.Snr = None,
+    metric: budget.Metric = None,
+    data: Annotated[
+        str | None,
+        Option(
+            help="The data of the training: losses are measured on its validation split, and its "
+            "counts weight the rows.",
+            rich_help_panel=budget.PANEL,
+        ),
+    ] = None,
+    ranked_rows: Annotated[
+        bool,
+        Option(
+            "--ranked-rows",
+            help="Rows are sorted, the most frequent first: rare ones may be coarser.",
+            rich_help_panel=budget.PANEL,
+        ),
+    ] = False,
+    curve: budget.Curve = None,
+    plot: budget.Plot = None,
 ) -> None:
-    """Pack the embedding tables of a .tflite: smaller in the file and in memory, same outputs.
+    """Pack the embedding tables of a .tflite: smaller in the file and in memory.
+
+    Outputs stay the same, unless a budget says what may be lost.
 
     Example: tfcompress pack model.tflite --out small.tflite
     """
     from tfcompress.files import write_file
 
+    limit = budget.parse(max_loss, max_bytes, snr)
     content = _read(source, out, overwrite=overwrite or dry_run)
-    with console.err.status("Packing"):
-        from tfcompress import tflite
-
-        packing = _named(
-            source,
-            lambda: tflite.pack_model(content, codec=codec, target=target, decoder=decoder),
+    search = None
+    if limit is not None:
+        wanted = file_search.WantedOfFile(
+            limit,
+            metric=metric,
+            data=data,
+            target=target,
+            curve=curve,
+            plot=plot,
+            ranked_rows=ranked_rows,
         )
+        wanted.check(out, source, codec, overwrite=overwrite)
+        search = _named(
+            source,
+            lambda: file_search.find(source, content, wanted, codec=codec, decoder=decoder),
+        )
+        packing = search.packed.packing
+        search.show()
+        # What is left as it is altogether comes below.
+        left = {constant.name for constant in packing.left}
+        only_packed = [part for part in search.packed.left if part.name not in left]
+        show_left("packed without loss", only_packed, len(packing.content))
+    elif (metric, data, curve, plot, ranked_rows) != (None, None, None, None, False):
+        raise ConfigError(
+            "--metric, --data, --ranked-rows, --curve and --plot belong to a search; give "
+            "--max-loss, --max-bytes or --snr"
+        )
+    else:
+        with console.err.status("Packing"):
+            from tfcompress import tflite
+
+            packing = _named(
+                source,
+                lambda: tflite.pack_model(content, codec=codec, target=target, decoder=decoder),
+            )
     show_packing(packing)
     size = len(packing.content)
     console.out.print(
@@ -72,6 +126,11 @@ def pack(
         console.out.print(f"Dry run: {out} was not written.", highlight=False)
     else:
         write_file(out, packing.content, overwrite=overwrite)
+        if search is not None:
+            search.write_curve()
+    if search is not None:
+        # After the files, which took long to find.
+        console.out.print(search.check(content), highlight=False, soft_wrap=True)
 
 
 def unpack(source: Source, out: Out, overwrite: Overwrite = False) -> None:
@@ -99,19 +158,7 @@ def show_packing(packing: Packing) -> None:
 
     from tfcompress.report import bytes_text
 
-    left = Table(box=None, pad_edge=False)
-    for name in ("left as it is", "shape", "dtype", "bytes", "because"):
-        left.add_column(name, justify="right" if name == "bytes" else "left", overflow="fold")
-    large = [c for c in packing.left if c.bytes >= _LEFT_SHARE * len(packing.content)]
-    for constant in large[:_LEFT_SHOWN]:
-        shape = " x ".join(map(str, constant.shape)) or "scalar"
-        size = bytes_text(constant.bytes)
-        left.add_row(constant.name, shape, constant.dtype, size, constant.reason)
-    if large:
-        console.out.print(left)
-        if (more := len(packing.left) - len(large[:_LEFT_SHOWN])) > 0:
-            console.out.print(f"... and {more} smaller ones", highlight=False)
-        console.out.print()
+    show_left("left as it is", packing.left, len(packing.content))
     tables = Table(box=None, pad_edge=False)
     for name in ("packed table", "rows", "cols", "dtype", "codec", "decoder", "before", "after"):
         text = name in ("packed table", "dtype", "codec", "decoder")
@@ -132,6 +179,27 @@ def show_packing(packing: Packing) -> None:
     else:
         console.out.print("no table was packed", highlight=False)
     console.out.print()
+
+
+def show_left(title: str, left: Sequence[LeftConstant], file_bytes: int) -> None:
+    """Prints constants with what speaks against them, largest first; none of the small ones."""
+    from rich.table import Table
+
+    from tfcompress.report import bytes_text
+
+    table = Table(box=None, pad_edge=False)
+    for name in (title, "shape", "dtype", "bytes", "because"):
+        table.add_column(name, justify="right" if name == "bytes" else "left", overflow="fold")
+    large = [constant for constant in left if constant.bytes >= _LEFT_SHARE * file_bytes]
+    for constant in large[:_LEFT_SHOWN]:
+        shape = " x ".join(map(str, constant.shape)) or "scalar"
+        size = bytes_text(constant.bytes)
+        table.add_row(constant.name, shape, constant.dtype, size, constant.reason)
+    if large:
+        console.out.print(table)
+        if (more := len(left) - len(large[:_LEFT_SHOWN])) > 0:
+            console.out.print(f"... and {more} smaller ones", highlight=False)
+        console.out.print()
 
 
 def _read(source: Path, out: Path, *, overwrite: bool) -> bytes:

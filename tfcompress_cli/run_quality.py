@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,17 +17,23 @@ def check_file(content: bytes, measured: RunQuality, trained: Mapping[str, float
         measured: RunQuality. Of the run it was made of.
         trained: mapping. What the trained model gave on "validation" and "test".
     """
-    from tfcompress.measure.quality import measure_quality
+    from tfcompress.search.file_quality import file_splits
     from tfcompress.tflite import inspect_model
 
-    info, dataset = inspect_model(content), measured.dataset
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "model.tflite"
-        file.write_bytes(content)
-        splits = {"validation": replace(dataset, test=dataset.valid), "test": dataset}
-        parts = []
-        for name, data in splits.items():
-            value = measure_quality(file, info, data).to_json()[measured.metric]
-            change = f"{value / trained[name] - 1:+.2%}" if trained[name] else "trained: 0"
-            parts.append(f"{name} {measured.metric} {value:.4f} ({change})")
-    return "the .tflite against the trained model: " + ", ".join(parts)
+    found = file_splits(content, inspect_model(content), measured.dataset, measured.metric)
+    return changes("the trained model", found, list(trained.values()))
+
+
+def changes(reference: str, found: Mapping[str, float], before: Sequence[float]) -> str:
+    """The change of each measure of a file against what it was made of, in a line.
+
+    Args:
+        reference: str. What it was made of.
+        found: mapping. The measures of the file by name.
+        before: sequence of float. The same of the reference, in the same order.
+    """
+    parts = []
+    for (name, value), own in zip(found.items(), before, strict=True):
+        change = f"{value / own - 1:+.2%}" if own else f"{reference}: 0"
+        parts.append(f"{name} {value:.4f} ({change})")
+    return f"the .tflite against {reference}: " + ", ".join(parts)

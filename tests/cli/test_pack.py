@@ -1,10 +1,12 @@
 import json
+import re
 
 import numpy as np
 import pytest
 
 from tests.tflite.lookup_models import lookup_model, table
 from tfcompress.tflite import inspect_model
+from tfcompress_cli.main import run
 
 
 @pytest.fixture
@@ -35,6 +37,89 @@ def test_a_dry_run_writes_nothing(tfcompress, tmp_path, plain):
     assert done.code == 0
     assert "Dry run" in done.out
     assert not out.exists()
+
+
+@pytest.fixture(scope="module")
+def ranker(runs, tmp_path_factory):
+    """An int8 .tflite of a run, without the run."""
+    path = tmp_path_factory.mktemp("ranker") / "int8.tflite"
+    words = ["convert", runs / "full", "--out", path, "--table-dtype", "int8"]
+    assert run([str(word) for word in words]) == 0
+    return path
+
+
+def test_a_stated_loss_is_kept_by_a_file_alone(tfcompress, interactions, ranker, tmp_path):
+    out, curve, plot = (tmp_path / name for name in ("m.tflite", "curve.json", "curve.png"))
+    words = ["pack", ranker, "--out", out, "--max-loss", "10%", "--data", interactions]
+    options = ["--metric", "hr@10", "--target", "delegate", "--curve", curve, "--plot", plot]
+    done = tfcompress(*words, *options)
+    assert done.code == 0, done.err
+    assert f"rows count as often as {interactions} reads them" in done.out
+    found = re.search(r"validation hr@10 \S+ \(([-+.\d]+)%\), test hr@10", done.out)
+    assert found is not None
+    assert float(found[1]) >= -10.0
+    walked = json.loads(curve.read_text())
+    assert walked["chosen"] in walked["trials"]
+    assert walked["chosen"]["measured"] >= 0.9 * walked["reference"]
+    assert plot.read_bytes()[:4] == b"\x89PNG"
+    table = inspect_model(out.read_bytes()).tables[0]
+    assert table.name == "item_embedding/embeddings"
+    assert table.codec != "none"
+    assert table.stored_bytes < walked["float_bytes"] / 4
+    measured = tfcompress("measure", out, "--data", interactions, "--skip", "latency")
+    assert measured.code == 0, measured.err
+
+
+def test_bytes_and_decibels_need_no_data(tfcompress, runs, ranker, tmp_path):
+    out = tmp_path / "m.tflite"
+    done = tfcompress("pack", ranker, "--out", out, "--max-bytes", "4KB", "--ranked-rows")
+    assert done.code == 0, done.err
+    assert "rows count by their rank" in done.out
+    assert "SNR of the coded tables" in done.out
+    assert inspect_model(out.read_bytes()).tables[0].stored_bytes <= 4000
+    done = tfcompress("pack", ranker, "--out", out, "--snr", 9, "--dry-run")
+    assert done.code == 0, done.err
+    assert "rows count all alike" in done.out
+    # Beside the vocabulary of its training it is known how often rows are read.
+    (tmp_path / "vocabulary.parquet").write_bytes((runs / "full/vocabulary.parquet").read_bytes())
+    (tmp_path / "in.tflite").write_bytes(ranker.read_bytes())
+    done = tfcompress("pack", tmp_path / "in.tflite", "--out", tmp_path / "o.tflite", "--snr", 9)
+    assert "vocabulary.parquet beside the file" in done.out
+    back = tmp_path / "back.tflite"
+    assert tfcompress("unpack", tmp_path / "o.tflite", "--out", back).code == 0
+    shown = tfcompress("inspect", back)
+    assert "row classes" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--ranked-rows"], "belong to a search"),
+        (["--data", "synthetic"], "belong to a search"),
+        (["--max-loss", "1%"], "give them with --data, or give --snr"),
+        (["--snr", "9", "--metric", "hr@10"], "--metric: needs --data to measure on"),
+        (["--snr", "9", "--max-bytes", "9KB"], "got max_bytes, snr_db; give one of them"),
+        (["--snr", "9", "--codec", "fixed"], "--codec: got 'fixed'"),
+        (["--max-loss", "1%", "--data", "synthetic"], "trained on data"),
+        (["--max-bytes", "100"], "100 bytes are asked for, the coarsest step tried takes"),
+        (["--snr", "300"], "accept more loss"),
+    ],
+)
+def test_budgets_that_cannot_be_kept_are_told(tfcompress, ranker, tmp_path, options, message):
+    out = tmp_path / "m.tflite"
+    done = tfcompress("pack", ranker, "--out", out, *options)
+    assert done.code == 2
+    assert message in done.err
+    assert len(done.err.strip().splitlines()) == 1
+    assert not out.exists()
+
+
+def test_what_cannot_be_measured_or_coded_is_told(tfcompress, interactions, plain, tmp_path):
+    words = ["pack", plain, "--out", tmp_path / "m.tflite"]
+    done = tfcompress(*words, "--max-loss", "1%", "--data", interactions)
+    assert (done.code, "use --snr" in done.err) == (2, True)
+    done = tfcompress(*words, "--snr", 9)
+    assert (done.code, "the file has none of floats" in done.err) == (2, True)
 
 
 def test_what_is_left_is_listed_first_with_the_reason(tfcompress, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from tfcompress.data.dataset import Examples
 from tfcompress.data.ragged import Ragged
 from tfcompress.errors import ConfigError, ModelError
-from tfcompress.measure.quality import measure_quality, why_no_quality
+from tfcompress.measure.quality import examine, measure_quality, why_no_quality
 from tfcompress.ranking import evaluate
 from tfcompress.vocabulary import Vocabulary
 
@@ -25,6 +25,14 @@ def test_the_file_ranks_as_its_weights_do(ranker, dataset, numpy_scores, k, mask
     assert found == evaluate(numpy_scores, dataset.test, length=5, **arguments)
     assert 0 < found.ndcg < 1
     assert found.num_users == len(dataset.test.targets)
+
+
+def test_any_split_is_measured_and_examined(ranker, dataset, numpy_scores):
+    swapped = replace(dataset, valid=dataset.test, test=dataset.valid)
+    expected = evaluate(numpy_scores, dataset.test, length=5)
+    found = measure_quality(ranker.path, ranker.info, swapped, split="validation")
+    assert found == expected
+    assert examine(ranker.path, ranker.info, swapped) == (expected, expected.soft_gain)
 
 
 def test_lists_of_the_best_rank_the_same(top_k_ranker, dataset, expected):

@@ -123,7 +123,7 @@ def test_a_budget_is_one_of_three():
 
 
 def test_losses_need_data(model):
-    with pytest.raises(ConfigError, match="need data to measure on"):
+    with pytest.raises(ConfigError, match="needs data to measure on"):
         find_tables(model, NAMES, Budget(max_loss=0.1))
 
 

@@ -5,6 +5,10 @@ import pytest
 from tests.tflite.transformed_tables import random_transformed
 from tfcompress.tflite import convert, inspect_model
 from tfcompress.tflite.compare import compare_with_keras
+from tfcompress.tflite.export import export
+from tfcompress.tflite.flatbuffer import read
+from tfcompress.tflite.fold_rotation import seen_directions
+from tfcompress.tflite.tables import model_embeddings, name_tables
 
 ROWS, DIM, LENGTH = 40, 8, 6
 
@@ -104,3 +108,19 @@ def test_a_tied_model_without_a_layer_between_keeps_its_rotation():
     table.embeddings.assign(made.dequantize())
     wanted = np.random.default_rng(3).integers(0, ROWS, (4, LENGTH)).astype(np.int32)
     assert compare_with_keras(model, content, wanted).relative < 1e-5
+
+
+def test_layers_behind_a_table_say_which_directions_they_see():
+    ids = keras.Input((LENGTH,), dtype="int32", name="ids")
+    extra = keras.Input((DIM,), name="extra")
+    names = ("mean_and_last", "squared")
+    tables = {name: keras.layers.Embedding(ROWS, DIM, name=name) for name in names}
+    outputs = {name: {**FOLDED, **STORED}[name](tables[name](ids), extra) for name in names}
+    model = keras.Model([ids, extra], outputs)
+    file = read(export(model))
+    constants = name_tables(file, model_embeddings(model))
+    kernel = next(np.asarray(w) for w in model.weights if w.shape[0] == 3 * DIM)
+    blocks = kernel[DIM : 2 * DIM], kernel[2 * DIM :]
+    seen = seen_directions(file, constants["mean_and_last/embeddings"])
+    np.testing.assert_allclose(seen, sum(block @ block.T for block in blocks), rtol=1e-5)
+    assert seen_directions(file, constants["squared/embeddings"]) is None

@@ -1,4 +1,4 @@
-"""The test split in the ids of a model, or a refusal.
+"""A split in the ids of a model, or a refusal.
 
 A file's metadata says what it was trained on. Ids mean nothing without their vocabulary, so other
 data are refused, unless the tokens are mapped through the vocabulary of the training (`remap`).
@@ -6,10 +6,11 @@ data are refused, unless the tokens are mapped through the vocabulary of the tra
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,28 @@ from tfcompress.vocabulary import OOV_ID, PADDING_ID, Vocabulary
 if TYPE_CHECKING:
     from tfcompress.tflite import ModelInfo
 
+Split = Literal["validation", "test"]
+
 VOCABULARY_FILE = "vocabulary.parquet"
+# Options of the training that belong to the model, whatever the data.
+_INPUT_OPTIONS = {"max_words", "bigram_buckets"}
+
+
+def loading(info: ModelInfo, *, remap: bool = False) -> tuple[str, dict[str, Any]]:
+    """How the data of a model's training were read: a key of `data.LOADERS`, keyword arguments.
+
+    Args:
+        info: ModelInfo. One for which `why_no_quality` is None.
+        remap: bool. Whether other data are meant: only what belongs to the model counts then.
+    """
+    from tfcompress.data import LOADERS
+
+    metadata = info.metadata or {}
+    kind = metadata["model"]["kind"]
+    options = dict(metadata.get("trained_on", {}).get("options") or {})
+    known = inspect.signature(LOADERS[kind]).parameters.keys() - {"source", "vocabulary"}
+    known &= _INPUT_OPTIONS if remap else known
+    return kind, {name: value for name, value in options.items() if name in known}
 
 
 def own_examples(
@@ -32,15 +54,17 @@ def own_examples(
     info: ModelInfo,
     data: Dataset | TextDataset,
     *,
+    split: Split = "test",
     remap: bool = False,
     vocabulary: Vocabulary | None = None,
 ) -> Examples | LabelledTexts:
-    """The test split in the ids (and class numbers) of the model.
+    """A split in the ids (and class numbers) of the model.
 
     Args:
         path: Path. The .tflite file.
         info: ModelInfo. Of the same file, one for which `why_no_quality` is None.
         data: Dataset or TextDataset, as the kind of model wants it.
+        split: str. "validation" or "test".
         remap: bool. Whether tokens of other data are mapped through the vocabulary of the training;
             those it does not know become id 1.
         vocabulary: Vocabulary or None. For `remap`; None takes the one inside the model, or
@@ -56,7 +80,7 @@ def own_examples(
     _refuse_other_kind(path, model, data)
     expected = trained_on.get("vocabulary_sha256")
     if data.vocabulary.sha256 == expected and data.sha256 == trained_on.get("sha256"):
-        return data.test
+        return _split(data, split)
     if remap:
         stored = vocabulary or stored_vocabulary(path)
         if stored is None:
@@ -76,7 +100,7 @@ def own_examples(
                 f"{path}: reads {size} ids, the vocabulary given has {stored.size}; pass the "
                 "vocabulary.parquet of the model's run"
             )
-        return _remap(data, stored, model)
+        return _remap(data, split, stored, model)
     if data.sha256 != trained_on.get("sha256"):
         raise ConfigError(
             f"{path}: trained on data {_short(trained_on.get('sha256'))}, {data.name} is "
@@ -111,7 +135,7 @@ def _refuse_other_kind(path: Path, model: Mapping[str, Any], data: Dataset | Tex
 
 
 def _remap(
-    data: Dataset | TextDataset, stored: Vocabulary, model: Mapping[str, Any]
+    data: Dataset | TextDataset, split: Split, stored: Vocabulary, model: Mapping[str, Any]
 ) -> Examples | LabelledTexts:
     """Knows the tokens of `data.vocabulary` only; data loaded with `stored` have lost none."""
     new_ids = np.concatenate(
@@ -121,20 +145,33 @@ def _remap(
         # Buckets of bigrams stand behind the words, however many there are.
         buckets = stored.size + np.arange(data.tokenizer.num_buckets, dtype=np.int32)
         new_ids = np.concatenate([new_ids, buckets], dtype=np.int32)
-        return LabelledTexts(_translate(data.test.ids, new_ids), _relabel(data, model["classes"]))
-    return Examples(_translate(data.test.history, new_ids), _translate(data.test.targets, new_ids))
+        texts = _split(data, split)
+        labels = _relabel(texts, data.classes, model["classes"])
+        return LabelledTexts(_translate(texts.ids, new_ids), labels)
+    examples = _split(data, split)
+    return Examples(_translate(examples.history, new_ids), _translate(examples.targets, new_ids))
+
+
+@overload
+def _split(data: Dataset, split: Split) -> Examples: ...
+@overload
+def _split(data: TextDataset, split: Split) -> LabelledTexts: ...
+def _split(data: Dataset | TextDataset, split: Split) -> Examples | LabelledTexts:
+    return data.valid if split == "validation" else data.test
 
 
 def _translate(rows: Ragged, new_ids: NDArray[np.int32]) -> Ragged:
     return replace(rows, values=new_ids[rows.values])
 
 
-def _relabel(data: TextDataset, classes: list[str | int]) -> NDArray[np.int32]:
-    """The test labels as class numbers of the model."""
+def _relabel(
+    texts: LabelledTexts, labels: Sequence[str | int], classes: list[str | int]
+) -> NDArray[np.int32]:
+    """The labels of texts as class numbers of the model."""
     number = {str(label): k for k, label in enumerate(classes)}
-    known = [number.get(str(label), UNKNOWN_CLASS) for label in data.classes]
+    known = [number.get(str(label), UNKNOWN_CLASS) for label in labels]
     # The last entry is where -1 points to.
-    return np.array([*known, UNKNOWN_CLASS], np.int32)[data.test.labels]
+    return np.array([*known, UNKNOWN_CLASS], np.int32)[texts.labels]
 
 
 def _short(sha256: str | None) -> str:

@@ -1,16 +1,21 @@
-"""Quality of a .tflite, by running the file itself on the test split."""
+"""Quality of a .tflite, by running the file itself on a split of its data."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tfcompress import classification, ranking
 from tfcompress.data.dataset import Dataset, Examples
 from tfcompress.data.text_dataset import LabelledTexts, TextDataset
 from tfcompress.errors import ModelError
 from tfcompress.measure.batch_runner import BatchRunner
-from tfcompress.measure.own_data import own_examples
+from tfcompress.measure.own_data import Split, own_examples
 from tfcompress.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -39,17 +44,19 @@ def measure_quality(
     info: ModelInfo,
     data: Dataset | TextDataset,
     *,
+    split: Split = "test",
     remap: bool = False,
     vocabulary: Vocabulary | None = None,
     k: int = 10,
     mask_history: bool = True,
 ) -> RankingQuality | ClassificationQuality:
-    """Ranks the whole catalogue for every test user, or classifies every test text.
+    """Ranks the whole catalogue for every user of a split, or classifies every text.
 
     Args:
         path: Path. The .tflite file.
         info: ModelInfo. Of the same file, one for which `why_no_quality` is None.
-        data: Dataset or TextDataset. Its test split is used.
+        data: Dataset or TextDataset.
+        split: str. "validation" or "test".
         remap: bool. As in `own_examples`.
         vocabulary: Vocabulary or None. As in `own_examples`.
         k: int. Rankers: length of the list that counts.
@@ -59,11 +66,40 @@ def measure_quality(
         ConfigError: as `own_examples`.
         ModelError: the file does not run, or gives NaN or outputs of an unexpected kind.
     """
-    examples = own_examples(path, info, data, remap=remap, vocabulary=vocabulary)
-    try:
+    examples = own_examples(path, info, data, split=split, remap=remap, vocabulary=vocabulary)
+    with _named(path):
         if isinstance(examples, LabelledTexts):
-            return _classify(path, info, examples)
+            return _Classifier(path, info).quality(examples)
         return _rank(path, info, examples, k=k, mask_history=mask_history)
+
+
+def examine(
+    path: Path, info: ModelInfo, data: Dataset | TextDataset
+) -> tuple[RankingQuality | ClassificationQuality, float]:
+    """Quality on the validation split, and a smooth companion of it (see `Task.examine`).
+
+    Args:
+        path: Path. The .tflite file.
+        info: ModelInfo. Of a file with the same metadata, for which `why_no_quality` is None.
+        data: Dataset or TextDataset. Those of the training.
+
+    Raises:
+        ConfigError: as `own_examples`.
+        ModelError: as `measure_quality`.
+    """
+    examples = own_examples(path, info, data, split="validation")
+    with _named(path):
+        if isinstance(examples, LabelledTexts):
+            classifier = _Classifier(path, info)
+            return classifier.quality(examples), classifier.log_likelihood(examples)
+        quality = _rank(path, info, examples)
+        return quality, quality.soft_gain
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
 
@@ -84,15 +120,22 @@ def _rank(path: Path, info: ModelInfo, examples: Examples, **how: Any) -> Rankin
     return ranking.evaluate(lambda ids: runner.run(ids)["f"], examples, **how)
 
 
-def _classify(path: Path, info: ModelInfo, texts: LabelledTexts) -> ClassificationQuality:
-    model = (info.metadata or {})["model"]
-    num_classes = len(model["classes"])
-    runner = BatchRunner(path, int(model["length"]), num_classes)
-    runner.expect(["f"])
-    return classification.evaluate(
-        lambda ids: runner.run(ids)["f"],
-        texts,
-        length=runner.length,
-        num_classes=num_classes,
-        batch_size=runner.batch_size,
-    )
+class _Classifier:
+    """A classifier that runs on texts."""
+
+    def __init__(self, path: Path, info: ModelInfo) -> None:
+        model = (info.metadata or {})["model"]
+        self._num_classes = len(model["classes"])
+        self._runner = BatchRunner(path, int(model["length"]), self._num_classes)
+        self._runner.expect(["f"])
+        self._how = {"length": self._runner.length, "batch_size": self._runner.batch_size}
+
+    def quality(self, texts: LabelledTexts) -> ClassificationQuality:
+        how = {"num_classes": self._num_classes, **self._how}
+        return classification.evaluate(self._score, texts, **how)
+
+    def log_likelihood(self, texts: LabelledTexts) -> float:
+        return classification.mean_log_likelihood(self._score, texts, **self._how)
+
+    def _score(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+        return self._runner.run(ids)["f"]

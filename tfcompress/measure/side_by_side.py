@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from tfcompress.measure.inputs import ModelInput, find_inputs, first_line, takes
 from tfcompress.measure.latency import Runner, Timings, check_runs, measure_latency
 from tfcompress.measure.measurement import Measurement, Memory, Quality
 from tfcompress.measure.memory import measure_memory
-from tfcompress.measure.own_data import own_examples, stored_vocabulary
+from tfcompress.measure.own_data import loading, own_examples, stored_vocabulary
 from tfcompress.measure.quality import measure_quality, why_no_quality
 from tfcompress.vocabulary import Vocabulary
 
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from tfcompress.tflite import ModelInfo
 
 _NOT_ASKED = "not asked for"
-# Options of the training that belong to the model, whatever the data.
-_INPUT_OPTIONS = {"max_words", "bigram_buckets"}
 
 
 @dataclass
@@ -173,16 +170,11 @@ class _DataFinder:
             return self._data
         from tfcompress.data import LOADERS
 
-        metadata = file.info.metadata or {}
-        kind = metadata["model"]["kind"]
-        options = dict(metadata.get("trained_on", {}).get("options") or {})
         vocabulary = None
         if self._remap:
             # Read with it, an item keeps its id even where the training part of the data lacks it.
             vocabulary = self._vocabulary or stored_vocabulary(file.path)
-        known = inspect.signature(LOADERS[kind]).parameters.keys() - {"source", "vocabulary"}
-        known &= _INPUT_OPTIONS if self._remap else known
-        options = {name: value for name, value in options.items() if name in known}
+        kind, options = loading(file.info, remap=self._remap)
         if self._bad_rows is not None:
             options["bad_rows"] = self._bad_rows
         identity = [kind, options, vocabulary and vocabulary.sha256]

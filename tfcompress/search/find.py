@@ -2,58 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tfcompress.data.sample import spread_rows
-from tfcompress.errors import ConfigError
-from tfcompress.rate_distortion import TransformedTable
 from tfcompress.search.budget import Budget
-from tfcompress.search.model_tables import Metrics, ModelTables, SizeOf
+from tfcompress.search.coded_together import SizeOf
+from tfcompress.search.model_tables import Metrics, ModelTables
 from tfcompress.search.refit import DenseRefit
-from tfcompress.search.search import START, Search
+from tfcompress.search.search import START
 from tfcompress.search.settings import Coded, Settings, Trial
+from tfcompress.search.walk import Found, Measured, Tell, found, least_quality, start_for, walk
 from tfcompress.training.variables import assign, values
 
 if TYPE_CHECKING:
     import keras
 
 Examine = Callable[["keras.Model"], tuple[float, float]]
-Tell = Callable[[Trial, float], None]
 
 _PROBED = 256
 """Examples whose outputs tell how tables share the bytes."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a search came to.
-
-    Attributes:
-        chosen: Trial.
-        tables: dict str -> TransformedTable, by table name.
-        reference: float. Quality of the model as it was trained; infinite for an SNR.
-        float_bytes: int. What the coded tables take as float32.
-        trials: tuple of Trial. All that were made.
-        refitted: tuple of str. Names of the dense layers that were fitted to the coded tables.
-    """
-
-    chosen: Trial
-    tables: Mapping[str, TransformedTable]
-    reference: float
-    float_bytes: int
-    trials: tuple[Trial, ...]
-    refitted: tuple[str, ...] = ()
-
-    def front(self) -> list[Trial]:
-        """The trials that no other beats in bytes and expected quality, fewest bytes first."""
-        best: list[Trial] = []
-        for trial in sorted(self.trials, key=lambda made: (made.nbytes, -made.best_guess)):
-            if not best or trial.best_guess > best[-1].best_guess:
-                best.append(trial)
-        return best
 
 
 def find_tables(
@@ -81,7 +49,7 @@ def find_tables(
         names: collection of str. Tables to code, as "embedding/table".
         budget: Budget.
         examine: callable or None. Quality of a model on validation data, and its smooth companion
-            (see `Task.examine`); higher is better. None with `snr_db` only.
+            (see `Task.examine`); higher is better. None goes by the SNR of the tables.
         counts: mapping of embedding name to how often each id is read, or None. Without them rows
             all count alike and share one step.
         probe: array or None. A batch of inputs, by which several tables share the bytes.
@@ -103,53 +71,29 @@ def find_tables(
     tables = ModelTables(
         model, names, counts or {}, examples, metrics=metrics, size_of=size_of, refit=refit
     )
-    ranked = tables.have_row_steps
-    start = start if ranked else replace(start, row_step_exponent=0.0, rare_shrinkage=0.0)
-    if budget.snr_db is not None:
-        # Shrinkage may better the model, but never the signal.
-        start = replace(start, rare_shrinkage=0.0)
-
-        def signal(coded: Coded) -> tuple[float, float]:
-            decibels = tables.snr_db(coded)
-            return decibels, decibels
-
-        search = Search(
-            tables.encode, signal, start=start, row_steps=ranked, tell=_with(math.inf, tell)
-        )
-        return _found(tables, search, search.smallest(budget.snr_db), math.inf)
-    if examine is None:
-        raise ConfigError("quality: max_loss and max_bytes need data to measure on; give snr_db")
+    if examine is None or budget.snr_db is not None:
+        search, chosen = walk(tables, budget, start=start, tell=tell)
+        return found(tables, search, chosen)
     if reference is None:
         reference, _ = examine(model)
-    if not reference > 0:
-        raise ConfigError(f"quality: the trained model has {reference:g}; nothing can be lost")
 
     def measured(coded: Coded) -> tuple[float, float]:
         with tables.in_place(coded) as changed:
             return examine(changed)
 
-    if tables.refit is not None and not _helps(tables, start, measured):
+    if tables.refit is not None and not _helps(tables, start_for(tables, start), measured):
         tables.refit = None
-    search = Search(
-        tables.encode,
-        measured,
-        start=start,
-        row_steps=ranked,
-        reference=reference,
-        tell=_with(reference, tell),
-    )
-    enough = None if budget.max_loss is None else reference * (1 - budget.max_loss)
-    chosen = search.best(budget.max_bytes or 0.0) if enough is None else search.smallest(enough)
+    search, chosen = walk(tables, budget, measured, reference, start=start, tell=tell)
     weights = _Weights(model, tables, tune, lambda changed: examine(changed)[0])
     if tune is not None:
+        enough = least_quality(budget, reference)
         chosen = search.tuned(chosen, weights.tuned_quality, enough)
     weights.keep(chosen)
-    return _found(tables, search, chosen, reference)
+    refitted = tables.refit.names if tables.refit else ()
+    return found(tables, search, chosen, reference, refitted)
 
 
-def _helps(
-    tables: ModelTables, start: Settings, measured: Callable[[Coded], tuple[float, float]]
-) -> bool:
+def _helps(tables: ModelTables, start: Settings, measured: Measured) -> bool:
     """Whether the refit betters the model with the first coding."""
     coded, refit = tables.encode(start), tables.refit
     _, fitted = measured(coded)
@@ -157,28 +101,6 @@ def _helps(
     _, plain = measured(coded)
     tables.refit = refit
     return fitted > plain
-
-
-def _with(reference: float, tell: Tell | None) -> Callable[[Trial], None] | None:
-    return None if tell is None else lambda trial: tell(trial, reference)
-
-
-def _found(tables: ModelTables, search: Search, chosen: Trial, reference: float) -> Found:
-    expectation = search.expectation
-
-    def told(trial: Trial) -> Trial:
-        is_measured = trial.tuned or math.isinf(reference)
-        return trial if is_measured else replace(trial, expected=expectation(trial))
-
-    coded = tables.encode(chosen.settings)
-    return Found(
-        told(chosen),
-        coded.tables,
-        reference,
-        tables.float_bytes,
-        tuple(map(told, search.trials)),
-        tables.refit.names if tables.refit else (),
-    )
 
 
 class _Weights:

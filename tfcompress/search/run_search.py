@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from tfcompress.data.sample import spread_rows
 from tfcompress.errors import ConfigError
-from tfcompress.search.find import Found, find_tables
+from tfcompress.search.find import find_tables
 from tfcompress.search.fisher import fisher_metrics
 from tfcompress.search.refit_bias import BiasRefit, bias_of_scores, less_biases
 from tfcompress.search.search import SCORED_START
+from tfcompress.search.shipped_bytes import shipped_bytes
+from tfcompress.search.walk import Found
 from tfcompress.training.tune import tune
 
 if TYPE_CHECKING:
@@ -69,7 +71,6 @@ def search_run(
             "'delegate' or leave the output as it is"
         )
     from tfcompress import layers, tflite
-    from tfcompress.tflite.row_coding import coded_bytes
 
     embeddings = layers.model_embeddings(model)
     use = tflite.table_use(model)
@@ -92,10 +93,7 @@ def search_run(
     bias_layer = bias_of_scores(model, [tables[name] for name in tables if name in names])
 
     def size_of(name: str, table: TransformedTable) -> int:
-        rotation = table.rotation_bytes if name in use.folding else 0
-        if target == "delegate":
-            return table.nbytes - rotation
-        return coded_bytes(table.integers) + table.side_bytes - rotation
+        return shipped_bytes(table, target, is_folded=name in use.folding)
 
     options: dict[str, Any] = {}
     if measured is not None:

@@ -10,8 +10,8 @@ from tfcompress.tflite.check import check
 from tfcompress.tflite.dense import quantize_dense
 from tfcompress.tflite.embedding_snr import embedding_snr_db
 from tfcompress.tflite.export import check_model, export
-from tfcompress.tflite.flatbuffer import TfliteFile, read
-from tfcompress.tflite.fold_rotation import fold_rotation
+from tfcompress.tflite.flatbuffer import read
+from tfcompress.tflite.fold_rotation import fold_rotations
 from tfcompress.tflite.half_vectors import halve_vectors
 from tfcompress.tflite.metadata import describe, write_metadata
 from tfcompress.tflite.pack import CODECS, TARGETS, check_options, pack
@@ -20,11 +20,11 @@ from tfcompress.tflite.runtime_version import raise_runtime_version
 from tfcompress.tflite.table_dtype import TABLE_DTYPES, TableDtype, store_tables
 from tfcompress.tflite.tables import (
     ModelEmbedding,
-    TableConstant,
     check_transformed,
     in_file,
     model_embeddings,
     name_tables,
+    table_buffers,
     tables_replaced,
 )
 from tfcompress.tflite.top_k import append_top_k
@@ -150,17 +150,11 @@ def assemble(
     embeddings = in_file(file, embeddings, constants, given)
     used = {table.name for embedding in embeddings for table in embedding.tables}
     constants = {name: constant for name, constant in constants.items() if name in used}
-    tables = _buffers(file, constants)
-    folded = {
-        name
-        for name, table in given.items()
-        if (matrix := table.matrix()) is not None
-        and fold_rotation(file, constants[name], matrix, tables)
-    }
+    folded = fold_rotations(file, constants, given)
     dense_operators: dict[str, int] = {}
     if dense_dtype == "int8":
         # A factor that is multiplied (P of low rank) is dense, unless it is coded as a table.
-        coded = _buffers(file, {name: constants[name] for name in given})
+        coded = table_buffers(file, {name: constants[name] for name in given})
         file, dense_operators = quantize_dense(file, coded)
     stored = store_tables(
         file, constants, table_dtype, granularity, transformed=given, folded=folded
@@ -186,16 +180,6 @@ def assemble(
     converted = file.to_bytes()
     check(converted)
     return converted
-
-
-def _buffers(file: TfliteFile, constants: Mapping[str, TableConstant]) -> set[int]:
-    """The buffers of tables."""
-    return {
-        subgraph.tensors[index].buffer
-        for subgraph in file.subgraphs
-        for constant in constants.values()
-        for index in constant.places(subgraph)
-    }
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

@@ -13,7 +13,7 @@ Exact but for the rounding of the new weights to float32, which is checked. A ta
 or not at all, since R costs its bytes as soon as one reader needs it.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
+from tfcompress.rate_distortion import TransformedTable
 from tfcompress.tflite.column_blocks import (
     LINEAR,
     Columns,
@@ -32,7 +33,7 @@ from tfcompress.tflite.column_blocks import (
 )
 from tfcompress.tflite.flatbuffer import TfliteFile
 from tfcompress.tflite.readers import is_row_lookup, readers
-from tfcompress.tflite.tables import TableConstant
+from tfcompress.tflite.tables import TableConstant, table_buffers
 
 _Type = schema.TensorType
 _TOLERANCE = 1e-5
@@ -49,6 +50,72 @@ class _Layer:
     subgraph: Any
     operator: Any
     starts: Starts | None
+
+
+def fold_rotations(
+    file: TfliteFile,
+    constants: Mapping[str, TableConstant],
+    transformed: Mapping[str, TransformedTable],
+) -> frozenset[str]:
+    """Takes the rotations of tables into the layers around them, wherever that can be done.
+
+    Args:
+        file: TfliteFile. Its weights change in place.
+        constants: mapping of str to TableConstant. All tables of the file, by name.
+        transformed: mapping of str to TransformedTable. Those that may have a rotation.
+
+    Returns:
+        frozenset of str. Names of the tables whose rows are read without rotation from now on.
+    """
+    tables = table_buffers(file, constants)
+    return frozenset(
+        name
+        for name, table in transformed.items()
+        if (matrix := table.matrix()) is not None
+        and fold_rotation(file, constants[name], matrix, tables)
+    )
+
+
+def folding(file: TfliteFile, constants: Mapping[str, TableConstant]) -> frozenset[str]:
+    """Names of the tables whose rotation would go into the layers around them."""
+    tables = table_buffers(file, constants)
+    # The rotation by nothing leaves all weights as they are.
+    return frozenset(
+        name
+        for name, constant in constants.items()
+        if fold_rotation(file, constant, np.eye(constant.table.columns, dtype=np.float32), tables)
+    )
+
+
+def seen_directions(file: TfliteFile, constant: TableConstant) -> NDArray[np.float64] | None:
+    """What errors along the columns of a table do to the layers that its rows end in.
+
+    An error e in a vector moves what a layer with weights A gives by e A^T: its square is e M e^T,
+    M being A^T A, added up over the layers and over the blocks of columns that they read.
+
+    Args:
+        file: TfliteFile.
+        constant: TableConstant. A float32 table (n, D).
+
+    Returns:
+        float64 array, shape (D, D); None where rows end in something else than linear layers of
+        known weights, or scores are taken against them.
+    """
+    columns = constant.table.columns
+    seen = np.zeros((columns, columns))
+    for subgraph in file.subgraphs:
+        places = constant.places(subgraph)
+        layers = _after_rows(file, subgraph, places, columns)
+        if layers is None or _before_products(file, subgraph, places) != []:
+            return None
+        for layer in layers:
+            weights = _weights(file, subgraph.tensors[layer.operator.inputs[1]])
+            if weights is None:
+                return None
+            for start in layer.starts or ():
+                block = weights[:, start : start + columns]
+                seen += block.T @ block
+    return seen if seen.any() else None
 
 
 def fold_rotation(
@@ -139,6 +206,25 @@ def _before_products(file: TfliteFile, subgraph: Any, places: set[int]) -> list[
             return None
         layers.append(_Layer(subgraph, maker, None))
     return layers
+
+
+def _weights(file: TfliteFile, tensor: Any) -> NDArray[np.float64] | None:
+    """Weights of a linear layer, one output a row; None where they are not constant."""
+    scales: Any = 1.0
+    if tensor.type == _Type.INT8:
+        quantization = tensor.quantization
+        if quantization is None or quantization.scale is None:
+            return None
+        scales = np.asarray(quantization.scale, np.float64)[:, None]
+    elif tensor.type != _Type.FLOAT32:
+        return None
+    value = file.array(tensor)
+    if value is None:
+        return None
+    flat = value.reshape(-1, value.shape[-1])
+    if np.size(scales) not in (1, len(flat)):
+        return None
+    return np.asarray(flat * scales, np.float64)
 
 
 def _buffer_uses(file: TfliteFile) -> dict[int, int]:

@@ -14,24 +14,44 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.codec.layout import parse_header
+from tfcompress.tflite.column_blocks import activation
 from tfcompress.tflite.delegate_rows import CUSTOM_CODE, SCALED_VERSION
 from tfcompress.tflite.flatbuffer import TfliteFile, indices
 from tfcompress.tflite.integer_rows import CAST_VERSION
-from tfcompress.tflite.readers import readers
+from tfcompress.tflite.readers import only_reader, readers
 
 _Type = schema.TensorType
 _INTEGERS = (_Type.INT8, _Type.UINT8, _Type.INT4)
 
 
 @dataclass(frozen=True)
-class _Scaling:
-    """What follows a lookup: the product, and the operators that go with the lookup."""
+class RowScaling:
+    """What multiplies the integers that a lookup reads by their scales.
+
+    Attributes:
+        scales: int. The constant of all scales: one, or one a row.
+        output: int. The float32 rows.
+        cast: schema.OperatorT. Makes the integers float32.
+        product: schema.OperatorT.
+        gather: schema.OperatorT or None. Looks the scales of rows up.
+    """
 
     scales: int
     output: int
     cast: Any
     product: Any
     gather: Any | None
+
+    def operators(self, file: TfliteFile, subgraph: Any) -> list[Any]:
+        """Those that are of no more use once the lookup gives float32 rows."""
+        gone = [self.cast, self.product]
+        if self.gather is not None:
+            (scale,) = self.gather.outputs
+            uses = readers(file, subgraph, scale)
+            others = [use for use in uses if use[1] is not self.product]
+            if not others and scale not in subgraph.outputs:
+                gone.append(self.gather)
+        return gone
 
 
 def fuse_scales(file: TfliteFile) -> None:
@@ -40,18 +60,15 @@ def fuse_scales(file: TfliteFile) -> None:
         for operator in list(subgraph.operators):
             if file.operator_name(operator) != CUSTOM_CODE or len(operator.inputs) != 2:
                 continue
-            scaling = _scaling(file, subgraph, operator)
+            (ids, packed), (rows,) = operator.inputs, operator.outputs
+            num_rows = parse_header(np.asarray(file.data(subgraph.tensors[packed]))).rows
+            scaling = row_scaling(file, subgraph, ids=ids, rows=rows, num_rows=num_rows)
             if scaling is None:
                 continue
+            gone = scaling.operators(file, subgraph)
             operator.inputs = [*operator.inputs, scaling.scales]
             operator.outputs = [scaling.output]
             operator.customOptions = [SCALED_VERSION]
-            gone = [scaling.cast, scaling.product]
-            if scaling.gather is not None:
-                (scale,) = scaling.gather.outputs
-                others = [use for use in readers(file, subgraph, scale) if use[1] not in gone]
-                if not others and scale not in subgraph.outputs:
-                    gone.append(scaling.gather)
             subgraph.operators = [
                 other for other in subgraph.operators if not any(other is part for part in gone)
             ]
@@ -96,10 +113,20 @@ def unfused(
     return integers, made
 
 
-def _scaling(file: TfliteFile, subgraph: Any, lookup: Any) -> _Scaling | None:
+def row_scaling(
+    file: TfliteFile, subgraph: Any, *, ids: int, rows: int, num_rows: int
+) -> RowScaling | None:
+    """What multiplies integer rows by scales; None where something else reads them.
+
+    Args:
+        file: TfliteFile.
+        subgraph: schema.SubGraphT.
+        ids: int. The tensor of row numbers.
+        rows: int. The tensor of the integers looked up.
+        num_rows: int. Of the table.
+    """
     tensors = subgraph.tensors
-    (rows,) = lookup.outputs
-    cast = _only_reader(file, subgraph, rows, "CAST")
+    cast = only_reader(file, subgraph, rows, "CAST")
     if (
         cast is None
         or tensors[rows].type not in _INTEGERS
@@ -107,43 +134,29 @@ def _scaling(file: TfliteFile, subgraph: Any, lookup: Any) -> _Scaling | None:
     ):
         return None
     (floats,) = cast.outputs
-    product = _only_reader(file, subgraph, floats, "MUL")
-    if product is None or tensors[floats].type != _Type.FLOAT32 or _has_activation(product):
+    product = only_reader(file, subgraph, floats, "MUL")
+    if product is None or tensors[floats].type != _Type.FLOAT32 or activation(product):
         return None
     if indices(tensors[floats].shape) != indices(tensors[product.outputs[0]].shape):
         return None
     (scale,) = [index for index in product.inputs if index != floats] or [floats]
     shape = indices(tensors[scale].shape)
     if _is_float_constant(file, tensors[scale]) and not shape:
-        return _Scaling(scale, product.outputs[0], cast, product, None)
+        return RowScaling(scale, product.outputs[0], cast, product, None)
     gather = next((op for op in subgraph.operators if scale in op.outputs), None)
     if gather is None or file.operator_name(gather) != "GATHER":
         return None
     options = gather.builtinOptions
-    scales, ids = gather.inputs
+    scales, scale_ids = gather.inputs
     is_plain = options is None or (options.axis == 0 and options.batchDims == 0)
     # One scale a row, with as many dimensions of one behind it as a row has dimensions.
-    row_rank = len(indices(tensors[rows].shape)) - len(indices(tensors[ids].shape))
-    num_rows = parse_header(np.asarray(file.data(tensors[lookup.inputs[1]]))).rows
+    row_rank = len(indices(tensors[rows].shape)) - len(indices(tensors[scale_ids].shape))
     per_row = indices(tensors[scales].shape) == [num_rows] + [1] * row_rank
-    if not (is_plain and per_row and ids == lookup.inputs[0]):
+    if not (is_plain and per_row and scale_ids == ids):
         return None
     if not _is_float_constant(file, tensors[scales]):
         return None
-    return _Scaling(scales, product.outputs[0], cast, product, gather)
-
-
-def _only_reader(file: TfliteFile, subgraph: Any, tensor: int, name: str) -> Any | None:
-    """The operator of that name that alone reads a tensor, once."""
-    uses = list(readers(file, subgraph, tensor))
-    if len(uses) != 1 or uses[0][0] != name or tensor in subgraph.outputs:
-        return None
-    return uses[0][1]
-
-
-def _has_activation(operator: Any) -> bool:
-    options = operator.builtinOptions
-    return options is not None and options.fusedActivationFunction != 0
+    return RowScaling(scales, product.outputs[0], cast, product, gather)
 
 
 def _is_float_constant(file: TfliteFile, tensor: Any) -> bool:

@@ -49,6 +49,12 @@ def pack_int4(integers: NDArray[np.int8]) -> NDArray[np.uint8]:
     return halves[:, 0::2] | (halves[:, 1::2] << np.uint8(4))
 
 
+def unpack_int4(packed: NDArray[np.uint8]) -> NDArray[np.int8]:
+    """The values that `pack_int4` put two a byte: uint8 array (n, D / 2) to int8 array (n, D)."""
+    halves = np.stack([packed & 0x0F, packed >> 4], axis=2).reshape(len(packed), -1)
+    return ((halves ^ 8).astype(np.int8) - np.int8(8)).astype(np.int8)
+
+
 class IntegerRows:
     """Writes one table, and the operators that read it, into a file.
 

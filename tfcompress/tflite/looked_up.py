@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from tfcompress.tflite.export import export
 from tfcompress.tflite.flatbuffer import TfliteFile, read
-from tfcompress.tflite.fold_rotation import fold_rotation
+from tfcompress.tflite.fold_rotation import folding
 from tfcompress.tflite.readers import is_row_lookup, readers
 from tfcompress.tflite.tables import TableConstant, in_file, model_embeddings, name_tables
 
@@ -42,22 +40,10 @@ def table_use(model: Any) -> TableUse:
     embeddings = model_embeddings(model)
     constants = name_tables(file, embeddings)
     found = in_file(file, embeddings, constants)
-    buffers = {
-        subgraph.tensors[index].buffer
-        for subgraph in file.subgraphs
-        for constant in constants.values()
-        for index in constant.places(subgraph)
-    }
     return TableUse(
         tuple(table.name for entry in found for table in entry.tables if table.name in constants),
         frozenset(name for name, constant in constants.items() if _is_read_whole(file, constant)),
-        frozenset(
-            name
-            for name, constant in constants.items()
-            if fold_rotation(
-                file, constant, np.eye(constant.table.columns, dtype=np.float32), buffers
-            )
-        ),
+        folding(file, constants),
     )
 
 

@@ -75,6 +75,21 @@ class Lookup:
 
 
 @dataclass(frozen=True)
+class Product:
+    """A FULLY_CONNECTED whose weights are a whole constant: scores against every row.
+
+    Attributes:
+        subgraph: schema.SubGraphT. Where it stands.
+        operator: schema.OperatorT.
+        weights: int. The tensor of the constant.
+    """
+
+    subgraph: Any
+    operator: Any
+    weights: int
+
+
+@dataclass(frozen=True)
 class LookupTable:
     """A constant that can be packed.
 
@@ -82,13 +97,15 @@ class LookupTable:
         name: str. Its tensor's name, with a number behind it where another table has it too.
         buffer: int. Its buffer.
         tensor: schema.TensorT. One of its tensors.
-        lookups: list of Lookup. All its readers.
+        lookups: list of Lookup. All its readers, but for `products`.
+        products: list of Product. Where scores are taken against it; none in what can be packed.
     """
 
     name: str
     buffer: int
     tensor: Any
     lookups: list[Lookup] = field(default_factory=list)
+    products: list[Product] = field(default_factory=list)
 
     @property
     def dtype(self) -> Dtype:
@@ -132,8 +149,15 @@ class LeftConstant:
     reason: str
 
 
-def find_tables(file: TfliteFile) -> tuple[list[LookupTable], list[LeftConstant]]:
-    """The constants that can be packed, and those that cannot; both largest first."""
+def find_tables(
+    file: TfliteFile, *, scored: bool = False
+) -> tuple[list[LookupTable], list[LeftConstant]]:
+    """The constants that can be packed, and those that cannot; both largest first.
+
+    Args:
+        file: TfliteFile.
+        scored: bool. Whether constants are found, too, that scores are taken against besides.
+    """
     found: list[tuple[int, LookupTable]] = []
     left: list[LeftConstant] = []
     metadata = {entry.buffer for entry in file.model.metadata or []}
@@ -143,11 +167,12 @@ def find_tables(file: TfliteFile) -> tuple[list[LookupTable], list[LeftConstant]
         if len(data) < _MIN_BYTES or buffer in metadata or is_packed:
             continue
         tensor = uses[0].tensor
-        reason = _obstacle(uses)
+        reason = _obstacle(uses, scored)
         if reason is None:
             lookups = [use.lookup for use in uses if use.lookup is not None]
             name = free_name(text(tensor.name) or "table", {table.name for _, table in found})
-            found.append((len(data), LookupTable(name, buffer, tensor, lookups)))
+            products = [use.product for use in uses if use.product is not None]
+            found.append((len(data), LookupTable(name, buffer, tensor, lookups, products)))
         else:
             left.append(left_constant(tensor, len(data), reason))
     found.sort(key=lambda entry: -entry[0])
@@ -163,11 +188,12 @@ def left_constant(tensor: Any, size: int, reason: str) -> LeftConstant:
 
 @dataclass(frozen=True)
 class _Use:
-    """One reader of a constant: a lookup, or the name of something else."""
+    """One reader of a constant: a lookup, a product, or the name of something else."""
 
     tensor: Any
     lookup: Lookup | None
     reader: str
+    product: Product | None = None
 
 
 def _uses(file: TfliteFile) -> dict[int, list[_Use]]:
@@ -188,11 +214,13 @@ def _subgraph_uses(file: TfliteFile, subgraph: Any) -> Iterator[tuple[int, _Use]
         for slot, index in enumerate(operator.inputs):
             if index < 0:
                 continue
-            lookup = None
+            lookup = product = None
             if is_row_lookup(name, operator, slot):
                 ids = operator.inputs[1 - slot]
                 lookup = Lookup(subgraph, operator, name, ids, index, operator.outputs[0])
-            yield index, _Use(tensors[index], lookup, name)
+            elif name == "FULLY_CONNECTED" and slot == 1:
+                product = Product(subgraph, operator, index)
+            yield index, _Use(tensors[index], lookup, name, product)
     for index in subgraph.outputs:
         yield index, _Use(tensors[index], None, "the model's output")
     for tensor in tensors:
@@ -202,13 +230,13 @@ def _subgraph_uses(file: TfliteFile, subgraph: Any) -> Iterator[tuple[int, _Use]
                     yield index, _Use(tensors[index], None, "the scales of another constant")
 
 
-def _obstacle(uses: list[_Use]) -> str | None:
+def _obstacle(uses: list[_Use], scored: bool) -> str | None:
     """Why a constant with these uses cannot be packed; None when it can."""
-    others = list(dict.fromkeys(use.reader for use in uses if use.lookup is None))
+    whole = [use for use in uses if use.lookup is None]
     lookups = [use.lookup for use in uses if use.lookup is not None]
     if not lookups:
-        return f"{_listed(others)} reads all of it"
-    if others:
+        return f"{_listed(whole)} reads all of it"
+    if others := [use for use in whole if not (scored and use.product)]:
         return f"rows are looked up, but {_listed(others)} reads all of it too"
     first = uses[0].tensor
     if any(
@@ -250,5 +278,5 @@ def _lookup_obstacle(lookup: Lookup) -> str | None:
     return None
 
 
-def _listed(readers: list[str]) -> str:
-    return " and ".join(readers)
+def _listed(uses: list[_Use]) -> str:
+    return " and ".join(dict.fromkeys(use.reader for use in uses))

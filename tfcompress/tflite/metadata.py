@@ -157,22 +157,63 @@ def describe(
             }
             for embedding in embeddings
         ],
-        "tables": [
-            {
-                "name": table.name,
-                "rows": table.rows,
-                "cols": table.columns,
-                "dtype": table.dtype,
-                "granularity": table.granularity,
-                "codec": "none",
-                "snr_db": _finite(table.snr_db),
-                "tensors": list(table.tensors),
-                "tied": table.tied,
-                **({"transform": table.transform} if table.transform else {}),
-            }
-            for table in unique.values()
-        ],
+        "tables": [_described(table) for table in unique.values()],
     }
+
+
+def note_stored(file: TfliteFile, stored: Mapping[str, StoredTable]) -> None:
+    """Notes what became of tables of a file, whoever made it.
+
+    A table that has an entry keeps its name there. Where its numbers were rounded before, the noise
+    of that is added to the noise of now.
+
+    Args:
+        file: TfliteFile.
+        stored: mapping str -> StoredTable, by the name of the table's tensor.
+    """
+    content = read_metadata(file) or {"format": FORMAT, "version": __version__, "tables": []}
+    known = {entry["tensors"][0]: entry for entry in content["tables"] if entry["tensors"]}
+    changed = {}
+    for tensor, table in stored.items():
+        entry = _described(table)
+        before = known.get(tensor)
+        if before is None:
+            content["tables"].append(entry)
+            continue
+        entry |= {"name": before["name"], "snr_db": _sum_db(before["snr_db"], entry["snr_db"])}
+        before.clear()
+        before |= entry
+        changed[entry["name"]] = entry
+    for embedding in content.get("embeddings", []):
+        tables = [changed[name] for name in embedding.get("tables", []) if name in changed]
+        if not tables:
+            continue
+        # Of an embedding made of several tables the file does not say how they make it.
+        shape = (embedding["input_dim"], embedding["output_dim"])
+        is_whole = [(entry["rows"], entry["cols"]) for entry in tables] == [shape]
+        embedding["snr_db"] = tables[0]["snr_db"] if is_whole else None
+    write_metadata(file, content)
+
+
+def _described(table: StoredTable) -> dict[str, Any]:
+    return {
+        "name": table.name,
+        "rows": table.rows,
+        "cols": table.columns,
+        "dtype": table.dtype,
+        "granularity": table.granularity,
+        "codec": "none",
+        "snr_db": _finite(table.snr_db),
+        "tensors": list(table.tensors),
+        "tied": table.tied,
+        **({"transform": table.transform} if table.transform else {}),
+    }
+
+
+def _sum_db(*ratios: float | None) -> float | None:
+    """The signal-to-noise ratio of several noises together; None adds no noise."""
+    noise = sum(10 ** (-ratio / 10) for ratio in ratios if ratio is not None)
+    return round(-10 * math.log10(noise), 4) if noise else None
 
 
 def _finite(value: float | None) -> float | None:

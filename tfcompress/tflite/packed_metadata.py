@@ -52,9 +52,12 @@ def remove_packed_entries(file: TfliteFile) -> None:
     content = read_metadata(file)
     if content is None:
         return
-    if "embeddings" not in content:  # nobody but `pack` had something to say
-        file.remove_metadata(ENTRY)
-        return
+    if "embeddings" not in content:
+        # Nobody but `pack` had something to say, and perhaps whoever coded tables with loss.
+        content["tables"] = [entry for entry in content["tables"] if entry.get("transform")]
+        if not content["tables"]:
+            file.remove_metadata(ENTRY)
+            return
     for entry in content["tables"]:
         packed = entry.pop("packed", None)
         if packed is not None:

@@ -37,6 +37,14 @@ def readers(file: TfliteFile, subgraph: Any, tensor: int) -> Iterator[tuple[str,
                 yield file.operator_name(operator), operator, slot
 
 
+def only_reader(file: TfliteFile, subgraph: Any, tensor: int, name: str) -> Any | None:
+    """The operator of that name that alone reads a tensor, once; None where there is none."""
+    uses = list(readers(file, subgraph, tensor))
+    if len(uses) != 1 or uses[0][0] != name or tensor in subgraph.outputs:
+        return None
+    return uses[0][1]
+
+
 def is_looked_up(file: TfliteFile, subgraph: Any, tensor: int) -> bool:
     """Whether rows of a tensor are gathered."""
     return any(is_row_lookup(*use) for use in readers(file, subgraph, tensor))

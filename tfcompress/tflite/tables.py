@@ -213,6 +213,16 @@ def name_tables(file: TfliteFile, embeddings: list[ModelEmbedding]) -> dict[str,
     }
 
 
+def table_buffers(file: TfliteFile, constants: Mapping[str, TableConstant]) -> set[int]:
+    """The buffers of tables."""
+    return {
+        subgraph.tensors[index].buffer
+        for subgraph in file.subgraphs
+        for constant in constants.values()
+        for index in constant.places(subgraph)
+    }
+
+
 # The weights of an untied keras.layers.ReversibleEmbedding that scores are taken against.
 _OUTPUT_MATRIX = "reverse_embeddings"
 _TABLE_TYPES = (schema.TensorType.FLOAT32, schema.TensorType.INT32)

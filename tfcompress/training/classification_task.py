@@ -6,15 +6,16 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from tfcompress.classification import evaluate
+from tfcompress.classification import Scorer, evaluate, mean_log_likelihood
 from tfcompress.data import TextDataset
 from tfcompress.data.sample import spread_rows
 from tfcompress.models import build_text_classifier
 from tfcompress.models.text_classifier import TOKENS
 from tfcompress.training.batches import TextBatches
 from tfcompress.training.config import TrainConfig
-from tfcompress.training.likelihood import mean_log_likelihood
 from tfcompress.training.task import Task
+
+_LIKELIHOOD_BATCH = 512
 
 
 class ClassificationTask(Task):
@@ -60,12 +61,10 @@ class ClassificationTask(Task):
 
     def validate(self, model: keras.Model) -> dict[str, float]:
         """Accuracy and macro-F1."""
-
-        def score(ids: NDArray[np.int32]) -> NDArray[np.float32]:
-            return np.asarray(model.predict_on_batch(ids)["scores"])
-
         num_classes = len(self.data.classes)
-        quality = evaluate(score, self.data.valid, length=self._length, num_classes=num_classes)
+        quality = evaluate(
+            self._scorer(model), self.data.valid, length=self._length, num_classes=num_classes
+        )
         return {"accuracy": quality.accuracy, "macro_f1": quality.macro_f1}
 
     def logits(self, outputs: dict[str, Any]) -> Any:
@@ -74,11 +73,13 @@ class ClassificationTask(Task):
 
     def examine(self, model: keras.Model) -> tuple[dict[str, float], float]:
         """The same, and the log likelihood of classes that occur in training."""
-        texts = self.data.valid
-        known = np.flatnonzero(texts.labels >= 0)
-        ids = texts.inputs(self._length)[known]
-        likelihood = mean_log_likelihood(model, ids, texts.labels[known], self.logits)
+        likelihood = mean_log_likelihood(
+            self._scorer(model), self.data.valid, length=self._length, batch_size=_LIKELIHOOD_BATCH
+        )
         return self.validate(model), likelihood
+
+    def _scorer(self, model: keras.Model) -> Scorer:
+        return lambda ids: np.asarray(self.logits(model.predict_on_batch(ids)))
 
     def describe_data(self) -> dict[str, Any]:
         """What a class number and an id mean, and how many texts there are."""

@@ -1,0 +1,238 @@
+"""Tables of .tflite files coded within a budget: what the files then give, and what they take."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+if keras.backend.backend() != "tensorflow":
+    pytest.skip("files are made by TensorFlow", allow_module_level=True)
+
+from tfcompress import layers, tflite
+from tfcompress.errors import ConfigError
+from tfcompress.models import build_sequence_ranker
+from tfcompress.peers import convert_peer
+from tfcompress.search import Budget, pack_lossy
+from tfcompress.search.file_tables import FileTables
+from tfcompress.tflite.compare import run
+
+N, D, LENGTH = 700, 16, 6
+TABLE = "item_embedding/embeddings"
+COUNTS = np.append([0, 0], 5000 // (np.arange(N - 2) + 1))
+METADATA = {
+    "model": {"kind": "sequence-ranker", "history_length": LENGTH, "input_dim": N},
+    "trained_on": {"sha256": "0" * 64},
+}
+MODELS = Path(__file__).parents[2] / ".." / "shared" / "models"
+
+
+def ranker(*, tied=False, columns=D):
+    keras.utils.set_random_seed(0)
+    table = layers.FullEmbedding(N, columns, name="item_embedding")
+    output = None if tied else layers.FullEmbedding(N, columns, name="output_items")
+    model = build_sequence_ranker(table, history_length=LENGTH, hidden_units=(8,), output=output)
+    rng = np.random.default_rng(0)
+    # Rows of many lengths, in no order.
+    rows = rng.normal(size=(N, columns)) * rng.uniform(0.1, 1, (N, 1))
+    table.embeddings.assign(rows * np.linspace(0.2, 2, columns))
+    return model
+
+
+@pytest.fixture(scope="module")
+def files():
+    """One model in the number types that there are, by name."""
+    model = ranker()
+    made = {
+        dtype: tflite.convert(model, table_dtype=dtype, metadata=METADATA)
+        for dtype in ("float32", "float16", "int8", "int4")
+    }
+    made["int8-table"] = tflite.convert(model, table_dtype="int8", granularity="per_table")
+    made["packed"] = tflite.pack(made["int4"], codec="raw", target="delegate")
+    for peer in ("edge-int8", "edge-int4", "converter-default"):
+        made[peer] = convert_peer(peer, model, metadata=METADATA)
+    return made
+
+
+IDS = np.random.default_rng(1).integers(0, N, (8, LENGTH)).astype(np.int32)
+
+
+def outputs(content):
+    (scores,) = run(content, {"ids": IDS}).values()
+    return scores
+
+
+def assert_gives_the_coded(made, content, **how):
+    """The same as the file with its tables replaced by coded ones, as floats."""
+    expected = outputs(FileTables(content, **how).content(made.found.tables))
+    for packed in (made.packing.content, tflite.unpack(made.packing.content)):
+        found = outputs(packed)
+        assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
+        np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
+
+
+NAMES = [
+    *("float32", "float16", "int8", "int4", "int8-table", "packed"),
+    *("edge-int8", "edge-int4", "converter-default"),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("target", ["builtin", "delegate"])
+def test_every_number_type_is_coded(files, name, target):
+    content = files[name]
+    made = pack_lossy(content, Budget(snr_db=12), target=target, counts=COUNTS)
+    assert made.found.chosen.quality >= 12
+    tables = FileTables(content, counts=COUNTS)
+    assert tables.snr_db(tables.encode(made.found.chosen.settings)) == made.found.chosen.quality
+    assert_gives_the_coded(made, content)
+    info = tflite.inspect_model(made.packing.content)
+    (table,) = [table for table in info.tables if (table.rows, table.cols) == (N, D)]
+    assert table.dtype == "int8"
+    assert table.codec in (("rate",) if target == "delegate" else ("indexed", "fixed"))
+    assert table.stored_bytes <= made.found.chosen.nbytes + 4 * 64
+    assert table.stored_bytes < made.found.float_bytes / 4
+    assert table.name in info.transforms
+    plain = tflite.inspect_model(tflite.unpack(made.packing.content))
+    assert plain.transforms == info.transforms
+
+
+def test_a_number_of_bytes_is_kept_as_shipped(files):
+    for target, most in (("delegate", 3000), ("builtin", 5000)):
+        made = pack_lossy(files["edge-int8"], Budget(max_bytes=most), target=target, counts=COUNTS)
+        (table, *_) = tflite.inspect_model(made.packing.content).tables
+        assert 0.8 * most < table.stored_bytes <= most
+        assert made.found.chosen.quality == max(
+            trial.quality for trial in made.found.trials if trial.nbytes <= most
+        )
+
+
+def test_row_steps_need_counts_or_ranks(files):
+    def steps(**how):
+        made = pack_lossy(files["float32"], Budget(snr_db=9), target="delegate", **how)
+        return len(made.found.tables[TABLE].steps)
+
+    assert steps() == 1
+    assert steps(counts=COUNTS[:-1]) == 1
+    assert steps(counts=COUNTS) > 3
+    assert steps(ranked_rows=True) > 3
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_a_tied_table_serves_scores_too(dtype):
+    content = tflite.convert(ranker(tied=True), table_dtype=dtype, metadata=METADATA)
+    made = pack_lossy(content, Budget(snr_db=12), target="delegate", counts=COUNTS)
+    assert_gives_the_coded(made, content)
+    (table,) = tflite.inspect_model(made.packing.content).tables
+    assert table.codec == "rate"
+    # Builtin operators leave it as integers, and the bytes are counted so.
+    made = pack_lossy(content, Budget(snr_db=12), target="builtin", counts=COUNTS)
+    assert_gives_the_coded(made, content)
+    (table,) = tflite.inspect_model(made.packing.content).tables
+    assert table.codec == "none"
+    assert made.found.chosen.nbytes >= N * D
+    assert any("only the delegate decodes so many" in left.reason for left in made.packing.left)
+
+
+def test_what_is_not_coded_is_listed_with_the_reason(files):
+    made = pack_lossy(files["int8"], Budget(snr_db=9), target="delegate")
+    reasons = {constant.name: constant.reason for constant in made.left}
+    assert reasons["output_items/embeddings"] == "FULLY_CONNECTED reads all of it"
+    # Its scales went with the integers.
+    assert TABLE not in reasons
+    assert f"{TABLE}/scale" not in reasons
+    narrow = tflite.convert(ranker(columns=4))
+    with pytest.raises(ConfigError, match="none of floats with at least 8 columns"):
+        pack_lossy(narrow, Budget(snr_db=9))
+    (left, *_) = FileTables(two_tables(files)).left
+    assert left.bytes >= FileTables(two_tables(files)).left[-1].bytes
+
+
+def two_tables(files):
+    """A model of two tables that hardly looks at the second, and a third that is too narrow."""
+    del files
+    keras.utils.set_random_seed(0)
+    ids = keras.Input((LENGTH,), dtype="int32", name="ids")
+    first, second, third = (
+        layers.FullEmbedding(N, width, embeddings_initializer="normal", name=name)(ids)
+        for name, width in (("first", D), ("second", D), ("third", 4))
+    )
+    joined = keras.ops.concatenate([first, 0.1 * second, third], axis=-1)
+    pooled = keras.ops.mean(joined, axis=1)
+    return tflite.convert(keras.Model(ids, {"scores": keras.layers.Dense(5)(pooled)}))
+
+
+def test_several_tables_share_the_bytes_by_what_they_do(files):
+    content = two_tables(files)
+    told = []
+    made = pack_lossy(
+        content,
+        Budget(snr_db=12),
+        target="delegate",
+        outputs=outputs,
+        tell=lambda trial, reference: told.append(trial),
+    )
+    assert tuple(told) == made.found.trials
+    tables = made.found.tables
+    assert set(tables) == {"first/embeddings", "second/embeddings"}
+    assert tables["second/embeddings"].snr_db < tables["first/embeddings"].snr_db - 3
+    assert (
+        "fewer than 8 values" in {left.name: left.reason for left in made.left}["third/embeddings"]
+    )
+    assert_gives_the_coded(made, content)
+
+
+def test_losses_are_those_of_the_file(files):
+    content = files["int8"]
+    exact = outputs(content)
+
+    def examine(changed):
+        quality = 1 / (1 + np.square(outputs(changed) - exact).mean() / np.square(exact).mean())
+        return float(quality), float(quality)
+
+    made = pack_lossy(
+        content, Budget(max_loss=0.05), target="delegate", counts=COUNTS, examine=examine
+    )
+    assert made.found.reference == 1
+    assert made.found.chosen.quality >= 0.95
+    assert abs(examine(made.packing.content)[0] - made.found.chosen.quality) < 1e-3
+    with pytest.raises(ConfigError, match="max_loss needs data"):
+        pack_lossy(content, Budget(max_loss=0.05))
+
+
+def test_the_same_file_gives_the_same_bytes(files):
+    once, again = (
+        pack_lossy(files["edge-int4"], Budget(snr_db=9), target="delegate").packing.content
+        for _ in range(2)
+    )
+    assert once == again
+
+
+@pytest.mark.parametrize("name", ["average_word_embedding", "recommendation_rnn_i10o100"])
+@pytest.mark.parametrize("target", ["builtin", "delegate"])
+def test_models_that_other_people_made(name, target):
+    path = MODELS / f"{name}.tflite"
+    if not path.is_file():
+        pytest.skip(f"{path.name} is not here")
+    content = path.read_bytes()
+    made = pack_lossy(content, Budget(snr_db=10), target=target)
+    (shape,) = [port.shape for port in tflite.inspect_model(content).inputs]
+    ids = np.random.default_rng(0).integers(1, 3000, [abs(size) for size in shape])
+    expected = by_index(FileTables(content).content(made.found.tables), ids)
+    for found, wanted in zip(by_index(made.packing.content, ids), expected, strict=True):
+        np.testing.assert_allclose(found, wanted, atol=1e-5 * np.abs(wanted).max())
+    (table, *_) = tflite.inspect_model(made.packing.content).tables
+    assert table.stored_bytes < made.found.float_bytes / 6
+
+
+def by_index(content, ids):
+    from ai_edge_litert.interpreter import Interpreter
+
+    from tfcompress.tflite.delegate import delegates_for
+
+    model = Interpreter(model_content=content, experimental_delegates=delegates_for(content))
+    model.allocate_tensors()
+    (source,) = model.get_input_details()
+    model.set_tensor(source["index"], ids.astype(source["dtype"]))
+    model.invoke()
+    return [model.get_tensor(output["index"]) for output in model.get_output_details()]

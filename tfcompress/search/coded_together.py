@@ -1,0 +1,143 @@
+"""Float tables coded together: one setting for all of them, wherever they are from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfcompress.rate_distortion import TransformCoder, TransformedTable
+from tfcompress.rate_distortion.row_classes import zipf_weights
+from tfcompress.search.settings import Coded, Settings
+
+F32 = NDArray[np.float32]
+Weights = NDArray[np.float64]
+SizeOf = Callable[[str, TransformedTable], int]
+
+MIN_COLUMNS = 8
+"""Narrower tables are left to other number types: a row of them has nothing to rotate."""
+MIN_BYTES = 4096
+"""Smaller tables, as float32, are not worth the operators that bring them back."""
+_PROBE_STEP = 0.5
+_LEAST_HARM = 1e-4
+"""Of a table, against the one that harms most."""
+
+
+class CodedTogether:
+    """Tables that a search codes, all at one setting.
+
+    Args:
+        tables: mapping of name to float32 array `(n, D)`.
+        weights: mapping of name to float64 array `(n,)`. How often each row is read. Tables that
+            are not in it have rows in any order, and one step for all.
+        ranked: bool. Whether those have the most frequent row first instead: steps then go by a
+            Zipf law of the rank. Nothing is shrunk, since a rank does not say how often.
+        metrics: mapping of name to array `(D, D)`. What errors along the columns of a table do; see
+            `fisher`. In tables that are not in it all directions are alike.
+        size_of: callable. Bytes of a coded table in the file, from its name and the table.
+
+    Attributes:
+        names: tuple of str. In the order given.
+    """
+
+    def __init__(
+        self,
+        tables: Mapping[str, F32],
+        weights: Mapping[str, Weights],
+        *,
+        ranked: bool = False,
+        metrics: Mapping[str, NDArray[np.float64]] | None = None,
+        size_of: SizeOf = lambda _, table: table.nbytes,
+    ) -> None:
+        self.names = tuple(tables)
+        self._tables, self._known, self._ranked = tables, weights, ranked
+        self._metrics, self._size_of = metrics or {}, size_of
+        self._coder = lru_cache(maxsize=8)(self._make_coder)
+        self._share = dict.fromkeys(self.names, 1.0)
+
+    @property
+    def have_counts(self) -> bool:
+        """Whether how often rows are read is known, for any table."""
+        return any(name in self._known for name in self.names)
+
+    @property
+    def have_row_steps(self) -> bool:
+        """Whether steps may differ from row to row, in any table."""
+        return self._ranked or self.have_counts
+
+    @property
+    def float_bytes(self) -> int:
+        """What the tables take as float32."""
+        return sum(table.nbytes for table in self._tables.values())
+
+    def encode(self, settings: Settings) -> Coded:
+        """Codes all tables at one setting."""
+        tables = {name: self._encode_one(name, settings) for name in self.names}
+        return Coded(settings, tables, sum(map(self._size_of, tables, tables.values())))
+
+    def target(self, name: str, rare_shrinkage: float) -> F32:
+        """What a table is coded for: itself, or what shrinkage leaves of it."""
+        return self._coder(name, False, 0.0, rare_shrinkage).target
+
+    def snr_db(self, coded: Coded) -> float:
+        """Signal-to-noise ratio of all tables, rows weighted by how often they are read."""
+        signal = noise = 0.0
+        for name, table in coded.tables.items():
+            trained, weights = self._tables[name], self._row_weights(name)
+            signal += float(weights @ np.square(trained, dtype=np.float64).sum(axis=1))
+            error = trained - table.dequantize()
+            noise += float(weights @ np.square(error, dtype=np.float64).sum(axis=1))
+        return float("inf") if noise == 0 else 10 * float(np.log10(signal / noise))
+
+    def share_steps(self, outputs: Callable[[Mapping[str, TransformedTable]], F32]) -> None:
+        """Sets steps of the tables against each other: equal harm to the outputs a value, each.
+
+        At fine steps a table's harm is its own constant times the square of its step, and halving
+        the step costs a bit a value; so bytes are spent best where harm a value is the same.
+
+        Args:
+            outputs: callable. What the model gives with some of its tables coded.
+        """
+        self._share = dict.fromkeys(self.names, 1.0)
+        if len(self.names) < 2:
+            return
+        exact = outputs({})
+        settings = Settings(_PROBE_STEP, 0.5, 0.0, rotation=False)
+        harms = []
+        for name in self.names:
+            found = outputs({name: self._encode_one(name, settings)})
+            harms.append(float(np.mean(np.square(found - exact, dtype=np.float64))))
+        sizes = np.array([self._tables[name].size for name in self.names])
+        # A table that hardly shows in the probe is not thrown away for it.
+        seen = np.maximum(harms, _LEAST_HARM * max(harms) or 1.0)
+        logs = 0.5 * np.log(sizes / seen)
+        shares = np.exp(logs - np.average(logs, weights=sizes))
+        self._share = dict(zip(self.names, shares.tolist(), strict=True))
+
+    def _row_weights(self, name: str) -> Weights:
+        rows = len(self._tables[name])
+        if name in self._known:
+            return self._known[name]
+        return zipf_weights(rows) if self._ranked else np.ones(rows)
+
+    def _encode_one(self, name: str, settings: Settings) -> TransformedTable:
+        coder = self._coder(
+            name, settings.rotation, settings.row_step_exponent, settings.rare_shrinkage
+        )
+        return coder.encode(settings.step * self._share[name], settings.rate_weight)
+
+    def _make_coder(
+        self, name: str, rotation: bool, exponent: float, shrinkage: float
+    ) -> TransformCoder:
+        is_known = name in self._known
+        return TransformCoder(
+            self._tables[name],
+            self._row_weights(name),
+            rotation,
+            exponent if is_known or self._ranked else 0.0,
+            metric=self._metrics.get(name) if rotation else None,
+            rare_shrinkage=shrinkage if is_known else 0.0,
+            name=name,
+        )

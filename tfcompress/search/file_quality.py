@@ -1,0 +1,143 @@
+"""The quality of a .tflite on the data of its training, by running the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfcompress.errors import ConfigError
+from tfcompress.measure.batch_runner import BatchRunner
+from tfcompress.measure.own_data import VOCABULARY_FILE, Split, loading, own_examples
+from tfcompress.measure.quality import examine, measure_quality, why_no_quality
+from tfcompress.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from tfcompress.classification import ClassificationQuality
+    from tfcompress.ranking import RankingQuality
+    from tfcompress.tflite import ModelInfo
+
+_PROBED = 256
+"""Examples whose outputs tell how tables share the bytes."""
+Result = TypeVar("Result")
+
+
+class FileQuality:
+    """What measures a file, and others made of it.
+
+    Args:
+        path: Path. The .tflite file.
+        info: ModelInfo. Of the same file.
+        data: str. The data of its training.
+        metric: str or None. A key of its quality; None takes the first one.
+
+    Attributes:
+        dataset: Dataset or TextDataset.
+
+    Raises:
+        ConfigError: its metadata do not say how to measure it, or the data are not those of the
+            training.
+    """
+
+    def __init__(self, path: Path, info: ModelInfo, data: str, metric: str | None = None) -> None:
+        from tfcompress.data import LOADERS
+
+        if (reason := why_no_quality(info)) is not None:
+            raise ConfigError(f"{path}: {reason}; use --snr, or --max-bytes without --data")
+        kind, options = loading(info)
+        self._info, self._metric = info, metric
+        self.dataset: Any = LOADERS[kind](data, **options)
+        own_examples(path, info, self.dataset)
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """How often each id is read."""
+        counts: NDArray[np.int64] = self.dataset.id_counts
+        return counts
+
+    def examine(self, content: bytes) -> tuple[float, float]:
+        """Quality of a file on the validation split, and its smooth companion.
+
+        Raises:
+            ConfigError: there is no such metric.
+        """
+        quality, soft = on_disk(content, lambda path: examine(path, self._info, self.dataset))
+        known = _measures(quality)
+        metric = self._metric or next(iter(known))
+        if metric not in known:
+            raise ConfigError(f"--metric: got {metric!r}, expected one of {', '.join(known)}")
+        return known[metric], soft
+
+    def splits(self, content: bytes) -> dict[str, float]:
+        """Quality of a file on "validation" and "test"; the keys end in the metric."""
+        return file_splits(content, self._info, self.dataset, self._metric)
+
+    def outputs(self, content: bytes) -> NDArray[np.float32]:
+        """What a file gives for the first validation examples, flat."""
+        model = (self._info.metadata or {})["model"]
+        length = int(model.get("history_length") or model["length"])
+        ids = self.dataset.valid.inputs(length)[:_PROBED]
+
+        def run(path: Path) -> NDArray[np.float32]:
+            runner = BatchRunner(path, length, model.get("input_dim") or 1)
+            parts = [
+                value.reshape(-1)
+                for start in range(0, len(ids), runner.batch_size)
+                for value in runner.run(ids[start : start + runner.batch_size]).values()
+            ]
+            return np.concatenate(parts, dtype=np.float32)
+
+        return on_disk(content, run)
+
+
+def file_splits(
+    content: bytes, info: ModelInfo, dataset: Any, metric: str | None
+) -> dict[str, float]:
+    """Quality of a file on both splits: keys "validation METRIC" and "test METRIC".
+
+    Args:
+        content: bytes. The .tflite file.
+        info: ModelInfo. Of a file with the same metadata.
+        dataset: Dataset or TextDataset. The data of its training.
+        metric: str or None. A key of its quality; None takes the first one.
+    """
+    splits: tuple[Split, ...] = ("validation", "test")
+    result = {}
+    for split in splits:
+
+        def measured(path: Path, split: Split = split) -> dict[str, float]:
+            return _measures(measure_quality(path, info, dataset, split=split))
+
+        known = on_disk(content, measured)
+        name = metric or next(iter(known))
+        result[f"{split} {name}"] = known[name]
+    return result
+
+
+def stored_counts(path: Path, info: ModelInfo) -> NDArray[np.int64] | None:
+    """How often each id was read in training, by the vocabulary.parquet beside a file.
+
+    None where there is none, or it is not the one that the file was trained with.
+    """
+    beside = path.parent / VOCABULARY_FILE
+    expected = (info.metadata or {}).get("trained_on", {}).get("vocabulary_sha256")
+    if expected is None or not beside.is_file():
+        return None
+    vocabulary = Vocabulary.load(beside)
+    return vocabulary.id_counts if vocabulary.sha256 == expected else None
+
+
+def on_disk(content: bytes, function: Callable[[Path], Result]) -> Result:
+    """What a function gives for a file of this content."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "model.tflite"
+        path.write_bytes(content)
+        return function(path)
+
+
+def _measures(quality: RankingQuality | ClassificationQuality) -> dict[str, float]:
+    return {name: value for name, value in quality.to_json().items() if isinstance(value, float)}

@@ -1,0 +1,92 @@
+"""A .tflite in, the same with its tables in the fewest bytes out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfcompress.search.budget import Budget
+from tfcompress.search.file_tables import FileTables
+from tfcompress.search.settings import Coded
+from tfcompress.search.walk import Found, Tell, found, walk
+from tfcompress.tflite.lookups import LeftConstant
+from tfcompress.tflite.pack import Packing, check_options, pack_model
+
+
+@dataclass(frozen=True)
+class LossyPacking:
+    """A file whose tables are coded with loss and packed, and how that was found.
+
+    Attributes:
+        packing: Packing. The file, and what became of its constants.
+        found: Found.
+        left: tuple of LeftConstant. Constants that were not coded with loss, and why; the largest
+            first. Some of them may be packed without.
+    """
+
+    packing: Packing
+    found: Found
+    left: tuple[LeftConstant, ...]
+
+
+def pack_lossy(
+    content: bytes,
+    budget: Budget,
+    *,
+    codec: str = "auto",
+    target: str = "builtin",
+    decoder: str = "auto",
+    counts: NDArray[np.number] | None = None,
+    ranked_rows: bool = False,
+    examine: Callable[[bytes], tuple[float, float]] | None = None,
+    outputs: Callable[[bytes], NDArray[np.float32]] | None = None,
+    tell: Tell | None = None,
+) -> LossyPacking:
+    """Codes the tables of a .tflite within a budget and packs them.
+
+    Every table of floats is coded, and every one of integers that stand for floats: int8 and int4
+    with scales, float16. Each lookup gives the tensor it gave, of the same shape and type.
+
+    Args:
+        content: bytes. Any .tflite file.
+        budget: Budget. Bytes are those of the coded tables; losses are against the file itself.
+        codec: str. As of `tflite.pack_model`, as are the next two.
+        target: str.
+        decoder: str.
+        counts: number array `(n,)` or None. How often each id is read; for the tables of n rows.
+        ranked_rows: bool. Whether the other tables have the most frequent row first. Without either
+            all rows count alike and share one step.
+        examine: callable or None. Quality of a file and a smooth companion of it (see
+            `Task.examine`); higher is better. None goes by the SNR of the tables.
+        outputs: callable or None. What a file gives for some inputs: several tables share the bytes
+            by what an error in each does to it. None takes values of all tables to matter alike.
+        tell: callable or None. Receives every trial and the quality of the file as it was.
+
+    Raises:
+        ConfigError: The budget cannot be kept, there is nothing to code, or an argument cannot be
+            used.
+        ModelError: It is no .tflite file, or it is damaged.
+    """
+    check_options(codec, target, decoder)
+    measures = examine is not None and budget.snr_db is None
+    tables = FileTables(
+        content, counts=counts, ranked_rows=ranked_rows, by_layers=measures, target=target
+    )
+    if outputs is not None:
+        tables.share_steps(lambda coded: outputs(tables.content(coded)))
+    reference = math.inf
+    measured = None
+    if examine is not None and measures:
+        reference, _ = examine(content)
+
+        def measured(coded: Coded) -> tuple[float, float]:
+            return examine(tables.content(coded.tables))
+
+    search, chosen = walk(tables, budget, measured, reference, tell=tell)
+    stored = tables.stored(tables.encode(chosen.settings))
+    packing = pack_model(stored, codec=codec, target=target, decoder=decoder)
+    return LossyPacking(packing, found(tables, search, chosen, reference), tables.left)

@@ -1,0 +1,122 @@
+"""The float tables of a .tflite, coded together and put in place of the file's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfcompress.errors import ConfigError
+from tfcompress.rate_distortion import TransformedTable
+from tfcompress.search.coded_together import MIN_BYTES, MIN_COLUMNS, CodedTogether
+from tfcompress.search.settings import Coded
+from tfcompress.search.shipped_bytes import shipped_bytes
+from tfcompress.tflite.coded_tables import store_coded
+from tfcompress.tflite.damaged import following_the_graph
+from tfcompress.tflite.flatbuffer import TfliteFile, read
+from tfcompress.tflite.float_tables import FloatTable, find_float_tables, make_float
+from tfcompress.tflite.fold_rotation import folding, seen_directions
+from tfcompress.tflite.prune import prune
+from tfcompress.tflite.tables import TableConstant
+from tfcompress.tflite.unpack import unpack_file
+
+
+class FileTables(CodedTogether):
+    """The tables of a file that hold floats, or integers that stand for floats.
+
+    Args:
+        content: bytes. Any .tflite file; packed tables are unpacked.
+        counts: number array `(n,)` or None. How often each id is read; for the tables of n rows.
+        ranked_rows: bool. Whether the other tables have the most frequent row first.
+        by_layers: bool. Whether errors count by what the layers behind the tables see of them, for
+            a search that measures a model; else all directions of a row are alike, as for an SNR.
+        target: str. "delegate" or "builtin": what will decode the rows, and so how many bytes they
+            take.
+
+    Attributes:
+        names: tuple of str. Those that are coded, the largest first.
+        left: tuple of LeftConstant. Constants that are not coded, and why; the largest first.
+
+    Raises:
+        ConfigError: There is nothing to code, or a table holds a NaN or an infinity.
+        ModelError: It is no .tflite file, or it is damaged.
+    """
+
+    def __init__(
+        self,
+        content: bytes,
+        *,
+        counts: NDArray[np.number] | None = None,
+        ranked_rows: bool = False,
+        by_layers: bool = False,
+        target: str = "builtin",
+    ) -> None:
+        file = read(content)
+        with following_the_graph():
+            unpack_file(file)
+            found, _ = find_float_tables(file)
+            chosen = [table for table in found if _too_small(table) is None]
+            constants = make_float(file, chosen)
+            prune(file)
+            others, left = find_float_tables(file)
+        small = [
+            table.left(file, reason)
+            for table in others
+            if (reason := _too_small(table)) is not None
+        ]
+        self.left = tuple(sorted([*left, *small], key=lambda constant: -constant.bytes))
+        if not constants:
+            raise ConfigError(
+                f"tables: the file has none of floats with at least {MIN_COLUMNS} columns and "
+                f"{MIN_BYTES:,} bytes that rows are looked up in; pack it without a budget"
+            )
+        self._file, self._constants = file, constants
+        self._floats = {name: constant.table.value for name, constant in constants.items()}
+        tied = {name for name, table in zip(constants, chosen, strict=True) if table.is_tied}
+        folded = folding(file, constants)
+        seen = {name: seen_directions(file, constant) for name, constant in constants.items()}
+        matrices = {name: value.reshape(len(value), -1) for name, value in self._floats.items()}
+        super().__init__(
+            matrices,
+            {
+                name: np.asarray(counts, np.float64)
+                for name, matrix in matrices.items()
+                if counts is not None and len(counts) == len(matrix)
+            },
+            ranked=ranked_rows,
+            metrics={
+                name: metric for name, metric in seen.items() if by_layers and metric is not None
+            },
+            size_of=lambda name, table: shipped_bytes(
+                table, target, is_tied=name in tied, is_folded=name in folded
+            ),
+        )
+
+    def content(self, tables: Mapping[str, TransformedTable]) -> bytes:
+        """The file with float32 tables, some of them as they are once coded."""
+        for name, constant in self._constants.items():
+            value = tables[name].dequantize() if name in tables else self._floats[name]
+            _write(self._file, constant, value)
+        return self._file.to_bytes()
+
+    def stored(self, coded: Coded) -> bytes:
+        """The file with coded tables, not packed yet."""
+        return store_coded(read(self.content({})), self._constants, coded.tables)
+
+
+def _too_small(table: FloatTable) -> str | None:
+    """Why a table is not worth coding; None when it is."""
+    if table.table.columns < MIN_COLUMNS:
+        return f"its rows have fewer than {MIN_COLUMNS} values"
+    if table.float_bytes < MIN_BYTES:
+        return f"it takes less than {MIN_BYTES:,} bytes as float32"
+    return None
+
+
+def _write(file: TfliteFile, constant: TableConstant, value: NDArray[np.float32]) -> None:
+    content: Any = np.ascontiguousarray(value).reshape(-1).view(np.uint8)
+    for subgraph in file.subgraphs:
+        for index in constant.places(subgraph):
+            file.model.buffers[subgraph.tensors[index].buffer].data = content

@@ -1,0 +1,109 @@
+"""`tfcompress pack --max-loss`, `--max-bytes`, `--snr`: the tables of a .tflite that exists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tfcompress.errors import ConfigError
+from tfcompress_cli import budget, console, curve
+from tfcompress_cli.run_quality import changes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tfcompress.search import LossyPacking
+    from tfcompress.search.file_quality import FileQuality
+
+
+@dataclass(frozen=True)
+class WantedOfFile(budget.Wanted):
+    """What the flags of `pack` ask for.
+
+    Attributes:
+        ranked_rows: bool. Whether rows without counts are sorted, the most frequent first.
+    """
+
+    ranked_rows: bool = False
+
+    def check_measuring(self, source: Path) -> None:
+        """Raises `ConfigError` for flags about measuring that do not go together."""
+        if self.budget.max_loss is not None and self.data is None:
+            raise ConfigError(
+                "--max-loss: measures the file on its validation data; give them with --data, or "
+                "give --snr, which needs none"
+            )
+        if self.metric is not None and (self.data is None or self.budget.snr_db is not None):
+            raise ConfigError(
+                "--metric: needs --data to measure on, and --max-loss or --max-bytes; leave it out"
+            )
+
+
+@dataclass(frozen=True)
+class Result:
+    """A search that has ended.
+
+    Attributes:
+        wanted: WantedOfFile.
+        source: Path. The file that was packed.
+        packed: LossyPacking.
+        weighted_by: str. What told how often rows are read.
+        measured: FileQuality or None. None where no data were needed.
+    """
+
+    wanted: WantedOfFile
+    source: Path
+    packed: LossyPacking
+    weighted_by: str
+    measured: FileQuality | None
+
+    def show(self) -> None:
+        """Prints the curve, and what rows were weighted by."""
+        curve.show(self.packed.found)
+        console.out.print(f"rows count {self.weighted_by}\n", highlight=False, soft_wrap=True)
+
+    def check(self, before: bytes) -> str:
+        """What the file itself gives beside what it was before, in a line."""
+        if self.measured is None:
+            return budget.reached(self.packed.found)
+        found = self.measured.splits(self.packed.packing.content)
+        return changes(str(self.source), found, list(self.measured.splits(before).values()))
+
+    def write_curve(self) -> None:
+        """Writes what --curve and --plot ask for."""
+        self.wanted.write_curve(self.packed.found)
+
+
+def find(source: Path, content: bytes, wanted: WantedOfFile, *, codec: str, decoder: str) -> Result:
+    """Searches, with a line for every trial while it lasts."""
+    from tfcompress.search.file_quality import FileQuality, stored_counts
+    from tfcompress.search.file_search import pack_lossy
+    from tfcompress.tflite import inspect_model
+
+    info = inspect_model(content)
+    measured: FileQuality | None = None
+    counts = None
+    weighted_by = "all alike, for nothing says how often they are read (see --ranked-rows)"
+    if wanted.data is not None:
+        console.download(wanted.data)
+        measured = FileQuality(source, info, wanted.data, wanted.metric)
+        counts, weighted_by = measured.counts, f"as often as {wanted.data} reads them"
+    elif (counts := stored_counts(source, info)) is not None:
+        weighted_by = "as often as the vocabulary.parquet beside the file says"
+    elif wanted.ranked_rows:
+        weighted_by = "by their rank (--ranked-rows)"
+    judged = measured if wanted.budget.snr_db is None else None
+    with curve.searching() as tell:
+        packed = pack_lossy(
+            content,
+            wanted.budget,
+            codec=codec,
+            target=wanted.target,
+            decoder=decoder,
+            counts=counts,
+            ranked_rows=wanted.ranked_rows,
+            examine=judged.examine if judged else None,
+            outputs=judged.outputs if judged else None,
+            tell=tell,
+        )
+    return Result(wanted, source, packed, weighted_by, judged)
