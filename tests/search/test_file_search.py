@@ -17,9 +17,9 @@ from tfcompress.search import Budget, pack_lossy
 from tfcompress.search.file_tables import FileTables
 from tfcompress.tflite.compare import run
 
-N, D, LENGTH = 700, 16, 6
+N, D, LENGTH = 3000, 16, 6
 TABLE = "item_embedding/embeddings"
-COUNTS = np.append([0, 0], 5000 // (np.arange(N - 2) + 1))
+COUNTS = np.append([0, 0], 20_000 // (np.arange(N - 2) + 1))
 METADATA = {
     "model": {"kind": "sequence-ranker", "history_length": LENGTH, "input_dim": N},
     "trained_on": {"sha256": "0" * 64},
@@ -98,7 +98,7 @@ def test_every_number_type_is_coded(files, name, target):
 
 
 def test_a_number_of_bytes_is_kept_as_shipped(files):
-    for target, most in (("delegate", 3000), ("builtin", 5000)):
+    for target, most in (("delegate", 13_000), ("builtin", 22_000)):
         made = pack_lossy(files["edge-int8"], Budget(max_bytes=most), target=target, counts=COUNTS)
         (table, *_) = tflite.inspect_model(made.packing.content).tables
         assert 0.8 * most < table.stored_bytes <= most

@@ -165,6 +165,27 @@ def check_options(codec: str, target: str, decoder: str = "auto") -> None:
         )
 
 
+def coded_bytes(integers: NDArray[np.int8]) -> int:
+    """What rows of int8 take for builtin operators and many ids, the graph apart.
+
+    Where packing would not make the file smaller that is what they take as they are.
+
+    Args:
+        integers: int8 array, shape `(n, D)`.
+    """
+    values, left = row_values.split(integers, "int8", integers.shape[1])
+    plan = plan_rows(values, as_source(integers), "auto", is_compact=False)
+    packed = plan.nbytes + sum(part.nbytes for part in left)
+    graph = _graph_bytes("builtin", operators("many-ids", plan.steps))
+    return packed if packed + graph < integers.nbytes else integers.nbytes
+
+
+def _graph_bytes(target: str, operators: int) -> int:
+    """About what a packed table takes in a file besides its constants."""
+    decoder = _DECODER_BYTES if target == "builtin" else 0
+    return _TABLE_OVERHEAD + operators * _OPERATOR_BYTES + decoder
+
+
 @dataclass
 class _Packer:
     """Packs one table after the other in a file."""
@@ -189,9 +210,8 @@ class _Packer:
             return left_constant(table.tensor, raw_bytes, str(error))
         if isinstance(writer, str):
             return left_constant(table.tensor, raw_bytes, writer)
-        after = _TABLE_OVERHEAD + writer.constant_bytes
-        after += len(table.lookups) * writer.operators_a_lookup * _OPERATOR_BYTES
-        after += _DECODER_BYTES if self.target == "builtin" else 0
+        operators = len(table.lookups) * writer.operators_a_lookup
+        after = writer.constant_bytes + _graph_bytes(self.target, operators)
         if after >= raw_bytes and self.codec != "raw":
             reason = f"it would not get smaller ({after:,} bytes packed)"
             return left_constant(table.tensor, raw_bytes, reason)

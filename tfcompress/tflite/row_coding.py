@@ -129,13 +129,6 @@ def plan_rows(values: U8, source: Source, mode: str, *, is_compact: bool) -> Row
     return min(small, key=lambda plan: (plan.steps, plan.nbytes))
 
 
-def coded_bytes(integers: NDArray[np.int8]) -> int:
-    """What the rows of a table take for the decoder of many ids, in its best mode."""
-    values, left = row_values.split(integers, "int8", integers.shape[1])
-    plan = plan_rows(values, as_source(integers), "auto", is_compact=False)
-    return plan.nbytes + sum(part.nbytes for part in left)
-
-
 def _mean_coders(values: U8, *, is_compact: bool) -> list[RowCoder]:
     """Coders of the shortest codes for all rows, by the number of values of a word."""
     codes = [_mean_code(values, group, is_compact=is_compact) for group in _GROUPS]
