@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfcompress.search.find import Found, find_tables
-from tfcompress.search.fisher import fisher_metrics
-from tfcompress.search.refit_bias import BiasRefit, bias_of_scores, less_biases
-from tfcompress.search.search import SCORED_START
+from tfcompress.search.measures import Measures
+from tfcompress.search.refit_bias import bias_of_scores
 from tfcompress.training.tune import tune
 
 if TYPE_CHECKING:
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from tfcompress.search.budget import Budget
     from tfcompress.search.run_quality import RunQuality
     from tfcompress.search.settings import Trial
-
-_FISHER_EXAMPLES = 4096
-_REFIT_EXAMPLES = 16384
 
 
 def search_run(
@@ -69,7 +65,8 @@ def search_run(
     }
     if code_output:
         names |= tables.keys()
-    bias_layer = bias_of_scores(model, [tables[name] for name in tables if name in names])
+    coded = [tables[name] for name in tables if name in names]
+    bias_layer = bias_of_scores(model, coded)
     scored = None if bias_layer is None else bias_layer.input._keras_history.operation
     folding = tflite.folding_tables(model)
 
@@ -84,28 +81,17 @@ def search_run(
 
     options: dict[str, Any] = {}
     if measured is not None:
-        task, dataset = measured.task, measured.dataset
-        counts = dataset.id_counts
-        inputs = dataset.valid.inputs(model.inputs[0].shape[1])[:_FISHER_EXAMPLES]
+        task, counts = measured.task, measured.dataset.id_counts
+        measures = Measures.of(model, measured, coded, refits=refit)
         options = {
-            "probe": inputs,
-            "metrics": lambda variables: fisher_metrics(model, variables, inputs, task.logits),
+            "probe": measures.inputs,
+            "metrics": measures.metrics,
             "examine": measured.examine,
+            "refit": measures.refit if refit else None,
+            "start": measures.start,
         }
-        if refit:
-            histories = task.training_inputs(_REFIT_EXAMPLES)
-            options["refit"] = lambda coded: BiasRefit(model, coded, histories, inputs)
-        if bias_layer is not None:
-            options["start"] = SCORED_START
-        if bias_layer is not None and refit:
-
-            def metrics(variables: dict[str, Any]) -> dict[str, NDArray[np.float64]]:
-                exact = fisher_metrics(model, variables, inputs, task.logits)
-                return less_biases(exact, variables, model, bias_layer, inputs)
-
-            options["metrics"] = metrics
         if tune_epochs:
-            options["tune"] = lambda changed, coded: tune(task, changed, coded, tune_epochs)
+            options["tune"] = lambda changed, frozen: tune(task, changed, frozen, tune_epochs)
     if counts is not None:
         options["counts"] = {
             name: counts for name, layer in embeddings.items() if layer.input_dim == len(counts)

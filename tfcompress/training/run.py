@@ -48,6 +48,11 @@ class Run:
         return self.path / "metrics.json"
 
     @property
+    def tables_file(self) -> Path:
+        """The coded tables of a fine-tuned run, see `rate_distortion.stored_tables`."""
+        return self.path / "tables.npz"
+
+    @property
     def checkpoints(self) -> Path:
         """One directory per finished epoch, the last one kept."""
         return self.path / "checkpoints"
