@@ -12,7 +12,7 @@ import typer
 from tfcompress.errors import ConfigError
 from tfcompress_cli import console
 from tfcompress_cli.console import Backend
-from tfcompress_cli.train import QUALITY_NAMES
+from tfcompress_cli.training_progress import QUALITY_NAMES
 
 if TYPE_CHECKING:
     from tfcompress.sweep import Artefact, Plan, Results

@@ -86,11 +86,10 @@ def _tensorflow_gradients(
     compiled = tf.function(gradients, reduce_retracing=True)
 
     def rows(batch: NDArray[np.int32], number: int) -> list[NDArray[np.float32]]:
-        # Of rows that were looked up where TensorFlow says which, or of all of them.
         found = compiled(tf.constant(batch), tf.constant(number))
-        return [
-            np.zeros(0) if each is None else getattr(each, "values", each).numpy() for each in found
-        ]
+        none = np.zeros(0, np.float32)
+        # Of rows that were looked up where TensorFlow says which, or of all of them.
+        return [none if own is None else getattr(own, "values", own).numpy() for own in found]
 
     return rows
 

@@ -1,0 +1,104 @@
+"""Runs that go on from others with rounded tables."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tfcompress.data import LOADERS
+from tfcompress.errors import ConfigError
+from tfcompress.rate_distortion.stored_tables import load_tables
+from tfcompress.search.fine_tune import Coarseness, fine_tune
+from tfcompress.search.search import START
+from tfcompress.training import Run
+
+NAME = "item_embedding/embeddings"
+
+
+@pytest.fixture(autouse=True)
+def loaded(dataset, monkeypatch):
+    """The data of the runs, whatever they are named."""
+    monkeypatch.setitem(LOADERS, "sequence-ranker", lambda source, **options: dataset)
+
+
+@pytest.fixture(scope="module")
+def tuned(trained, dataset, tmp_path_factory):
+    run = Run(tmp_path_factory.mktemp("tuned") / "run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(LOADERS, "sequence-ranker", lambda source, **options: dataset)
+        fine_tune(trained, run, Coarseness(times_smaller=12), epochs=2)
+    return run
+
+
+def test_a_run_like_any_other_holds_coded_tables(trained, tuned, config, dataset):
+    metrics, tables = tuned.metrics(), load_tables(tuned.tables_file)
+    model = tuned.model()
+    coded = tables[NAME].dequantize()
+    np.testing.assert_array_equal(model.get_layer("item_embedding").embeddings, coded)
+    about = metrics["fine_tuning"]
+    assert about["float_bytes"] == coded.nbytes
+    assert 0.9 * coded.nbytes / 12 < about["table_bytes"] <= coded.nbytes / 12
+    # The rotation goes into the next layer, so it does not count.
+    assert about["table_bytes"] == tables[NAME].nbytes - tables[NAME].rotation_bytes
+    before, now = trained.metrics()["valid"], metrics["valid"]
+    assert about["started_from"]["validation"] == pytest.approx(before["ndcg@10"])
+    assert now["ndcg@10"] == metrics["history"][-1]["ndcg@10"]
+    assert metrics["best_epoch"] == 1
+    made = tuned.config()
+    assert made.fine_tuning.run == str(trained.path)
+    assert made.learning_rate == pytest.approx(config.learning_rate * 0.5)
+    assert made.model_copy(
+        update={"fine_tuning": None, "epochs": 3, "learning_rate": config.learning_rate}
+    ) == (config)
+    assert tuned.vocabulary().sha256 == dataset.vocabulary.sha256
+
+
+def test_the_same_seed_gives_the_same_tables_and_another_one_does_not(trained, tuned, tmp_path):
+    again, other = Run(tmp_path / "again"), Run(tmp_path / "other")
+    fine_tune(trained, again, Coarseness(times_smaller=12), epochs=2)
+    fine_tune(trained, other, Coarseness(times_smaller=12), epochs=2, seed=1)
+    assert again.tables_file.read_bytes() == tuned.tables_file.read_bytes()
+    for one, two in zip(again.model().get_weights(), tuned.model().get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert other.tables_file.read_bytes() != tuned.tables_file.read_bytes()
+
+
+def test_chosen_settings_give_the_bytes_of_the_trained_tables(trained, tmp_path):
+    run = Run(tmp_path / "run")
+    settings = replace(START, step=0.5, row_step_exponent=0.25)
+    metrics = fine_tune(trained, run, Coarseness(settings=settings))
+    made = run.config().fine_tuning
+    assert made.row_step_exponent == 0.25
+    assert 0.97 * made.max_bytes <= metrics["fine_tuning"]["table_bytes"] <= made.max_bytes
+
+
+def test_what_cannot_be_fine_tuned_is_told_before_anything_is_written(trained, tuned, tmp_path):
+    small = Coarseness(max_bytes=1000)
+    with pytest.raises(ConfigError, match=r"has coded tables already; go on from .*run"):
+        fine_tune(tuned, Run(tmp_path / "run"), small)
+    with pytest.raises(ConfigError, match="is the run to go on from"):
+        fine_tune(trained, trained, small)
+    with pytest.raises(ConfigError, match="holds a run already; choose another"):
+        fine_tune(trained, tuned, small)
+    with pytest.raises(ConfigError, match="10 bytes are asked for"):
+        fine_tune(trained, Run(tmp_path / "run"), Coarseness(max_bytes=10))
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_data_are_refused(trained, tmp_path, monkeypatch):
+    from tfcompress.data import synthetic
+
+    other = synthetic.generate(num_items=200, num_users=150, mean_length=10, num_clusters=5)
+    monkeypatch.setitem(LOADERS, "sequence-ranker", lambda source, **options: other)
+    with pytest.raises(ConfigError, match="elsewhere: is not what"):
+        fine_tune(trained, Run(tmp_path / "run"), Coarseness(max_bytes=1000), data="elsewhere")
+    assert not list(tmp_path.iterdir())
+
+
+def test_coarseness_is_one_of_three():
+    with pytest.raises(ConfigError, match="got none; give one"):
+        Coarseness()
+    with pytest.raises(ConfigError, match="got times_smaller, max_bytes; give one"):
+        Coarseness(times_smaller=2, max_bytes=3)
+    with pytest.raises(ConfigError, match="times_smaller: got 0"):
+        Coarseness(times_smaller=0)
