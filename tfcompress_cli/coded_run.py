@@ -55,23 +55,6 @@ class CodedRun:
     started_from: Mapping[str, float]
     top_k: int | None
 
-    @classmethod
-    def load(cls, run: Run, model: keras.Model, top_k: int | None) -> CodedRun:
-        """Those of a run."""
-        from tfcompress.data import archives
-        from tfcompress.rate_distortion.stored_tables import load_tables
-        from tfcompress.search.run_quality import RunQuality
-
-        tables = load_tables(run.tables_file)
-        measured = None
-        with console.err.status("Loading the data"):
-            try:
-                if not archives.needs_download(run.config().data.source):
-                    measured = RunQuality(run, model)
-            except TfcompressError:
-                pass
-        return cls(tables, measured, run.metrics()["fine_tuning"]["started_from"], top_k)
-
     def check(self, content: bytes) -> str:
         """What the file gives against the model that was there before the tables were coded."""
         if self.measured is None:
@@ -79,3 +62,28 @@ class CodedRun:
         if self.top_k is not None:
             return "not compared with the trained model: that gave all scores, this file lists"
         return check_file(content, self.measured, self.started_from)
+
+
+def load(run: Run | None, model: keras.Model, top_k: int | None) -> CodedRun | None:
+    """The coded tables of a run; None where it has none.
+
+    Args:
+        run: Run or None.
+        model: keras.Model. Of the run.
+        top_k: int or None. What the file returns.
+    """
+    if run is None or run.config().fine_tuning is None:
+        return None
+    from tfcompress.data import archives
+    from tfcompress.rate_distortion.stored_tables import load_tables
+    from tfcompress.search.run_quality import RunQuality
+
+    tables = load_tables(run.tables_file)
+    measured = None
+    with console.err.status("Loading the data"):
+        try:
+            if not archives.needs_download(run.config().data.source):
+                measured = RunQuality(run, model)
+        except TfcompressError:
+            pass
+    return CodedRun(tables, measured, run.metrics()["fine_tuning"]["started_from"], top_k)

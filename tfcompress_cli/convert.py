@@ -223,7 +223,7 @@ def convert_file(
         model = run.model() if run else load_model(source)
     optimized = optimizing.run(run, model, top_k) if optimizing is not None else None
     search = budget.find(run, model, wanted) if wanted is not None else None
-    coded = coded_run.CodedRun.load(run, model, top_k) if run and run.tables_file.exists() else None
+    coded = coded_run.load(run, model, top_k)
     changed = search or optimized or coded
     transformed = search.found.tables if search else coded.tables if coded else {}
     with console.err.status("Converting"):

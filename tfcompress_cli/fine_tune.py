@@ -35,6 +35,8 @@ def check_options(given: Collection[str], quantize: str | None) -> None:
         raise ConfigError(
             "--from: needs --quantize, such as 100x or 60KB; without it train DATA anew"
         )
+    if "resume" in given:
+        raise ConfigError("--resume: a fine-tuning keeps no checkpoints; start it again without")
     for name in given:
         if name not in OPTIONS:
             raise ConfigError(

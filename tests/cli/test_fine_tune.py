@@ -80,7 +80,7 @@ def test_how_coarse_is_read_as_people_write_it(tmp_path):
         (["--quantize", "10x"], "--quantize: needs --from"),
         ([], "DATA: name a data set"),
         (["--from", "RUN", "--quantize", "10x", "--dim", 8], "--dim: a fine-tuning takes it from"),
-        (["--from", "RUN", "--quantize", "10x", "--resume"], "--resume: a fine-tuning"),
+        (["--from", "RUN", "--quantize", "10x", "--resume"], "--resume: a fine-tuning keeps no"),
         (["synthetic", "--from", "RUN", "--quantize", "10x"], "synthetic: is not what"),
         (["--from", "absent", "--quantize", "10x"], "is absent a finished run"),
     ],

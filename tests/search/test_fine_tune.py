@@ -46,10 +46,7 @@ def test_a_run_like_any_other_holds_coded_tables(trained, tuned, config, dataset
     assert metrics["best_epoch"] == 1
     made = tuned.config()
     assert made.fine_tuning.run == str(trained.path)
-    assert made.learning_rate == pytest.approx(config.learning_rate * 0.5)
-    assert made.model_copy(
-        update={"fine_tuning": None, "epochs": 3, "learning_rate": config.learning_rate}
-    ) == (config)
+    assert made.model_copy(update={"fine_tuning": None, "epochs": 3}) == config
     assert tuned.vocabulary().sha256 == dataset.vocabulary.sha256
 
 
@@ -93,6 +90,35 @@ def test_other_data_are_refused(trained, tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match="elsewhere: is not what"):
         fine_tune(trained, Run(tmp_path / "run"), Coarseness(max_bytes=1000), data="elsewhere")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_text_classifier_has_coded_tables_too(tmp_path, monkeypatch):
+    from tfcompress.data import synthetic_text
+    from tfcompress.data.tokenizer import Tokenizer
+    from tfcompress.training import TrainConfig, train
+
+    texts = synthetic_text.generate(
+        num_texts=300,
+        num_words=100,
+        num_classes=3,
+        mean_length=10,
+        tokenizer=Tokenizer(max_words=8, num_buckets=50),
+    )
+    monkeypatch.setitem(LOADERS, "text-classifier", lambda source, **options: texts)
+    config = {
+        "data": {"source": "synthetic-text", "max_words": 8, "bigram_buckets": 50},
+        "model": "text-classifier",
+        "embedding": "full",
+        "dim": 8,
+        "epochs": 1,
+        "batch_size": 32,
+    }
+    run, tuned = Run(tmp_path / "run"), Run(tmp_path / "tuned")
+    train(TrainConfig.parse(config), run)
+    metrics = fine_tune(run, tuned, Coarseness(times_smaller=8))
+    assert metrics["watched"] == "accuracy"
+    assert metrics["fine_tuning"]["table_bytes"] <= metrics["fine_tuning"]["float_bytes"] / 8
+    assert list(load_tables(tuned.tables_file)) == ["token_embedding/embeddings"]
 
 
 def test_coarseness_is_one_of_three():

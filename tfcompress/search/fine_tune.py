@@ -1,4 +1,8 @@
-"""A trained run trained on with rounded tables, into a run of its own."""
+"""A trained run trained on with rounded tables, into a run of its own.
+
+What is trained for are the answers of the trained model, not labels: at 115x less than float32 on
+amazon_games_seq labels win back 1.1 % of the nDCG@10, the answers 3.9 %.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +36,6 @@ _CODINGS = 10
 """Of an epoch: tables are coded anew so many times."""
 _PROBED = 256
 """Examples whose outputs tell how tables share the bytes."""
-_RATE = 0.5
-"""The first learning rate, over that which the run's training began with."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def fine_tune(
         coarseness: Coarseness.
         epochs: int.
         learning_rate: float or None. Of Adam at the start, falling to 0 along a line. None takes
-            half of that of the source's training.
+            that which the source's training began with.
         seed: int or None. None takes that of the source.
         data: str or None. Where the data of the source lie now; None where they lay then.
         on_batch: callable or None. Called with (epoch, batches done, batches in all).
@@ -124,11 +126,11 @@ def fine_tune(
     batches = [task.batches(first + epoch) for epoch in range(config.epochs)]
     rounding = StraightThrough(tables, settings, max_bytes, max(1, len(batches[0]) // _CODINGS))
     rounding.begin()
-    trainer = task.trainer(model)
+    trainer = task.distiller(model, source.model())
     rate = keras.optimizers.schedules.PolynomialDecay(
         config.learning_rate, sum(map(len, batches)), end_learning_rate=0.0
     )
-    trainer.compile(optimizer=keras.optimizers.Adam(rate), loss=task.loss)
+    trainer.compile(optimizer=keras.optimizers.Adam(rate))
     run.start(config, measured.dataset.vocabulary)
 
     progress = Progress(data_sha256=measured.dataset.sha256, watched=task.watched)
@@ -172,8 +174,7 @@ def _config(
             "it was made from"
         )
     values = before.model_dump(exclude={"fine_tuning"})
-    values |= {"epochs": epochs, "learning_rate": _RATE * before.learning_rate}
-    given = {"learning_rate": learning_rate, "seed": seed}
+    given = {"epochs": epochs, "learning_rate": learning_rate, "seed": seed}
     values |= {name: value for name, value in given.items() if value is not None}
     if data is not None:
         values["data"]["source"] = data

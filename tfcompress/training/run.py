@@ -110,7 +110,8 @@ class Run:
     def start(self, config: TrainConfig, vocabulary: Vocabulary) -> None:
         """Writes what is known before the first epoch."""
         self.path.mkdir(parents=True, exist_ok=True)
-        for file in (self.config_file, self.vocabulary_file, self.model_file, self.metrics_file):
+        files = (self.config_file, self.vocabulary_file, self.model_file, self.metrics_file)
+        for file in (*files, self.tables_file):
             # Temporary siblings of a process that was killed inside a write.
             for leftover in self.path.glob(f".{file.name}.*"):
                 leftover.unlink()
