@@ -34,6 +34,7 @@ class RankerDistiller(RankerTrainer):
         super().__init__(ranker, **kwargs)
         self.teacher = RankerTrainer(teacher)
         self.teacher.trainable = False
+        self.teacher.built = True  # Its parts are, and Keras warns of what is not.
 
     def compute_loss(
         self,

@@ -111,6 +111,8 @@ def fine_tune(
     """
     config = _config(source, epochs, learning_rate, seed, data)
     _refuse_finished(run, source)
+    # Before models are loaded: dropout draws its seed then.
+    make_deterministic(config.seed)
     model = source.model()
     measured = RunQuality(source, model, data)
     started_from = measured.splits(model)
@@ -120,7 +122,6 @@ def fine_tune(
     config = config.model_copy(update={"fine_tuning": _fine_tuning(source, max_bytes, settings)})
 
     task = type(measured.task)(config, measured.dataset)
-    make_deterministic(config.seed)
     # Batches that no epoch of the training had.
     first = source.config().epochs
     batches = [task.batches(first + epoch) for epoch in range(config.epochs)]
