@@ -57,8 +57,9 @@ def train(
         Path | None,
         Option(
             "--from",
-            help="A finished run to go on from, its tables rounded: for an epoch, at half the "
-            "learning rate falling to 0, where nothing else is said. Needs --quantize.",
+            help="A finished run to go on from, its tables rounded: for an epoch, from the "
+            "lower learning rate of its training down to 0, where nothing else is said. Needs "
+            "--quantize.",
             metavar="RUN",
             rich_help_panel=TuningPanel,
         ),

@@ -96,7 +96,7 @@ def fine_tune(
         coarseness: Coarseness.
         epochs: int.
         learning_rate: float or None. Of Adam at the start, falling to 0 along a line. None takes
-            that which the source's training began with.
+            that which the source's training ended with.
         seed: int or None. None takes that of the source.
         data: str or None. Where the data of the source lie now; None where they lay then.
         on_batch: callable or None. Called with (epoch, batches done, batches in all).
@@ -175,7 +175,8 @@ def _config(
             "it was made from"
         )
     values = before.model_dump(exclude={"fine_tuning"})
-    given = {"epochs": epochs, "learning_rate": learning_rate, "seed": seed}
+    values |= {"epochs": epochs, "learning_rate": before.lower_rate}
+    given = {"learning_rate": learning_rate, "seed": seed}
     values |= {name: value for name, value in given.items() if value is not None}
     if data is not None:
         values["data"]["source"] = data

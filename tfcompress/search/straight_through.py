@@ -24,7 +24,6 @@ from dataclasses import replace
 from typing import Any
 
 import keras
-import numpy as np
 
 from tfcompress.errors import ConfigError
 from tfcompress.search.model_tables import ModelTables
@@ -32,10 +31,12 @@ from tfcompress.search.settings import Coded, Settings
 from tfcompress.training.variables import assign, values
 
 _SLOPE = -1.1
-"""About how fast the logarithm of bytes moves with that of the step."""
+"""How fast the logarithm of bytes moves with that of the step, mostly; past 150x up to -3."""
 _FULL = 0.99
 """Part of the bytes that is enough of them."""
 _COARSEST = 64.0
+_FARTHEST = math.log(4)
+"""Of one step to the next, where nothing is known of the other side."""
 _MAX_CODINGS = 12
 
 
@@ -80,8 +81,8 @@ class StraightThrough(keras.callbacks.Callback):
         if self._seen % self._every == 0:
             latent = self._latent()
             settings = self.coded.settings
-            # One coding each, so that bytes swing about what is wanted by a percent or two.
-            step = settings.step * (self.coded.nbytes / self._max_bytes) ** (-1 / _SLOPE)
+            # One coding each; half the way, since bytes may fall far faster than they mostly do.
+            step = settings.step * math.sqrt(self.coded.nbytes / self._max_bytes)
             self.coded = self._tables.encode(replace(settings, step=min(step, _COARSEST)))
             self._put(latent)
 
@@ -123,18 +124,28 @@ def fit_step(encode: Callable[[Settings], Coded], settings: Settings, max_bytes:
         ConfigError: Not even the coarsest step keeps to `max_bytes`.
     """
     best: Coded | None = None
-    wanted = max_bytes * math.sqrt(_FULL)
+    wanted = math.log(max_bytes * math.sqrt(_FULL))
+    over = within = None
     for _ in range(_MAX_CODINGS):
         coded = encode(settings)
+        point = math.log(settings.step), math.log(coded.nbytes)
         if coded.nbytes <= max_bytes:
+            within = point
             if best is None or coded.nbytes > best.nbytes:
                 best = coded
             if coded.nbytes >= _FULL * max_bytes:
                 break
         elif settings.step >= _COARSEST:
             break
-        step = settings.step * (coded.nbytes / wanted) ** (-1 / _SLOPE)
-        settings = replace(settings, step=float(np.clip(step, settings.step / 4, _COARSEST)))
+        else:
+            over = point
+        if over and within:
+            # Between the two, near to neither: bytes may fall far faster than they mostly do.
+            part = min(max((over[1] - wanted) / (over[1] - within[1]), 0.1), 0.9)
+            moved = over[0] + part * (within[0] - over[0])
+        else:
+            moved = point[0] + min(max((wanted - point[1]) / _SLOPE, -_FARTHEST), _FARTHEST)
+        settings = replace(settings, step=min(math.exp(moved), _COARSEST))
     if best is None:
         raise ConfigError(
             f"max_bytes: {max_bytes:,.0f} bytes are asked for, the tables take {coded.nbytes:,} "
