@@ -91,6 +91,9 @@ class StraightThrough(keras.callbacks.Callback):
         latent = self._latent()
         self.coded = fit_step(self._tables.encode, self.coded.settings, self._max_bytes)
         self._put(latent)
+        if self._tables.refit is not None:
+            # Scores against a table that was just coded anew are off by item.
+            self._tables.refit.settle()
         return self.coded
 
     def _latent(self) -> list[Any]:
