@@ -75,6 +75,10 @@ def fine_tune(
     tuned, watched = metrics["fine_tuning"], metrics["watched"]
     quality, before = metrics["valid"][watched], tuned["started_from"]["validation"]
     change = f" ({quality / before - 1:+.2%} against {source})" if before else ""
+    if not tuned["helps"]:
+        console.out.print(
+            f"{out}: training made it worse, so the tables are as coded without", highlight=False
+        )
     console.out.print(
         f"{out}: tables of {tuned['table_bytes']:,} bytes, "
         f"{tuned['float_bytes'] / tuned['table_bytes']:.1f}x smaller than "

@@ -1,5 +1,6 @@
 """Runs that go on from others with rounded tables."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from tfcompress.rate_distortion.stored_tables import load_tables
 from tfcompress.search.fine_tune import Coarseness, fine_tune
 from tfcompress.search.search import START
 from tfcompress.training import Run
+from tfcompress.training.ranking_task import RankingTask
 
 NAME = "item_embedding/embeddings"
 
@@ -21,11 +23,20 @@ def loaded(dataset, monkeypatch):
     monkeypatch.setitem(LOADERS, "sequence-ranker", lambda source, **options: dataset)
 
 
+def better_and_better(patch):
+    """Training helps, whatever the little data say of it."""
+    examine, softs = RankingTask.examine, itertools.count()
+    patch.setattr(
+        RankingTask, "examine", lambda task, model: (examine(task, model)[0], next(softs))
+    )
+
+
 @pytest.fixture(scope="module")
 def tuned(trained, dataset, tmp_path_factory):
     run = Run(tmp_path_factory.mktemp("tuned") / "run")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(LOADERS, "sequence-ranker", lambda source, **options: dataset)
+        better_and_better(patch)
         fine_tune(trained, run, Coarseness(times_smaller=12), epochs=2)
     return run
 
@@ -42,6 +53,7 @@ def test_a_run_like_any_other_holds_coded_tables(trained, tuned, config, dataset
     assert about["table_bytes"] == tables[NAME].nbytes - tables[NAME].rotation_bytes
     before, now = trained.metrics()["valid"], metrics["valid"]
     assert about["started_from"]["validation"] == pytest.approx(before["ndcg@10"])
+    assert about["helps"]
     assert now["ndcg@10"] == metrics["history"][-1]["ndcg@10"]
     assert metrics["best_epoch"] == 1
     made = tuned.config()
@@ -52,7 +64,10 @@ def test_a_run_like_any_other_holds_coded_tables(trained, tuned, config, dataset
     assert tuned.vocabulary().sha256 == dataset.vocabulary.sha256
 
 
-def test_the_same_seed_gives_the_same_tables_and_another_one_does_not(trained, tuned, tmp_path):
+def test_the_same_seed_gives_the_same_tables_and_another_one_does_not(
+    trained, tuned, tmp_path, monkeypatch
+):
+    better_and_better(monkeypatch)
     again, other = Run(tmp_path / "again"), Run(tmp_path / "other")
     fine_tune(trained, again, Coarseness(times_smaller=12), epochs=2)
     fine_tune(trained, other, Coarseness(times_smaller=12), epochs=2, seed=1)
@@ -60,6 +75,16 @@ def test_the_same_seed_gives_the_same_tables_and_another_one_does_not(trained, t
     for one, two in zip(again.model().get_weights(), tuned.model().get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
     assert other.tables_file.read_bytes() != tuned.tables_file.read_bytes()
+
+
+def test_a_training_that_makes_it_worse_is_not_kept(trained, tmp_path):
+    run = Run(tmp_path / "run")
+    # A hopeless learning rate.
+    metrics = fine_tune(trained, run, Coarseness(times_smaller=12), learning_rate=5.0)
+    assert not metrics["fine_tuning"]["helps"]
+    assert metrics["valid"]["ndcg@10"] > metrics["history"][-1]["ndcg@10"]
+    coded = load_tables(run.tables_file)[NAME].dequantize()
+    np.testing.assert_array_equal(run.model().get_layer("item_embedding").embeddings, coded)
 
 
 def test_chosen_settings_give_the_bytes_of_the_trained_tables(trained, tmp_path):

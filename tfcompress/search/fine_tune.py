@@ -28,6 +28,7 @@ from tfcompress.training.checkpoint import Progress
 from tfcompress.training.config import FineTuning, TrainConfig
 from tfcompress.training.loop import BatchReport, finite_loss, make_deterministic, run_metrics
 from tfcompress.training.run import Run
+from tfcompress.training.variables import assign, values
 
 if TYPE_CHECKING:
     from tfcompress.training.loop import BatchDone, EpochDone
@@ -85,7 +86,10 @@ def fine_tune(
     on_batch: BatchDone | None = None,
     on_epoch: EpochDone | None = None,
 ) -> dict[str, Any]:
-    """Trains a run on while its tables are rounded; the last epoch is what is kept.
+    """Trains a run on while its tables are rounded, and keeps what the last epoch gives.
+
+    Where that is worse than the tables coded and dense layers refitted without training, by the
+    smooth companion of the quality on validation (`Task.examine`), those are kept.
 
     The new run is one like any other, its model holding the coded tables as floats; the tables
     themselves lie beside it, and `convert` stores them as they are.
@@ -103,8 +107,9 @@ def fine_tune(
         on_epoch: callable or None. Called with the epoch's entry of the history.
 
     Returns:
-        The content of metrics.json: that of a training, and "fine_tuning": what the model gave
-        before on "validation" and "test" ("started_from"), `table_bytes`, `float_bytes`, `step`.
+        The content of metrics.json: that of a training, and "fine_tuning": whether training
+        `helps`, what the model gave before on "validation" and "test" (`started_from`),
+        `table_bytes`, `float_bytes`, `step`.
 
     Raises:
         ConfigError: `run` exists, `source` cannot be fine-tuned, or the data are others.
@@ -127,6 +132,8 @@ def fine_tune(
     batches = [task.batches(first + epoch) for epoch in range(config.epochs)]
     rounding = StraightThrough(tables, settings, max_bytes, max(1, len(batches[0]) // _CODINGS))
     rounding.begin()
+    # As `convert` would have them without training.
+    at_first = values(model.variables), rounding.coded, *task.examine(model)
     trainer = task.distiller(model, source.model())
     rate = keras.optimizers.schedules.PolynomialDecay(
         config.learning_rate, sum(map(len, batches)), end_learning_rate=0.0
@@ -144,16 +151,21 @@ def fine_tune(
         loss = finite_loss(fitted, config, epoch)
         rounding.finish()
         seconds = time.perf_counter() - started
-        quality = task.validate(model)
+        quality, soft = task.examine(model)
         entry = {"epoch": epoch, "loss": loss, **quality, "seconds": round(seconds, 2)}
         progress.add(entry)
         if on_epoch:
             on_epoch(entry)
     # The rate has come down to nothing there; what was better before was so by luck.
     progress.best_epoch = config.epochs - 1
-    coded = rounding.coded
     metrics = run_metrics(task, model, progress)
+    coded = rounding.coded
+    helps = soft > at_first[3]
+    if not helps:
+        kept, coded, metrics["valid"], _ = at_first
+        assign(model.variables, kept)
     metrics["fine_tuning"] = {
+        "helps": helps,
         "started_from": started_from,
         "table_bytes": coded.nbytes,
         "float_bytes": tables.float_bytes,
@@ -174,13 +186,13 @@ def _config(
             f"{source.path}: has coded tables already; go on from {before.fine_tuning.run}, which "
             "it was made from"
         )
-    values = before.model_dump(exclude={"fine_tuning"})
-    values |= {"epochs": epochs, "learning_rate": before.lower_rate}
+    fields = before.model_dump(exclude={"fine_tuning"})
+    fields |= {"epochs": epochs, "learning_rate": before.lower_rate}
     given = {"learning_rate": learning_rate, "seed": seed}
-    values |= {name: value for name, value in given.items() if value is not None}
+    fields |= {name: value for name, value in given.items() if value is not None}
     if data is not None:
-        values["data"]["source"] = data
-    return TrainConfig.parse(values)
+        fields["data"]["source"] = data
+    return TrainConfig.parse(fields)
 
 
 def _fine_tuning(source: Run, max_bytes: float, settings: Settings) -> FineTuning:
