@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from tfcompress.errors import ConfigError, DataError, ModelError, TfcompressError
-from tfcompress_cli import budget, console, optimize, run_search
+from tfcompress_cli import budget, coded_run, console, optimize, run_search
 from tfcompress_cli.inspect import show_model
 from tfcompress_cli.pack import Codec, Target, show_packing
 
@@ -44,9 +44,7 @@ def convert(
     out: Annotated[Path, Option(help="The .tflite to write.")],
     table_dtype: Annotated[
         TableDtype | None,
-        Option(
-            help="Number type of the tables.", show_default="float32; int8 beside searched tables"
-        ),
+        Option(help="Number type of the tables.", show_default="float32; int8 beside coded tables"),
     ] = None,
     granularity: Annotated[
         Granularity, Option(help="One scale for what, with int8 and int4.")
@@ -63,7 +61,7 @@ def convert(
         ConvertCodec | None,
         Option(
             help="Pack the tables, as tfcompress pack does.",
-            show_default="none; auto with a budget",
+            show_default="none; auto for coded tables",
         ),
     ] = None,
     target: Annotated[
@@ -152,13 +150,16 @@ def convert(
             "--metric, --data, --code-output, --no-refit, --tune, --curve and --plot belong to a "
             "search; give --max-loss, --max-bytes or --snr"
         )
+    coded = coded_run.is_coded(source)
+    if coded and wanted is not None:
+        coded_run.refuse_budget(source)
     convert_file(
         source,
         out,
-        table_dtype=table_dtype or ("int8" if wanted else "float32"),
+        table_dtype=table_dtype or ("int8" if wanted or coded else "float32"),
         granularity=granularity,
         dense_dtype=dense_dtype,
-        codec=codec or ("auto" if wanted else "none"),
+        codec=codec or ("auto" if wanted or coded else "none"),
         target=target,
         top_k=top_k,
         vocabulary=vocabulary,
@@ -205,8 +206,9 @@ def convert_file(
         model = run.model() if run else load_model(source)
     optimized = optimizing.run(run, model, top_k) if optimizing is not None else None
     search = run_search.find(run, model, wanted) if wanted is not None else None
-    changed = search or optimized
-    transformed = search.found.tables if search else {}
+    coded = coded_run.load(run, model, top_k)
+    changed = search or optimized or coded
+    transformed = search.found.tables if search else coded.tables if coded else {}
     with console.err.status("Converting"):
         from tfcompress import tflite
 
@@ -227,8 +229,8 @@ def convert_file(
         inputs, described = _inputs(run, model, changed.measured if changed else None)
         with tflite.tables_replaced(model, transformed):
             difference = tflite.compare_with_keras(model, content, inputs)
-    coded = {table.name for table in tflite.inspect_model(content).tables} <= set(transformed)
-    exact = dense_dtype == "float32" and (table_dtype == "float32" or coded)
+    names = {table.name for table in tflite.inspect_model(content).tables}
+    exact = dense_dtype == "float32" and (table_dtype == "float32" or names <= set(transformed))
     if not difference.relative < (_EXACT if exact else 1.0):
         raise ModelError(
             f"{source}: the converted model differs from Keras by {difference.relative:.2g} "

@@ -13,7 +13,7 @@ from tfcompress.errors import ConfigError
 from tfcompress_cli import console
 from tfcompress_cli.budget import parse_bytes, parse_share
 from tfcompress_cli.console import Backend
-from tfcompress_cli.train import QUALITY_NAMES
+from tfcompress_cli.training_progress import QUALITY_NAMES
 
 if TYPE_CHECKING:
     from tfcompress.sweep import Artefact, Plan, Results

@@ -11,34 +11,33 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tfcompress_cli import console
+from tfcompress.errors import ConfigError
+from tfcompress_cli import console, fine_tune
 from tfcompress_cli.console import Backend
+from tfcompress_cli.training_progress import QUALITY_NAMES, showing
 
 if TYPE_CHECKING:
-    from tfcompress.data import Dataset, TextDataset
     from tfcompress.training import TrainConfig
 
 Option = typer.Option
 DataPanel = "Data"
 TrainingPanel = "Training"
+TuningPanel = "Fine-tuning for few bytes"
 
 Model = Literal["sequence-ranker", "text-classifier"]
-QUALITY_NAMES = {
-    "ndcg@10": "nDCG@10",
-    "hr@10": "HR@10",
-    "accuracy": "accuracy",
-    "macro_f1": "macro-F1",
-}
 
 
 def train(
-    data: Annotated[
-        str,
-        typer.Argument(
-            help="A name (synthetic, synthetic-text, movielens-1m, ...), a file or a directory."
-        ),
-    ],
+    context: typer.Context,
     out: Annotated[Path, Option(help="Run directory to make.")],
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            help="A name (synthetic, synthetic-text, movielens-1m, ...), a file or a directory. "
+            "Left out with --from, it is that of the run.",
+            show_default=False,
+        ),
+    ] = None,
     model: Annotated[
         Model,
         Option(help="What to train: on interactions, or on lines of label<TAB>text."),
@@ -54,6 +53,25 @@ def train(
     tie: Annotated[
         bool, Option("--tie", help="Score against the input table: no output matrix.")
     ] = False,
+    source: Annotated[
+        Path | None,
+        Option(
+            "--from",
+            help="A finished run to go on from, its tables rounded: for an epoch, from the "
+            "lower learning rate of its training down to 0, where nothing else is said. Needs "
+            "--quantize.",
+            metavar="RUN",
+            rich_help_panel=TuningPanel,
+        ),
+    ] = None,
+    quantize: Annotated[
+        str | None,
+        Option(
+            help="How small the tables are to be: 85x (than float32), 60KB, or what convert "
+            "--curve wrote.",
+            rich_help_panel=TuningPanel,
+        ),
+    ] = None,
     epochs: Annotated[int, Option(help="At most this many.")] = 30,
     seed: Annotated[int, Option(help="Same seed, same machine, same weights.")] = 0,
     resume: Annotated[bool, Option("--resume", help="Go on with an interrupted run.")] = False,
@@ -121,7 +139,29 @@ def train(
     """Train a ranker or a classifier with a full or a compressed embedding.
 
     Example: tfcompress train synthetic --out runs/memcom --embedding memcom --ratio 16
+
+    With --from, a run is trained on while its tables are rounded, to lose less in few bytes:
+    tfcompress train --from runs/full --quantize 100x --out runs/coarse
     """
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    given = {name for name, place in sources.items() if place and place.name != "DEFAULT"}
+    if source is not None:
+        fine_tune.check_options(given, quantize)
+        fine_tune.fine_tune(
+            source,
+            out,
+            str(quantize),
+            backend=backend,
+            data=data,
+            epochs=epochs if "epochs" in given else 1,
+            learning_rate=learning_rate if "learning_rate" in given else None,
+            seed=seed if "seed" in given else None,
+        )
+        return
+    if quantize is not None:
+        raise ConfigError("--quantize: needs --from, a finished run to go on from")
+    if data is None:
+        raise ConfigError("DATA: name a data set, a file or a directory to train on")
     from tfcompress.training.config import TrainConfig
 
     values: dict[str, Any] = {
@@ -169,35 +209,14 @@ def run_training(
         from tfcompress.training import train as train_run
 
     console.download(config.data.source)
-    with console.progress() as progress:
-        bar = progress.add_task("training", total=None)
-
-        def on_data(dataset: Dataset | TextDataset) -> None:
-            for note in dataset.notes:
-                # A note on one file of several names it itself.
-                named = note if note.startswith(f"{dataset.name}: ") else f"{dataset.name}: {note}"
-                console.err.print(named, highlight=False, soft_wrap=True)
-
-        def on_batch(epoch: int, done: int, total: int) -> None:
-            progress.update(bar, description=f"epoch {epoch + 1}", completed=done, total=total)
-
-        def on_epoch(entry: dict[str, float]) -> None:
-            quality = "   ".join(
-                f"{name} {entry[key]:.4f}" for key, name in QUALITY_NAMES.items() if key in entry
-            )
-            console.err.print(
-                f"epoch {entry['epoch'] + 1:3.0f}   loss {entry['loss']:.4f}   {quality}   "
-                f"{entry['seconds']:.1f} s",
-                highlight=False,
-            )
-
+    with showing() as shown:
         metrics = train_run(
             config,
             Run(out),
             resume=resume,
-            on_data=on_data,
-            on_batch=on_batch,
-            on_epoch=on_epoch,
+            on_data=shown.data,
+            on_batch=shown.batch,
+            on_epoch=shown.epoch,
         )
     sizes, watched = metrics["parameters"], metrics["watched"]
     console.out.print(

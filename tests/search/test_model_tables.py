@@ -127,7 +127,6 @@ def test_losses_need_data(model):
         find_tables(model, NAMES, Budget(max_loss=0.1))
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="on TensorFlow only")
 def test_the_fisher_information_is_that_of_the_linear_model(model):
     """Of logits z = mean(rows) W / L: W F W^T, F the covariance of drawn answers."""
     variables = {"first/embeddings": model.get_layer("first").embeddings}

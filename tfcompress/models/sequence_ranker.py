@@ -115,16 +115,32 @@ class RankerTrainer(keras.Model):
             loss = loss + regulariser
         return loss
 
+    def logits(self, user: Any, targets: Any, x: dict[str, Any]) -> Any:
+        """Logits of what the softmax is over, float `(batch, answers)`.
+
+        All items, or with `negatives` the next item of each row and then the negatives.
+        """
+        if "negatives" in x:
+            return self._sampled_logits(user, targets, x)[1]
+        return self._all_logits(user)
+
     def _full_softmax(self, user: Any, targets: Any) -> Any:
-        scores = self.bias_layer(self.items(user, reverse=True))
-        # Ids below FIRST_ID are never an answer.
         return ops.mean(
             keras.losses.sparse_categorical_crossentropy(
-                targets - FIRST_ID, scores[:, FIRST_ID:], from_logits=True
+                targets - FIRST_ID, self._all_logits(user), from_logits=True
             )
         )
 
+    def _all_logits(self, user: Any) -> Any:
+        # Ids below FIRST_ID are never an answer.
+        return self.bias_layer(self.items(user, reverse=True))[:, FIRST_ID:]
+
     def _sampled_softmax(self, user: Any, targets: Any, x: dict[str, Any]) -> Any:
+        positive, logits = self._sampled_logits(user, targets, x)
+        return ops.mean(ops.logsumexp(logits, axis=-1) - positive)
+
+    def _sampled_logits(self, user: Any, targets: Any, x: dict[str, Any]) -> tuple[Any, Any]:
+        """Those of the next items, `(batch,)`, and all of them."""
         negatives, bias = x["negatives"], self.bias_layer.bias
         positive = ops.sum(user * self.items(targets), axis=-1)  # (batch,)
         positive = positive + ops.take(bias, targets) - x["target_log_q"]
@@ -133,5 +149,4 @@ class RankerTrainer(keras.Model):
         # A negative that is the target would be pushed down and up at once.
         hit = ops.equal(negatives[None, :], targets[:, None])
         negative = ops.where(hit, -1e9, negative)  # (batch, num_negatives)
-        logits = ops.concatenate([positive[:, None], negative], axis=-1)
-        return ops.mean(ops.logsumexp(logits, axis=-1) - positive)
+        return positive, ops.concatenate([positive[:, None], negative], axis=-1)

@@ -12,7 +12,7 @@ Reference:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +22,9 @@ from tfcompress.errors import ConfigError
 
 if TYPE_CHECKING:
     import keras
+
+Gradients = Callable[[NDArray[np.int32], int], list[NDArray[np.float32]]]
+"""From a batch and its number to the gradients of each table, rows first."""
 
 _BATCH = 256
 
@@ -35,28 +38,43 @@ def fisher_metrics(
     """The Fisher information of the columns of tables, summed over the rows that are read.
 
     Args:
-        model: keras.Model, on TensorFlow.
+        model: keras.Model, on TensorFlow or JAX.
         variables: dict of table name to keras.Variable, of shape `(n, ...)`.
         inputs: int32 array. Examples; a few thousand show enough.
         logits: callable. From the model's outputs to the logits of its answers, `(batch, answers)`.
 
     Returns:
         dict str -> float64 array, shape `(D, D)`, D the number of values in a row: symmetric,
-        positive semidefinite. The same inputs give the same arrays.
+        positive semidefinite. The same inputs give the same arrays (on one backend: each draws
+        answers of its own).
 
     Raises:
         ConfigError: Keras runs on another backend.
     """
     import keras
+
+    backend = keras.backend.backend()
+    if backend not in _GRADIENTS:
+        raise ConfigError(
+            f"backend: got {backend!r}; the Fisher information is taken on "
+            f"{' or '.join(_GRADIENTS)}"
+        )
+    gradients = _GRADIENTS[backend](model, list(variables.values()), logits)
+    sums = [np.zeros((size, size)) for size in map(_columns, variables.values())]
+    for number, start in enumerate(range(0, len(inputs), _BATCH)):
+        found = gradients(inputs[start : start + _BATCH], number)
+        for total, gradient in zip(sums, found, strict=True):
+            rows = gradient.reshape(-1, len(total)).astype(np.float64)
+            np.add(total, rows.T @ rows, out=total)
+    return dict(zip(variables, sums, strict=True))
+
+
+def _tensorflow_gradients(
+    model: keras.Model, variables: list[Any], logits: Callable[[Any], Any]
+) -> Gradients:
     import tensorflow as tf
 
-    if keras.backend.backend() != "tensorflow":
-        raise ConfigError(
-            f"backend: got {keras.backend.backend()!r}; the Fisher information is taken on "
-            "'tensorflow'"
-        )
-    names = list(variables)
-    values = [variables[name].value for name in names]
+    values = [variable.value for variable in variables]
 
     def gradients(batch: Any, seed: Any) -> Any:
         with tf.GradientTape() as tape:
@@ -67,22 +85,43 @@ def fisher_metrics(
 
     compiled = tf.function(gradients, reduce_retracing=True)
 
-    sums = [np.zeros((_columns(value), _columns(value))) for value in values]
-    for number, start in enumerate(range(0, len(inputs), _BATCH)):
-        batch = tf.constant(inputs[start : start + _BATCH])
-        for total, gradient in zip(sums, compiled(batch, tf.constant(number)), strict=True):
-            if gradient is not None:
-                rows = _rows(gradient, total.shape[0])
-                np.add(total, rows.T @ rows, out=total)
-    return dict(zip(names, sums, strict=True))
+    def rows(batch: NDArray[np.int32], number: int) -> list[NDArray[np.float32]]:
+        found = compiled(tf.constant(batch), tf.constant(number))
+        none = np.zeros(0, np.float32)
+        # Of rows that were looked up where TensorFlow says which, or of all of them.
+        return [none if own is None else getattr(own, "values", own).numpy() for own in found]
+
+    return rows
 
 
-def _columns(value: Any) -> int:
-    return int(np.prod(value.shape[1:], dtype=np.int64))
+def _jax_gradients(
+    model: keras.Model, variables: list[Any], logits: Callable[[Any], Any]
+) -> Gradients:
+    import jax
+
+    state = [model.trainable_variables, model.non_trainable_variables]
+    values = [[variable.value for variable in part] for part in state]
+    places = [
+        next((part, at) for part in (0, 1) for at, own in enumerate(state[part]) if own is wanted)
+        for wanted in variables
+    ]
+
+    def surprise(tables: Any, batch: Any, number: Any) -> Any:
+        changed = [list(part) for part in values]
+        for (part, at), table in zip(places, tables, strict=True):
+            changed[part][at] = table
+        outputs, _ = model.stateless_call(*changed, batch, training=False)
+        logs = jax.nn.log_softmax(logits(outputs))
+        drawn = jax.random.categorical(jax.random.key(number), jax.lax.stop_gradient(logs))
+        return -jax.numpy.sum(jax.numpy.take_along_axis(logs, drawn[:, None], axis=-1))
+
+    compiled = jax.jit(jax.grad(surprise))
+    tables = [variable.value for variable in variables]
+    return lambda batch, number: list(map(np.asarray, compiled(tables, batch, number)))
 
 
-def _rows(gradient: Any, columns: int) -> NDArray[np.float64]:
-    """The gradients of rows: those that were looked up, or all of them."""
-    values: Any = getattr(gradient, "values", gradient)
-    parts: Iterable[Any] = values.numpy()
-    return np.asarray(parts, np.float64).reshape(-1, columns)
+_GRADIENTS = {"tensorflow": _tensorflow_gradients, "jax": _jax_gradients}
+
+
+def _columns(variable: Any) -> int:
+    return int(np.prod(variable.shape[1:], dtype=np.int64))

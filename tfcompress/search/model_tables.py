@@ -115,6 +115,12 @@ class ModelTables(CodedTogether):
             finally:
                 assign(self.refit.variables, before)
 
+    def retrain(self, new: list[NDArray[np.float32]]) -> None:
+        """Codes these values of `variables` from now on; what they are measured by stays."""
+        self._trained = dict(zip(self.names, new, strict=True))
+        self._coder.cache_clear()
+        self._wanted.cache_clear()
+
     def put_back(self) -> None:
         """Puts the trained tables back, and nothing else."""
         assign(self.variables, [self._trained[name] for name in self.names])

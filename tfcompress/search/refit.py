@@ -95,6 +95,9 @@ class DenseRefit:
             solved.append((changed, own.mean @ kernel - mean @ changed))
         return self._values(solved)
 
+    def settle(self) -> None:
+        """Fits anew what training around coded tables does not: nothing here."""
+
     def _values(
         self, solved: list[tuple[NDArray[np.float64], NDArray[np.float64]]]
     ) -> list[NDArray[np.float32]]:

@@ -80,11 +80,18 @@ class BiasRefit(DenseRefit):
         if self._bias_layer is None:
             return solved
         assign(self._dense_variables, solved)
-        bias = self._trained_bias
+        return [*solved, self._fitted(self._trained_bias)]
+
+    def settle(self) -> None:
+        """Fits the item biases to whatever tables and dense weights are in the model."""
+        if self._bias_layer is not None:
+            self._bias_layer.bias.assign(self._fitted(np.array(self._bias_layer.bias)))
+
+    def _fitted(self, bias: NDArray[np.float32]) -> NDArray[np.float32]:
         for _ in range(_ROUNDS):
             calls = self._mean_probabilities(self._examples, bias)
             bias = (bias + np.log((self._calls + _LEAST) / (calls + _LEAST))).astype(np.float32)
-        return [*solved, bias]
+        return bias
 
 
 def less_biases(

@@ -8,12 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfcompress.data.sample import spread_rows
 from tfcompress.errors import ConfigError
 from tfcompress.search.find import find_tables
-from tfcompress.search.fisher import fisher_metrics
-from tfcompress.search.refit_bias import BiasRefit, bias_of_scores, less_biases
-from tfcompress.search.search import SCORED_START
+from tfcompress.search.measures import Measures
 from tfcompress.search.shipped_bytes import shipped_bytes
 from tfcompress.search.walk import Found
 from tfcompress.training.tune import tune
@@ -25,9 +22,6 @@ if TYPE_CHECKING:
     from tfcompress.search.budget import Budget
     from tfcompress.search.run_quality import RunQuality
     from tfcompress.search.settings import Trial
-
-_FISHER_EXAMPLES = 4096
-_REFIT_EXAMPLES = 16384
 
 
 def search_run(
@@ -90,37 +84,25 @@ def search_run(
                 "convert to int8 or int4 without a budget"
             )
         names -= use.read_whole
-    bias_layer = bias_of_scores(model, [tables[name] for name in tables if name in names])
+    coded = [tables[name] for name in tables if name in names]
 
     def size_of(name: str, table: TransformedTable) -> int:
         return shipped_bytes(table, target, is_folded=name in use.folding)
 
     options: dict[str, Any] = {}
     if measured is not None:
-        task, dataset = measured.task, measured.dataset
-        counts = dataset.id_counts
-        inputs = dataset.valid.inputs(model.inputs[0].shape[1])
-        inputs = inputs[spread_rows(len(inputs), _FISHER_EXAMPLES)]
+        task, counts = measured.task, measured.dataset.id_counts
+        measures = Measures.of(model, measured, coded, refits=refit)
         options = {
-            "probe": inputs,
-            "metrics": lambda variables: fisher_metrics(model, variables, inputs, task.logits),
+            "probe": measures.inputs,
+            "metrics": measures.metrics,
             "examine": measured.examine,
             "reference": reference,
+            "refit": measures.refit if refit else None,
+            "start": measures.start,
         }
-        if refit:
-            histories = task.training_inputs(_REFIT_EXAMPLES)
-            options["refit"] = lambda coded: BiasRefit(model, coded, histories, inputs)
-        if bias_layer is not None:
-            options["start"] = SCORED_START
-        if bias_layer is not None and refit:
-
-            def metrics(variables: dict[str, Any]) -> dict[str, NDArray[np.float64]]:
-                exact = fisher_metrics(model, variables, inputs, task.logits)
-                return less_biases(exact, variables, model, bias_layer, inputs)
-
-            options["metrics"] = metrics
         if tune_epochs:
-            options["tune"] = lambda changed, coded: tune(task, changed, coded, tune_epochs)
+            options["tune"] = lambda changed, frozen: tune(task, changed, frozen, tune_epochs)
     if counts is not None:
         options["counts"] = {
             name: counts for name, layer in embeddings.items() if layer.input_dim == len(counts)

@@ -8,12 +8,10 @@ tables, a word stands for 2 to 8 of them: fewer bits, and fewer operators to dec
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tfcompress.codec import fixed
-from tfcompress.codec.source import Source, as_source
+from tfcompress.codec.source import Source
 from tfcompress.errors import ConfigError
-from tfcompress.tflite import row_values
 from tfcompress.tflite.code_choice import code_of
 from tfcompress.tflite.code_lookups import CodeLookups, compact_lookups, whole_lookups
 from tfcompress.tflite.row_bits import (

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tfcompress.classification import Scorer, evaluate, mean_log_likelihood
 from tfcompress.data import TextDataset
 from tfcompress.data.sample import spread_rows
-from tfcompress.models import build_text_classifier
+from tfcompress.models import ClassifierDistiller, build_text_classifier
 from tfcompress.models.text_classifier import TOKENS
 from tfcompress.training.batches import TextBatches
 from tfcompress.training.config import TrainConfig
@@ -48,6 +48,10 @@ class ClassificationTask(Task):
     def trainer(self, model: keras.Model) -> keras.Model:
         """The same graph again: a model that is compiled would be saved with its optimiser."""
         return keras.Model(model.inputs[0], model.output["scores"])
+
+    def distiller(self, model: keras.Model, teacher: keras.Model) -> keras.Model:
+        """Over the classes."""
+        return ClassifierDistiller(model, teacher)
 
     def batches(self, epoch: int) -> TextBatches:
         """Every text once, in an order of the epoch's own."""

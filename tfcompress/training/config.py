@@ -45,6 +45,31 @@ class DataConfig(BaseModel):
         return self.model_dump(exclude={"source"}, exclude_none=True)
 
 
+class FineTuning(BaseModel):
+    """What a training goes on from, its tables rounded all the while.
+
+    Attributes:
+        run: str. The run directory.
+        model_sha256: str. Of its model.keras.
+        max_bytes: float. What the coded tables may take.
+        row_step_exponent: float. As all of what follows, a setting of
+            `tfcompress.search.Settings`.
+        rate_weight: float.
+        rotation: bool.
+        rare_shrinkage: float.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    run: str
+    model_sha256: str
+    max_bytes: Annotated[float, Field(gt=0)]
+    row_step_exponent: float
+    rate_weight: float
+    rotation: bool
+    rare_shrinkage: float
+
+
 class TrainConfig(BaseModel):
     """One training run.
 
@@ -67,6 +92,8 @@ class TrainConfig(BaseModel):
         learning_rate: float. Of Adam.
         rate_drop: float. The lower learning rate over the first; 1 to stop instead.
         seed: int.
+        fine_tuning: FineTuning or None. The run it goes on from with rounded tables; None starts
+            with fresh weights.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -88,6 +115,7 @@ class TrainConfig(BaseModel):
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
     rate_drop: Annotated[float, Field(gt=0, le=1)] = 0.25
     seed: Annotated[int, Field(ge=0)] = 0
+    fine_tuning: FineTuning | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -100,15 +100,10 @@ def train(
             batches = task.batches(epoch)
             callbacks = [KeepFreedMemory()]
             if on_batch:
-                callbacks.append(_BatchReport(epoch, len(batches), on_batch))
+                callbacks.append(BatchReport(epoch, len(batches), on_batch))
             fitted = trainer.fit(batches, verbose=0, callbacks=callbacks, shuffle=False)
             seconds = time.perf_counter() - started
-            loss = float(fitted.history["loss"][0])
-            if not np.isfinite(loss):
-                raise ConfigError(
-                    f"learning_rate is {config.learning_rate:g}: the loss of epoch {epoch + 1} is "
-                    f"{loss}; choose a smaller one"
-                )
+            loss = finite_loss(fitted, config, epoch)
             quality = task.validate(model)
             entry = {"epoch": epoch, "loss": loss, **quality, "seconds": round(seconds, 2)}
             if progress.add(entry):
@@ -119,7 +114,7 @@ def train(
                 on_epoch(entry)
 
     assign(model.variables, best)
-    metrics = _metrics(task, model, progress)
+    metrics = run_metrics(task, model, progress)
     run.finish(model, metrics)
     return metrics
 
@@ -134,6 +129,17 @@ def make_deterministic(seed: int) -> None:
 
         tf.random.set_seed(seed)
         tf.config.experimental.enable_op_determinism()
+
+
+def finite_loss(fitted: keras.callbacks.History, config: TrainConfig, epoch: int) -> float:
+    """The loss of an epoch; raises `ConfigError` where there is none."""
+    loss = float(fitted.history["loss"][0])
+    if not np.isfinite(loss):
+        raise ConfigError(
+            f"learning_rate is {config.learning_rate:g}: the loss of epoch {epoch + 1} is "
+            f"{loss}; choose a smaller one"
+        )
+    return loss
 
 
 def _check_stored(
@@ -163,7 +169,8 @@ def _next_rate(config: TrainConfig, progress: Progress) -> float | None:
     return config.learning_rate * (config.rate_drop if progress.slow_from >= 0 else 1)
 
 
-def _metrics(task: Task, model: keras.Model, progress: Progress) -> dict[str, Any]:
+def run_metrics(task: Task, model: keras.Model, progress: Progress) -> dict[str, Any]:
+    """The content of metrics.json."""
     config, data = task.config, task.data
     table_parameters = model.get_layer(task.table).num_parameters
     full_parameters = data.input_dim * config.dim
@@ -190,12 +197,15 @@ def _metrics(task: Task, model: keras.Model, progress: Progress) -> dict[str, An
     }
 
 
-class _BatchReport(keras.callbacks.Callback):
+class BatchReport(keras.callbacks.Callback):
+    """Tells of every batch of an epoch."""
+
     def __init__(self, epoch: int, total: int, report: BatchDone) -> None:
         super().__init__()
         self._epoch, self._total, self._report = epoch, total, report
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Tells of one."""
         del logs
         self._report(self._epoch, batch + 1, self._total)
 

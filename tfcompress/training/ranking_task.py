@@ -10,7 +10,7 @@ from tfcompress import layers
 from tfcompress.data import Dataset
 from tfcompress.data.windows import TrainingWindows
 from tfcompress.errors import ConfigError, DataError
-from tfcompress.models import RankerTrainer, build_sequence_ranker
+from tfcompress.models import RankerDistiller, RankerTrainer, build_sequence_ranker
 from tfcompress.models.sequence_ranker import ITEMS, OUTPUT
 from tfcompress.ranking import evaluate, evaluate_top_k
 from tfcompress.training.batches import FitBatches
@@ -97,6 +97,10 @@ class RankingTask(Task):
     def trainer(self, model: keras.Model) -> keras.Model:
         """Brings its own loss."""
         return RankerTrainer(model)
+
+    def distiller(self, model: keras.Model, teacher: keras.Model) -> keras.Model:
+        """Under full or sampled softmax, as in training."""
+        return RankerDistiller(model, teacher)
 
     def batches(self, epoch: int) -> FitBatches:
         """Histories and next items, with negatives under sampled softmax."""

@@ -48,6 +48,11 @@ class Run:
         return self.path / "metrics.json"
 
     @property
+    def tables_file(self) -> Path:
+        """The coded tables of a fine-tuned run, see `rate_distortion.stored_tables`."""
+        return self.path / "tables.npz"
+
+    @property
     def checkpoints(self) -> Path:
         """One directory per finished epoch, the last one kept."""
         return self.path / "checkpoints"
@@ -105,7 +110,8 @@ class Run:
     def start(self, config: TrainConfig, vocabulary: Vocabulary) -> None:
         """Writes what is known before the first epoch."""
         self.path.mkdir(parents=True, exist_ok=True)
-        for file in (self.config_file, self.vocabulary_file, self.model_file, self.metrics_file):
+        files = (self.config_file, self.vocabulary_file, self.model_file, self.metrics_file)
+        for file in (*files, self.tables_file):
             # Temporary siblings of a process that was killed inside a write.
             for leftover in self.path.glob(f".{file.name}.*"):
                 leftover.unlink()

@@ -53,6 +53,10 @@ class Task(ABC):
         """What is fitted: another Keras model on the same weights."""
 
     @abstractmethod
+    def distiller(self, model: keras.Model, teacher: keras.Model) -> keras.Model:
+        """What is fitted to the answers of another model; brings its own loss."""
+
+    @abstractmethod
     def batches(self, epoch: int) -> keras.utils.PyDataset:
         """The batches of one epoch, a function of the configuration and the epoch alone."""
 

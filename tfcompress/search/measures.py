@@ -1,0 +1,78 @@
+"""What a search knows of the model of a run beside its quality: harm of errors, what to refit."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfcompress.data.sample import spread_rows
+from tfcompress.search.fisher import fisher_metrics
+from tfcompress.search.refit_bias import BiasRefit, bias_of_scores, less_biases
+from tfcompress.search.search import SCORED_START, START
+
+if TYPE_CHECKING:
+    import keras
+
+    from tfcompress.search.refit import DenseRefit
+    from tfcompress.search.run_quality import RunQuality
+    from tfcompress.search.settings import Settings
+
+_FISHER_EXAMPLES = 4096
+_REFIT_EXAMPLES = 16384
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Of one model on the data of its run.
+
+    Attributes:
+        model: keras.Model.
+        measured: RunQuality.
+        bias_layer: Layer or None. What adds item biases to scores that come from a coded table.
+        refits: bool. Whether dense layers, and those biases, are fitted to coded tables.
+    """
+
+    model: keras.Model
+    measured: RunQuality
+    bias_layer: Any
+    refits: bool = True
+
+    @classmethod
+    def of(
+        cls,
+        model: keras.Model,
+        measured: RunQuality,
+        embeddings: Collection[Any],
+        *,
+        refits: bool = True,
+    ) -> Measures:
+        """For the tables of some embedding layers."""
+        return cls(model, measured, bias_of_scores(model, embeddings), refits)
+
+    @property
+    def inputs(self) -> NDArray[np.int32]:
+        """Validation inputs; no labels."""
+        inputs = self.measured.dataset.valid.inputs(self.model.inputs[0].shape[1])
+        return np.asarray(inputs[spread_rows(len(inputs), _FISHER_EXAMPLES)], np.int32)
+
+    @property
+    def start(self) -> Settings:
+        """Where a search begins."""
+        return START if self.bias_layer is None else SCORED_START
+
+    def metrics(self, variables: dict[str, Any]) -> dict[str, NDArray[np.float64]]:
+        """As `ModelTables` asks for them."""
+        inputs = self.inputs
+        exact = fisher_metrics(self.model, variables, inputs, self.measured.task.logits)
+        if self.bias_layer is None or not self.refits:
+            return exact
+        return less_biases(exact, variables, self.model, self.bias_layer, inputs)
+
+    def refit(self, coded: list[Any]) -> DenseRefit:
+        """As `ModelTables` asks for it."""
+        histories = self.measured.task.training_inputs(_REFIT_EXAMPLES)
+        return BiasRefit(self.model, coded, histories, self.inputs)
