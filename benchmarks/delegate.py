@@ -21,9 +21,9 @@ from ai_edge_litert.interpreter import Interpreter
 
 from tfcompress.codec import pack
 from tfcompress.codec.layout import MODES
-from tfcompress.tflite.delegate import delegates_for
-from tfcompress.tflite.delegate_rows import DelegateRows
-from tfcompress.tflite.flatbuffer import TfliteFile
+from tfcompress.tflite.graph.flatbuffer import TfliteFile
+from tfcompress.tflite.runtime.delegate import delegates_for
+from tfcompress.tflite.runtime.delegate_rows import DelegateRows
 
 BATCHES = (1, 32, 512)
 ROUNDS = 300

@@ -51,7 +51,7 @@ def lookup_model(table: np.ndarray) -> bytes:
     """A file of one GATHER: ids -> rows."""
     from ai_edge_litert import schema_py_generated as schema
 
-    from tfcompress.tflite.flatbuffer import TfliteFile
+    from tfcompress.tflite.graph.flatbuffer import TfliteFile
 
     graph = schema.SubGraphT(tensors=[], operators=[], inputs=[], outputs=[], name="main")
     file = TfliteFile(
@@ -88,8 +88,8 @@ def quantizer_model(table: np.ndarray) -> bytes:
     """The table as ai-edge-quantizer stores it: int8, a scale a row, EMBEDDING_LOOKUP."""
     from ai_edge_quantizer import quantizer, recipe
 
-    from tfcompress.tflite.flatbuffer import read
-    from tfcompress.tflite.prune import prune
+    from tfcompress.tflite.graph.flatbuffer import read
+    from tfcompress.tflite.graph.prune import prune
 
     file = read(lookup_model(table))
     graph = file.subgraphs[0]
@@ -122,7 +122,7 @@ def check_same(files: dict[str, bytes], ids: np.ndarray) -> None:
     """Raises `SystemExit` unless all files give the same bytes for these ids."""
     from ai_edge_litert.interpreter import Interpreter
 
-    from tfcompress.tflite.delegate import delegates_for
+    from tfcompress.tflite.runtime.delegate import delegates_for
 
     expected = b""
     for name, content in files.items():

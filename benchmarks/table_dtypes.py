@@ -32,8 +32,8 @@ def build_model(table: np.ndarray) -> Any:
 
 def as_embedding_lookup(content: bytes) -> bytes:
     """The float32 file with its GATHER turned into an EMBEDDING_LOOKUP."""
-    from tfcompress.tflite.flatbuffer import read
-    from tfcompress.tflite.prune import prune
+    from tfcompress.tflite.graph.flatbuffer import read
+    from tfcompress.tflite.graph.prune import prune
 
     file = read(content)
     subgraph = file.subgraphs[0]

@@ -192,7 +192,7 @@ def convert_file(
 
     console.refuse_outputs([out], [source])
     if codec != "none":
-        from tfcompress.tflite.pack import check_options
+        from tfcompress.tflite.packing.pack import check_options
 
         check_options(codec, target)
     _refuse_existing(out, wanted, source, codec, overwrite=overwrite, dry_run=dry_run)
@@ -203,6 +203,11 @@ def convert_file(
         run = Run(source) if Run.is_run(source) else None
         from tfcompress.models import load_model
 
+        if run is not None and wanted is not None and wanted.tune:
+            from tfcompress.training.loop import make_deterministic
+
+            # Dropout draws its seeds when the model is loaded.
+            make_deterministic(run.config().seed)
         model = run.model() if run else load_model(source)
     optimized = optimizing.run(run, model, top_k) if optimizing is not None else None
     search = run_search.find(run, model, wanted) if wanted is not None else None

@@ -13,7 +13,7 @@ from tfcompress_cli import budget, console, file_search
 
 if TYPE_CHECKING:
     from tfcompress.tflite import Packing
-    from tfcompress.tflite.lookups import LeftConstant
+    from tfcompress.tflite.packing.lookups import LeftConstant
 
 Option = typer.Option
 Result = TypeVar("Result")

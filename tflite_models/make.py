@@ -174,9 +174,9 @@ def make(folder: Path) -> dict[str, bytes]:
 def describe(folder: Path, recipe: Recipe, measured: dict[str, Any]) -> dict[str, Any]:
     """The entry of a model in the manifest."""
     from tfcompress.tflite import inspect_model
-    from tfcompress.tflite.delegate import needs_delegate
-    from tfcompress.tflite.flatbuffer import read
-    from tfcompress.tflite.runtime_version import ENTRY
+    from tfcompress.tflite.graph.flatbuffer import read
+    from tfcompress.tflite.graph.runtime_version import ENTRY
+    from tfcompress.tflite.runtime.delegate import needs_delegate
 
     content = (folder / recipe.file).read_bytes()
     info = inspect_model(content)

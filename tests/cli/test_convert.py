@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from tfcompress.tflite import inspect_model
-from tfcompress.tflite.flatbuffer import read
+from tfcompress.tflite.graph.flatbuffer import read
 from tfcompress.vocabulary import Vocabulary
 
 

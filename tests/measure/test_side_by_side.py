@@ -92,8 +92,8 @@ def test_other_data_are_refused_before_anything_is_timed(converted, dataset):
 
 
 def test_all_data_are_checked_before_the_first_file_is_run(converted, dataset, metadata, tmp_path):
-    from tfcompress.tflite.flatbuffer import read
-    from tfcompress.tflite.metadata import read_metadata, write_metadata
+    from tfcompress.tflite.graph.flatbuffer import read
+    from tfcompress.tflite.tables.metadata import read_metadata, write_metadata
 
     file = read(converted["full"].read_bytes())
     content = read_metadata(file)

@@ -228,7 +228,7 @@ def test_models_that_other_people_made(name, target):
 def by_index(content, ids):
     from ai_edge_litert.interpreter import Interpreter
 
-    from tfcompress.tflite.delegate import delegates_for
+    from tfcompress.tflite.runtime.delegate import delegates_for
 
     model = Interpreter(model_content=content, experimental_delegates=delegates_for(content))
     model.allocate_tensors()

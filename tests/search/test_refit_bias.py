@@ -8,7 +8,7 @@ from tfcompress import layers
 from tfcompress.models import build_sequence_ranker
 from tfcompress.rate_distortion import transform_code
 from tfcompress.search.refit_bias import BiasRefit, bias_of_scores, less_biases
-from tfcompress.tflite.tables import tables_replaced
+from tfcompress.tflite.tables.constants import tables_replaced
 from tfcompress.training.variables import assign, values
 
 ITEMS, DIM, LENGTH = 300, 16, 6

@@ -11,9 +11,9 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from tfcompress.tflite.delegate import delegates_for
-from tfcompress.tflite.flatbuffer import TfliteFile
-from tfcompress.tflite.tables import ModelEmbedding, ModelTable, model_embeddings
+from tfcompress.tflite.graph.flatbuffer import TfliteFile
+from tfcompress.tflite.runtime.delegate import delegates_for
+from tfcompress.tflite.tables.constants import ModelEmbedding, ModelTable, model_embeddings
 
 N, D, LENGTH = 50, 16, 5
 NO_DELEGATES = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from tfcompress.tflite.flatbuffer import KIND_OF_DTYPE, TfliteFile
-from tfcompress.tflite.integer_rows import pack_int4
+from tfcompress.tflite.graph.flatbuffer import KIND_OF_DTYPE, TfliteFile
+from tfcompress.tflite.tables.integer_rows import pack_int4
 
 ROWS, COLUMNS = 300, 16
 Type = schema.TensorType

@@ -6,7 +6,7 @@ import pytest
 
 from tfcompress.errors import ConfigError
 from tfcompress.tflite.compare import Difference, compare_with_keras
-from tfcompress.tflite.flatbuffer import read
+from tfcompress.tflite.graph.flatbuffer import read
 from tfcompress.tflite.top_k import append_top_k
 
 

@@ -10,7 +10,7 @@ from tfcompress.errors import ConfigError
 from tfcompress.quantization import quantize
 from tfcompress.tflite.compare import compare_with_keras, run
 from tfcompress.tflite.convert import assemble, convert
-from tfcompress.tflite.flatbuffer import read
+from tfcompress.tflite.graph.flatbuffer import read
 from tfcompress.tflite.inspect import inspect_model
 
 IDS = np.random.default_rng(5).integers(0, 50, (7, 3)).astype(np.int32)

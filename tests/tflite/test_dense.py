@@ -4,8 +4,8 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.tflite.compare import run
 from tfcompress.tflite.dense import quantize_dense
-from tfcompress.tflite.flatbuffer import read, text
-from tfcompress.tflite.runtime_version import code_version
+from tfcompress.tflite.graph.flatbuffer import read, text
+from tfcompress.tflite.graph.runtime_version import code_version
 
 
 def weights_of(file):

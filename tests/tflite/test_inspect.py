@@ -9,7 +9,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.errors import ModelError
 from tfcompress.tflite.convert import assemble
-from tfcompress.tflite.flatbuffer import read
+from tfcompress.tflite.graph.flatbuffer import read
 from tfcompress.tflite.inspect import inspect_model
 
 MODELS = Path(__file__).resolve().parents[2].parent / "shared" / "models"

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tfcompress.tflite import inspect_model
-from tfcompress.tflite.flatbuffer import read
-from tfcompress.tflite.pack import pack_model
-from tfcompress.tflite.unpack import unpack
+from tfcompress.tflite.graph.flatbuffer import read
+from tfcompress.tflite.packing.pack import pack_model
+from tfcompress.tflite.packing.unpack import unpack
 
 N, D, LENGTH = 3000, 16, 6
 
@@ -111,7 +111,7 @@ def exported(keras_model):
 @pytest.mark.parametrize("target", ["delegate", "builtin"])
 @pytest.mark.parametrize("name", EXPORTS)
 def test_the_same_outputs(name, target, exported, run, monkeypatch):
-    monkeypatch.setattr(sys.modules["tfcompress.tflite.pack"], "_TABLE_OVERHEAD", -(10**9))
+    monkeypatch.setattr(sys.modules["tfcompress.tflite.packing.pack"], "_TABLE_OVERHEAD", -(10**9))
     plain = exported(name)
     packing = pack_model(plain, codec="indexed", target=target)
     assert max(done.rows for done in packing.packed) == N

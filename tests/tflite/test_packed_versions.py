@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from tfcompress.tflite import inspect_model
-from tfcompress.tflite.flatbuffer import read, text
-from tfcompress.tflite.unpack import unpack
+from tfcompress.tflite.graph.flatbuffer import read, text
+from tfcompress.tflite.packing.unpack import unpack
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 PLAIN = (GOLDEN / "packed_v1" / "plain.tflite").read_bytes()

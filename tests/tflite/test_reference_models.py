@@ -11,8 +11,8 @@ import pytest
 
 from tfcompress.codec.layout import MODES
 from tfcompress.tflite import inspect_model, open_model
-from tfcompress.tflite.check import check_packed
-from tfcompress.tflite.pack import BUILTIN_CODECS
+from tfcompress.tflite.packing.pack import BUILTIN_CODECS
+from tfcompress.tflite.runtime.check import check_packed
 
 FOLDER = Path(__file__).resolve().parents[2] / "tflite_models"
 MODELS = json.loads((FOLDER / "manifest.json").read_text())["models"]

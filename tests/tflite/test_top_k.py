@@ -4,7 +4,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.errors import ConfigError
 from tfcompress.tflite.compare import run
-from tfcompress.tflite.flatbuffer import TfliteFile, read
+from tfcompress.tflite.graph.flatbuffer import TfliteFile, read
 from tfcompress.tflite.top_k import append_top_k
 
 N = 12

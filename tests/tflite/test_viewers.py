@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.tflite.lookup_models import lookup_model, table
-from tfcompress.tflite.pack import pack
+from tfcompress.tflite.packing.pack import pack
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from tfcompress.errors import ConfigError, ModelError
 from tfcompress.tflite import inspect_model, pack, read_vocabulary, unpack
-from tfcompress.tflite.flatbuffer import read
+from tfcompress.tflite.graph.flatbuffer import read
 from tfcompress.tflite.vocabulary import MEMBER, check_vocabulary, vocabulary_file
 from tfcompress.vocabulary import Vocabulary
 

@@ -42,7 +42,7 @@ def measure_memory(
         ModelError: The probe failed on the file.
     """
     from tfcompress.native import DELEGATE_LIBRARY
-    from tfcompress.tflite.delegate import needs_delegate
+    from tfcompress.tflite.runtime.delegate import needs_delegate
 
     plan = {
         "path": str(Path(path).resolve()),

@@ -69,7 +69,7 @@ def cluster_tables(model: Any, num_clusters: int) -> tuple[str, ...]:
     """
     from tfcompress import layers
     from tfcompress.tflite import table_use
-    from tfcompress.tflite.tables import NARROW_COLUMNS
+    from tfcompress.tflite.tables.constants import NARROW_COLUMNS
     from tfcompress.training.variables import values
 
     names = table_use(model).looked_up

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from tfcompress.tflite import TableInfo, inspect_model
-from tfcompress.tflite.flatbuffer import TYPE_NAMES, TfliteFile, indices, read, text
-from tfcompress.tflite.metadata import read_metadata, write_metadata
-from tfcompress.tflite.readers import is_looked_up
+from tfcompress.tflite.graph.flatbuffer import TYPE_NAMES, TfliteFile, indices, read, text
+from tfcompress.tflite.graph.readers import is_looked_up
+from tfcompress.tflite.tables.metadata import read_metadata, write_metadata
 
 
 def describe_as(content: bytes, plain: bytes) -> bytes:

@@ -15,11 +15,11 @@ from typing import Any
 from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.errors import ConfigError
-from tfcompress.tflite.flatbuffer import TfliteFile, read, text
-from tfcompress.tflite.operator_chain import ChainConstants, OperatorChain
-from tfcompress.tflite.prune import prune
-from tfcompress.tflite.readers import is_row_lookup, looked_up_buffers
-from tfcompress.tflite.runtime_version import raise_runtime_version
+from tfcompress.tflite.graph.flatbuffer import TfliteFile, read, text
+from tfcompress.tflite.graph.operator_chain import ChainConstants, OperatorChain
+from tfcompress.tflite.graph.prune import prune
+from tfcompress.tflite.graph.readers import is_row_lookup, looked_up_buffers
+from tfcompress.tflite.graph.runtime_version import raise_runtime_version
 
 _BLOCK = 32
 

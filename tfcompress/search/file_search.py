@@ -13,8 +13,8 @@ from tfcompress.search.budget import Budget
 from tfcompress.search.file_tables import FileTables
 from tfcompress.search.settings import Coded
 from tfcompress.search.walk import Found, Tell, found, walk
-from tfcompress.tflite.lookups import LeftConstant
-from tfcompress.tflite.pack import Packing, check_options, pack_model
+from tfcompress.tflite.packing.lookups import LeftConstant
+from tfcompress.tflite.packing.pack import Packing, check_options, pack_model
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,14 @@ from tfcompress.rate_distortion import TransformedTable
 from tfcompress.search.coded_together import MIN_BYTES, MIN_COLUMNS, CodedTogether
 from tfcompress.search.settings import Coded
 from tfcompress.search.shipped_bytes import shipped_bytes
-from tfcompress.tflite.coded_tables import store_coded
-from tfcompress.tflite.damaged import following_the_graph
-from tfcompress.tflite.flatbuffer import TfliteFile, read
-from tfcompress.tflite.float_tables import FloatTable, find_float_tables, make_float
-from tfcompress.tflite.fold_rotation import folding, seen_directions
-from tfcompress.tflite.prune import prune
-from tfcompress.tflite.tables import TableConstant
-from tfcompress.tflite.unpack import unpack_file
+from tfcompress.tflite.graph.flatbuffer import TfliteFile, read
+from tfcompress.tflite.graph.prune import prune
+from tfcompress.tflite.packing.coded_tables import store_coded
+from tfcompress.tflite.packing.damaged import following_the_graph
+from tfcompress.tflite.packing.float_tables import FloatTable, find_float_tables, make_float
+from tfcompress.tflite.packing.unpack import unpack_file
+from tfcompress.tflite.tables.constants import TableConstant
+from tfcompress.tflite.tables.fold_rotation import folding, seen_directions
 
 
 class FileTables(CodedTogether):

@@ -15,7 +15,7 @@ from tfcompress.rate_distortion import TransformedTable, row_weights
 from tfcompress.search.coded_together import MIN_BYTES, MIN_COLUMNS, CodedTogether, SizeOf
 from tfcompress.search.refit import DenseRefit
 from tfcompress.search.settings import Coded
-from tfcompress.tflite.tables import tables_replaced
+from tfcompress.tflite.tables.constants import tables_replaced
 from tfcompress.training.variables import assign, values
 
 if TYPE_CHECKING:

@@ -1,6 +1,5 @@
 """From a Keras model to one .tflite file, packing its tables, and what a file holds."""
 
-from tfcompress.tflite.check import check
 from tfcompress.tflite.compare import Difference, compare_with_keras
 from tfcompress.tflite.convert import convert
 from tfcompress.tflite.inspect import inspect_model
@@ -12,10 +11,11 @@ from tfcompress.tflite.model_info import (
     TableInfo,
     VocabularyInfo,
 )
-from tfcompress.tflite.open import open_model
-from tfcompress.tflite.pack import PackedConstant, Packing, pack, pack_model
-from tfcompress.tflite.tables import tables_replaced
-from tfcompress.tflite.unpack import unpack
+from tfcompress.tflite.packing.pack import PackedConstant, Packing, pack, pack_model
+from tfcompress.tflite.packing.unpack import unpack
+from tfcompress.tflite.runtime.check import check
+from tfcompress.tflite.runtime.open import open_model
+from tfcompress.tflite.tables.constants import tables_replaced
 from tfcompress.tflite.vocabulary import read_vocabulary
 
 __all__ = [

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tfcompress.errors import ConfigError
 from tfcompress.tflite import top_k
-from tfcompress.tflite.delegate import delegates_for
+from tfcompress.tflite.runtime.delegate import delegates_for
 from tfcompress.vocabulary import FIRST_ID
 
 Inputs = NDArray[Any] | Sequence[NDArray[Any]] | Mapping[str, NDArray[Any]]

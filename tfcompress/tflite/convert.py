@@ -6,19 +6,14 @@ from typing import Any, get_args
 from tfcompress.errors import ConfigError
 from tfcompress.quantization import Granularity
 from tfcompress.rate_distortion import TransformedTable
-from tfcompress.tflite.check import check
 from tfcompress.tflite.dense import quantize_dense
-from tfcompress.tflite.embedding_snr import embedding_snr_db
 from tfcompress.tflite.export import check_model, export
-from tfcompress.tflite.flatbuffer import read
-from tfcompress.tflite.fold_rotation import fold_rotations
-from tfcompress.tflite.half_vectors import halve_vectors
-from tfcompress.tflite.metadata import describe, write_metadata
-from tfcompress.tflite.pack import CODECS, TARGETS, check_options, pack
-from tfcompress.tflite.prune import prune
-from tfcompress.tflite.runtime_version import raise_runtime_version
-from tfcompress.tflite.table_dtype import TABLE_DTYPES, TableDtype, store_tables
-from tfcompress.tflite.tables import (
+from tfcompress.tflite.graph.flatbuffer import read
+from tfcompress.tflite.graph.prune import prune
+from tfcompress.tflite.graph.runtime_version import raise_runtime_version
+from tfcompress.tflite.packing.pack import CODECS, TARGETS, check_options, pack
+from tfcompress.tflite.runtime.check import check
+from tfcompress.tflite.tables.constants import (
     ModelEmbedding,
     check_transformed,
     in_file,
@@ -27,6 +22,11 @@ from tfcompress.tflite.tables import (
     table_buffers,
     tables_replaced,
 )
+from tfcompress.tflite.tables.embedding_snr import embedding_snr_db
+from tfcompress.tflite.tables.fold_rotation import fold_rotations
+from tfcompress.tflite.tables.half_vectors import halve_vectors
+from tfcompress.tflite.tables.metadata import describe, write_metadata
+from tfcompress.tflite.tables.table_dtype import TABLE_DTYPES, TableDtype, store_tables
 from tfcompress.tflite.top_k import append_top_k
 from tfcompress.tflite.vocabulary import check_vocabulary, vocabulary_file
 from tfcompress.vocabulary import Vocabulary

@@ -11,8 +11,8 @@ from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
 
-from tfcompress.tflite.flatbuffer import TfliteFile, read
-from tfcompress.tflite.readers import looked_up_buffers
+from tfcompress.tflite.graph.flatbuffer import TfliteFile, read
+from tfcompress.tflite.graph.readers import looked_up_buffers
 
 # What is quantised, and the operator version that reads int8 weights with a scale per channel. The
 # quantiser leaves the version of the float operator, with which an old runtime would load the file

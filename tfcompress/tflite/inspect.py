@@ -19,9 +19,7 @@ from typing import Any
 import numpy as np
 
 from tfcompress.codec.layout import parse_header
-from tfcompress.tflite.damaged import following_the_graph
-from tfcompress.tflite.delegate_rows import CUSTOM_CODES
-from tfcompress.tflite.flatbuffer import (
+from tfcompress.tflite.graph.flatbuffer import (
     TYPE_NAMES,
     TfliteFile,
     block_details,
@@ -29,8 +27,7 @@ from tfcompress.tflite.flatbuffer import (
     read,
     text,
 )
-from tfcompress.tflite.lookups import LeftConstant, find_tables
-from tfcompress.tflite.metadata import read_metadata
+from tfcompress.tflite.graph.readers import is_looked_up
 from tfcompress.tflite.model_info import (
     ConstantInfo,
     ModelInfo,
@@ -38,8 +35,11 @@ from tfcompress.tflite.model_info import (
     TableInfo,
     VocabularyInfo,
 )
-from tfcompress.tflite.packed_metadata import packed_entries
-from tfcompress.tflite.readers import is_looked_up
+from tfcompress.tflite.packing.damaged import following_the_graph
+from tfcompress.tflite.packing.lookups import LeftConstant, find_tables
+from tfcompress.tflite.packing.packed_metadata import packed_entries
+from tfcompress.tflite.runtime.delegate_rows import CUSTOM_CODES
+from tfcompress.tflite.tables.metadata import read_metadata
 from tfcompress.tflite.vocabulary import find_vocabulary
 
 _LARGE_BYTES = 4096

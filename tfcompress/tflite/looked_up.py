@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfcompress.tflite.export import export
-from tfcompress.tflite.flatbuffer import TfliteFile, read
-from tfcompress.tflite.fold_rotation import folding
-from tfcompress.tflite.readers import is_row_lookup, readers
-from tfcompress.tflite.tables import TableConstant, in_file, model_embeddings, name_tables
+from tfcompress.tflite.graph.flatbuffer import TfliteFile, read
+from tfcompress.tflite.graph.readers import is_row_lookup, readers
+from tfcompress.tflite.tables.constants import TableConstant, in_file, model_embeddings, name_tables
+from tfcompress.tflite.tables.fold_rotation import folding
 
 
 @dataclass(frozen=True)

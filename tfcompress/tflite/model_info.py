@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tfcompress.tflite.lookups import LeftConstant
+from tfcompress.tflite.packing.lookups import LeftConstant
 
 
 @dataclass(frozen=True)

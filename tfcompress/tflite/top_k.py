@@ -10,7 +10,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.errors import ConfigError
-from tfcompress.tflite.flatbuffer import TfliteFile
+from tfcompress.tflite.graph.flatbuffer import TfliteFile
 from tfcompress.vocabulary import FIRST_ID
 
 _Type = schema.TensorType

@@ -8,7 +8,7 @@ from typing import Any
 
 from tfcompress.errors import ConfigError, CorruptTableError, ModelError
 from tfcompress.stored_vocabulary import StoredVocabulary, store
-from tfcompress.tflite.associated import AssociatedFile, read_member
+from tfcompress.tflite.graph.associated import AssociatedFile, read_member
 from tfcompress.vocabulary import Vocabulary
 
 MEMBER = "vocabulary.tfcv"

@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+
+from tests.tflite.lookup_models import Type, empty_file
+from tfcompress.tflite import inspect_model
+from tfcompress.tflite.convert import assemble
+from tfcompress.tflite.graph.prune import prune
+from tfcompress.tflite.tables import half_vectors
+from tfcompress.tflite.tables.half_vectors import MIN_VALUES, halve_vectors
+
+
+def adding(value, operator="ADD"):
+    """x (batch, n) -> x + value, or what another operator makes of them."""
+    file = empty_file()
+    graph = file.subgraphs[0]
+    shape = [1, value.shape[-1]], [-1, value.shape[-1]]
+    vector = file.add_constant(graph, "bias", value)
+    inputs, outputs = (
+        file.add_tensor(graph, name, shape[0], Type.FLOAT32, signature=shape[1])
+        for name in ("x", "y")
+    )
+    graph.operators.append(file.operator(operator, [inputs, vector], [outputs]))
+    graph.inputs, graph.outputs = [inputs], [outputs]
+    return file
+
+
+@pytest.mark.parametrize("rows", [(), (1,)])
+def test_a_long_bias_becomes_float16(run, rows):
+    value = np.random.default_rng(0).normal(size=(*rows, MIN_VALUES)).astype(np.float32)
+    file = adding(value)
+    before = file.to_bytes()
+    assert halve_vectors(file) == 1
+    prune(file)
+    content = file.to_bytes()
+    assert len(before) - len(content) > 2 * MIN_VALUES - 400
+    x = np.random.default_rng(1).normal(size=(3, MIN_VALUES)).astype(np.float32)
+    for xnnpack in (True, False):
+        expected = x + value.astype(np.float16).astype(np.float32)
+        assert np.array_equal(run(content, x, xnnpack=xnnpack)[0], expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "operator"),
+    [
+        (np.zeros(MIN_VALUES - 1, np.float32), "ADD"),
+        (np.zeros((2, MIN_VALUES), np.float32), "ADD"),
+        (np.zeros(MIN_VALUES, np.int32), "ADD"),
+        (np.zeros(MIN_VALUES, np.float32), "MUL"),
+        (np.full(MIN_VALUES, 1e5, np.float32), "ADD"),
+        (np.full(MIN_VALUES, np.nan, np.float32), "ADD"),
+    ],
+    ids=["short", "matrix", "integers", "factors", "too large", "NaN"],
+)
+def test_what_stays(value, operator):
+    assert halve_vectors(adding(value, operator)) == 0
+
+
+def test_a_ranker_with_an_int8_dense_part(tied_full, histories, run, monkeypatch):
+    options = {"table_dtype": "int8", "dense_dtype": "int8"}
+    plain = assemble(tied_full.content, tied_full.embeddings, **options)
+    monkeypatch.setattr(half_vectors, "MIN_VALUES", 50)
+    content = assemble(tied_full.content, tied_full.embeddings, **options)
+    kinds = {(constant.shape, constant.dtype) for constant in inspect_model(content).constants}
+    assert ((50,), "float16") in kinds
+    assert ((50,), "float32") not in kinds
+    scores, expected = run(content, histories)[0], run(plain, histories)[0]
+    assert 0 < np.abs(scores - expected).max() < 1e-3 * np.abs(expected).max()
+    float32 = assemble(tied_full.content, tied_full.embeddings, table_dtype="int8")
+    assert "float16" not in {constant.dtype for constant in inspect_model(float32).constants}

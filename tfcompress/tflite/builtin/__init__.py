@@ -1,0 +1,1 @@
+"""Packed rows that builtin operators decode: their bits, their look-ups, their operators."""

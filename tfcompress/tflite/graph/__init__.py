@@ -1,0 +1,1 @@
+"""The flatbuffer of a model: read, changed, written."""

@@ -1,0 +1,60 @@
+"""What the operators of a file read a constant for."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ai_edge_litert import schema_py_generated as schema
+
+from tfcompress.tflite.graph.flatbuffer import TfliteFile
+
+_Type = schema.TensorType
+GATHER_VERSION = {
+    _Type.FLOAT32: 1,
+    _Type.INT32: 1,
+    _Type.UINT8: 1,
+    _Type.INT8: 2,
+    _Type.INT16: 4,
+    _Type.INT4: 7,
+}
+"""The version of GATHER that reads rows of a type."""
+
+
+def is_row_lookup(name: str, operator: Any, slot: int) -> bool:
+    """Whether an operator called `name` reads single rows of its input number `slot`."""
+    if name == "EMBEDDING_LOOKUP":
+        return slot == 1
+    if name != "GATHER" or slot != 0:
+        return False
+    options = operator.builtinOptions
+    return options is None or (options.axis == 0 and options.batchDims == 0)
+
+
+def readers(file: TfliteFile, subgraph: Any, tensor: int) -> Iterator[tuple[str, Any, int]]:
+    """Every use of a tensor as an input: the operator's name, the operator, the input's number."""
+    for operator in subgraph.operators:
+        for slot, index in enumerate(operator.inputs):
+            if index == tensor:
+                yield file.operator_name(operator), operator, slot
+
+
+def only_reader(file: TfliteFile, subgraph: Any, tensor: int, name: str) -> Any | None:
+    """The operator of that name that alone reads a tensor, once; None where there is none."""
+    uses = list(readers(file, subgraph, tensor))
+    if len(uses) != 1 or uses[0][0] != name or tensor in subgraph.outputs:
+        return None
+    return uses[0][1]
+
+
+def is_looked_up(file: TfliteFile, subgraph: Any, tensor: int) -> bool:
+    """Whether rows of a tensor are gathered."""
+    return any(is_row_lookup(*use) for use in readers(file, subgraph, tensor))
+
+
+def looked_up_buffers(file: TfliteFile) -> set[int]:
+    """The buffers of all constants whose rows are gathered."""
+    return {
+        tensor.buffer
+        for subgraph in file.subgraphs
+        for index, tensor in enumerate(subgraph.tensors)
+        if file.data(tensor) is not None and is_looked_up(file, subgraph, index)
+    }

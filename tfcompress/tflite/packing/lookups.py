@@ -1,0 +1,282 @@
+"""Which constants of a file are tables that can be packed, and why the others cannot.
+
+A constant can be packed when rows are all that is ever read of it: each of its readers, in every
+subgraph, is a GATHER on axis 0 or an EMBEDDING_LOOKUP. A packed table is decoded row by row, so any
+other reader would need the whole of it again.
+
+An EMBEDDING_LOOKUP of integers with a float32 result multiplies by the scales of its table (the
+"hybrid" kernel, as ai-edge-quantizer makes it); that too is a lookup, with scales.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
+
+from tfcompress.codec.layout import Dtype
+from tfcompress.tflite.graph.flatbuffer import (
+    TYPE_NAMES,
+    TfliteFile,
+    block_details,
+    free_name,
+    indices,
+    text,
+)
+from tfcompress.tflite.graph.readers import is_row_lookup
+from tfcompress.tflite.runtime.delegate_rows import CUSTOM_CODES
+
+_Type = schema.TensorType
+DTYPE_OF_KIND: dict[int, Dtype] = {
+    _Type.INT8: "int8",
+    _Type.UINT8: "uint8",
+    _Type.INT4: "int4",
+    # GATHER reads no float16, so those are stored as int16; the codec takes any 16 bits.
+    _Type.INT16: "float16",
+    _Type.FLOAT32: "float32",
+}
+"""What the codec calls the values of a tensor."""
+_MIN_BYTES = 256
+"""Smaller constants are not worth a word."""
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """An operator that reads rows of a constant.
+
+    Attributes:
+        subgraph: schema.SubGraphT. Where it stands.
+        operator: schema.OperatorT. A GATHER or EMBEDDING_LOOKUP.
+        name: str. Which of them.
+        ids: int. The tensor of row numbers.
+        table: int. The tensor of the constant.
+        rows: int. The tensor it writes.
+    """
+
+    subgraph: Any
+    operator: Any
+    name: str
+    ids: int
+    table: int
+    rows: int
+
+    @property
+    def num_ids(self) -> int:
+        """How many ids it looks up, a free dimension counted as one."""
+        return int(np.prod(indices(self.subgraph.tensors[self.ids].shape), dtype=np.int64))
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether it multiplies integers by the scales of its table."""
+        tensors = self.subgraph.tensors
+        return bool(tensors[self.rows].type != tensors[self.table].type)
+
+
+@dataclass(frozen=True)
+class Product:
+    """A FULLY_CONNECTED whose weights are a whole constant: scores against every row.
+
+    Attributes:
+        subgraph: schema.SubGraphT. Where it stands.
+        operator: schema.OperatorT.
+        weights: int. The tensor of the constant.
+    """
+
+    subgraph: Any
+    operator: Any
+    weights: int
+
+
+@dataclass(frozen=True)
+class LookupTable:
+    """A constant that can be packed.
+
+    Attributes:
+        name: str. Its tensor's name, with a number behind it where another table has it too.
+        buffer: int. Its buffer.
+        tensor: schema.TensorT. One of its tensors.
+        lookups: list of Lookup. All its readers, but for `products`.
+        products: list of Product. Where scores are taken against it; none in what can be packed.
+    """
+
+    name: str
+    buffer: int
+    tensor: Any
+    lookups: list[Lookup] = field(default_factory=list)
+    products: list[Product] = field(default_factory=list)
+
+    @property
+    def dtype(self) -> Dtype:
+        """What the codec calls the values."""
+        return DTYPE_OF_KIND[self.tensor.type]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows first."""
+        return tuple(indices(self.tensor.shape))
+
+    @property
+    def columns(self) -> int:
+        """Values in a row."""
+        return int(np.prod(self.shape[1:], dtype=np.int64))
+
+    def matrix(self, file: TfliteFile) -> NDArray[Any]:
+        """The rows as the codec takes them: `(rows, columns)`, int4 as uint8 two values a byte."""
+        stored = "uint8" if self.dtype == "int4" else self.dtype
+        data = file.data(self.tensor)
+        assert data is not None  # `find_tables` looks at constants only
+        return np.asarray(data).view(stored).reshape(self.shape[0], -1)
+
+
+@dataclass(frozen=True)
+class LeftConstant:
+    """A constant that stays as it is.
+
+    Attributes:
+        name: str. Its tensor's name.
+        shape: tuple of int.
+        dtype: str. Number type.
+        bytes: int. Its data.
+        reason: str. Why packing cannot help.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    bytes: int
+    reason: str
+
+
+def find_tables(
+    file: TfliteFile, *, scored: bool = False
+) -> tuple[list[LookupTable], list[LeftConstant]]:
+    """The constants that can be packed, and those that cannot; both largest first.
+
+    Args:
+        file: TfliteFile.
+        scored: bool. Whether constants are found, too, that scores are taken against besides.
+    """
+    found: list[tuple[int, LookupTable]] = []
+    left: list[LeftConstant] = []
+    metadata = {entry.buffer for entry in file.model.metadata or []}
+    for buffer, uses in _uses(file).items():
+        data = file.model.buffers[buffer].data
+        is_packed = any(use.reader in CUSTOM_CODES for use in uses)
+        if len(data) < _MIN_BYTES or buffer in metadata or is_packed:
+            continue
+        tensor = uses[0].tensor
+        reason = _obstacle(uses, scored)
+        if reason is None:
+            lookups = [use.lookup for use in uses if use.lookup is not None]
+            name = free_name(text(tensor.name) or "table", {table.name for _, table in found})
+            products = [use.product for use in uses if use.product is not None]
+            found.append((len(data), LookupTable(name, buffer, tensor, lookups, products)))
+        else:
+            left.append(left_constant(tensor, len(data), reason))
+    found.sort(key=lambda entry: -entry[0])
+    return [table for _, table in found], sorted(left, key=lambda constant: -constant.bytes)
+
+
+def left_constant(tensor: Any, size: int, reason: str) -> LeftConstant:
+    """A constant of `size` bytes that stays as it is."""
+    shape = tuple(indices(tensor.shape))
+    kind = TYPE_NAMES[tensor.type].lower()
+    return LeftConstant(text(tensor.name), shape, kind, size, reason)
+
+
+@dataclass(frozen=True)
+class _Use:
+    """One reader of a constant: a lookup, a product, or the name of something else."""
+
+    tensor: Any
+    lookup: Lookup | None
+    reader: str
+    product: Product | None = None
+
+
+def _uses(file: TfliteFile) -> dict[int, list[_Use]]:
+    """The uses of every constant buffer."""
+    uses: dict[int, list[_Use]] = {}
+    for subgraph in file.subgraphs:
+        for index, use in _subgraph_uses(file, subgraph):
+            tensor = subgraph.tensors[index]
+            if file.data(tensor) is not None:
+                uses.setdefault(tensor.buffer, []).append(use)
+    return uses
+
+
+def _subgraph_uses(file: TfliteFile, subgraph: Any) -> Iterator[tuple[int, _Use]]:
+    tensors = subgraph.tensors
+    for operator in subgraph.operators:
+        name = file.operator_name(operator)
+        for slot, index in enumerate(operator.inputs):
+            if index < 0:
+                continue
+            lookup = product = None
+            if is_row_lookup(name, operator, slot):
+                ids = operator.inputs[1 - slot]
+                lookup = Lookup(subgraph, operator, name, ids, index, operator.outputs[0])
+            elif name == "FULLY_CONNECTED" and slot == 1:
+                product = Product(subgraph, operator, index)
+            yield index, _Use(tensors[index], lookup, name, product)
+    for index in subgraph.outputs:
+        yield index, _Use(tensors[index], None, "the model's output")
+    for tensor in tensors:
+        if details := block_details(tensor):
+            for index in (details.scales, details.zeroPoints):
+                if index >= 0:
+                    yield index, _Use(tensors[index], None, "the scales of another constant")
+
+
+def _obstacle(uses: list[_Use], scored: bool) -> str | None:
+    """Why a constant with these uses cannot be packed; None when it can."""
+    whole = [use for use in uses if use.lookup is None]
+    lookups = [use.lookup for use in uses if use.lookup is not None]
+    if not lookups:
+        return f"{_listed(whole)} reads all of it"
+    if others := [use for use in whole if not (scored and use.product)]:
+        return f"rows are looked up, but {_listed(others)} reads all of it too"
+    first = uses[0].tensor
+    if any(
+        use.tensor.type != first.type or indices(use.tensor.shape) != indices(first.shape)
+        for use in uses
+    ):
+        return "its readers see it in different shapes or types"
+    if len({_scales(use.tensor) for use in uses if use.lookup and use.lookup.is_scaled}) > 1:
+        return "its readers see it with different scales"
+    kind = TYPE_NAMES[first.type].lower()
+    if first.type not in DTYPE_OF_KIND:
+        return f"{kind} values are not packed"
+    if first.sparsity is not None:
+        return "it is stored sparse"
+    if block_details(first) is not None:
+        return "it has a scale for every block of a row"
+    columns = np.prod(indices(first.shape)[1:], dtype=np.int64)
+    if first.type == _Type.INT4 and columns % 2:
+        return "its rows of int4 are not whole bytes"
+    return next((reason for lookup in lookups if (reason := _lookup_obstacle(lookup))), None)
+
+
+def _scales(tensor: Any) -> tuple[float, ...]:
+    scale = None if tensor.quantization is None else tensor.quantization.scale
+    return () if scale is None else tuple(map(float, scale))
+
+
+def _lookup_obstacle(lookup: Lookup) -> str | None:
+    tensors = lookup.subgraph.tensors
+    table, rows = tensors[lookup.table], tensors[lookup.rows]
+    if not lookup.is_scaled:
+        return None
+    if rows.type != _Type.FLOAT32 or table.type not in (_Type.INT8, _Type.INT4):
+        kinds = f"{TYPE_NAMES[table.type]} to {TYPE_NAMES[rows.type]}".lower()
+        return f"{lookup.name} turns {kinds}, which packed rows do not"
+    quantization = table.quantization
+    if quantization is None or quantization.scale is None or not len(quantization.scale):
+        return "it has no scale"
+    return None
+
+
+def _listed(uses: list[_Use]) -> str:
+    return " and ".join(dict.fromkeys(use.reader for use in uses))

@@ -1,0 +1,315 @@
+"""Packs the tables of any .tflite: the same model, whose lookups decode only the rows they read.
+
+Every constant that is read row by row (`lookups`) is packed without loss, and each of its lookups
+gives way to operators that write the same tensor: same values, name, shape and quantisation. What
+would not get smaller stays. The rest of the file, signatures and associated files, stays too.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfcompress import codec as row_codec
+from tfcompress.codec.layout import MODES
+from tfcompress.codec.source import as_source
+from tfcompress.errors import ConfigError, ModelError
+from tfcompress.rate_distortion.transformed_table import row_bands
+from tfcompress.tflite.builtin import row_values
+from tfcompress.tflite.builtin.row_coding import plan_rows
+from tfcompress.tflite.builtin.rows import (
+    MAX_OPERATORS,
+    BuiltinRows,
+    decoders,
+    has_compact_lookups,
+    operators,
+)
+from tfcompress.tflite.graph.flatbuffer import TYPE_NAMES, TfliteFile, read
+from tfcompress.tflite.graph.operator_chain import ChainConstants
+from tfcompress.tflite.graph.prune import prune
+from tfcompress.tflite.graph.runtime_version import raise_runtime_version
+from tfcompress.tflite.packing.damaged import following_the_graph
+from tfcompress.tflite.packing.fused_scales import are_fused_scales, fuse_scales
+from tfcompress.tflite.packing.lookups import LeftConstant, LookupTable, find_tables, left_constant
+from tfcompress.tflite.packing.packed_lookups import (
+    RowsWriter,
+    obstacle_to_builtin,
+    replace_lookups,
+)
+from tfcompress.tflite.packing.packed_metadata import Entry, add_packed_entries
+from tfcompress.tflite.packing.unpack import unpack_file
+from tfcompress.tflite.runtime.check import check_packed
+from tfcompress.tflite.runtime.delegate_rows import DelegateRows
+from tfcompress.tflite.tables.metadata import read_metadata
+from tfcompress.tflite.tables.row_scores import fuse_scores
+
+CODECS = ("auto", *MODES)
+BUILTIN_CODECS = ("auto", "fixed", "indexed")
+TARGETS = ("builtin", "delegate")
+DECODERS = ("auto", "few-ids", "many-ids")
+
+_TABLE_OVERHEAD = 800
+"""Bytes that a packed table takes besides its constants: its metadata, its tensors."""
+_OPERATOR_BYTES = 100
+"""Bytes of an operator and the tensor it writes."""
+_DECODER_BYTES = 2700
+"""Bytes of the small numbers and the shapes that a decoder of builtin operators has, at most."""
+
+
+@dataclass(frozen=True)
+class PackedConstant:
+    """A table that was packed.
+
+    Attributes:
+        name: str. Its tensor's name.
+        rows: int. Rows.
+        cols: int. Values in a row.
+        dtype: str. Number type of the values.
+        codec: str. The mode it was packed in.
+        raw_bytes: int. What it took.
+        packed_bytes: int. What its constants take now.
+        decoder: str. The shape of the decoder; "delegate" for that target.
+    """
+
+    name: str
+    rows: int
+    cols: int
+    dtype: str
+    codec: str
+    raw_bytes: int
+    packed_bytes: int
+    decoder: str
+
+
+@dataclass(frozen=True)
+class Packing:
+    """A packed file and what was done to it.
+
+    Attributes:
+        content: bytes. The file.
+        packed: tuple of PackedConstant, largest first.
+        left: tuple of LeftConstant, largest first. Constants that stay as they are.
+    """
+
+    content: bytes
+    packed: tuple[PackedConstant, ...]
+    left: tuple[LeftConstant, ...]
+
+
+def pack(
+    model_bytes: bytes, *, codec: str = "auto", target: str = "builtin", decoder: str = "auto"
+) -> bytes:
+    """Packs the tables of a .tflite; see `pack_model`, which also says what was done."""
+    return pack_model(model_bytes, codec=codec, target=target, decoder=decoder).content
+
+
+def pack_model(
+    content: bytes, *, codec: str = "auto", target: str = "builtin", decoder: str = "auto"
+) -> Packing:
+    """Packs the tables of a .tflite without loss.
+
+    Args:
+        content: bytes. Any .tflite file. What is packed in it already is packed anew.
+        codec: str. "auto" (the smallest), or a mode: "fixed", "indexed", and for target "delegate"
+            "context", "rate" and "predictive"; "raw" puts rows into the file as they are.
+        target: str. "builtin": rows are decoded by builtin operators, on any stock runtime;
+            "delegate": by a custom operator that the package's delegate serves.
+        decoder: str. For target "builtin": "few-ids" is the smaller one and, up to about ten
+            ids at a time, the faster one, "many-ids" the faster one beyond; "auto" goes by the
+            shape of the ids, a free batch counted as one.
+
+    Returns:
+        Packing. Its content is the one given where there is nothing to pack.
+
+    Raises:
+        ConfigError: an argument cannot be used.
+        ModelError: it is no .tflite file, or it is damaged.
+    """
+    check_options(codec, target, decoder)
+    file = read(content)
+    with following_the_graph():
+        was_packed = unpack_file(file)
+        tables, left = find_tables(file)
+    packer = _Packer(file, codec, target, decoder)
+    packed, entries = [], {}
+    for table in tables:
+        made = packer.pack(table)
+        if isinstance(made, LeftConstant):
+            left.append(made)
+        else:
+            done, entries[table.name] = made
+            packed.append(done)
+    result = content
+    if packed or was_packed:
+        prune(file)
+        add_packed_entries(file, entries)
+        raise_runtime_version(file)
+        result = file.to_bytes()
+    check_packed(result)
+    return Packing(result, tuple(packed), tuple(sorted(left, key=lambda other: -other.bytes)))
+
+
+def check_options(codec: str, target: str, decoder: str = "auto") -> None:
+    """Raises `ConfigError` for arguments of `pack_model` that cannot be used."""
+    if target == "delegate" and decoder != "auto":
+        raise ConfigError(f"decoder: {decoder!r} is for target 'builtin'; leave it out")
+    for name, value, choices in (
+        ("codec", codec, CODECS),
+        ("target", target, TARGETS),
+        ("decoder", decoder, DECODERS),
+    ):
+        if value not in choices:
+            raise ConfigError(f"{name}: got {value!r}, expected one of {', '.join(choices)}")
+    if target == "builtin" and codec not in BUILTIN_CODECS:
+        raise ConfigError(
+            f"codec: {codec!r} needs target 'delegate'; target 'builtin' decodes "
+            f"{', '.join(BUILTIN_CODECS[1:])}"
+        )
+
+
+def coded_bytes(integers: NDArray[np.int8]) -> int:
+    """What rows of int8 take for builtin operators and many ids, the graph apart.
+
+    Where packing would not make the file smaller that is what they take as they are.
+
+    Args:
+        integers: int8 array, shape `(n, D)`.
+    """
+    values, left = row_values.split(integers, "int8", integers.shape[1])
+    plan = plan_rows(values, as_source(integers), "auto", is_compact=False)
+    packed = plan.nbytes + sum(part.nbytes for part in left)
+    graph = _graph_bytes("builtin", operators("many-ids", plan.steps))
+    return packed if packed + graph < integers.nbytes else integers.nbytes
+
+
+def _graph_bytes(target: str, operators: int) -> int:
+    """About what a packed table takes in a file besides its constants."""
+    decoder = _DECODER_BYTES if target == "builtin" else 0
+    return _TABLE_OVERHEAD + operators * _OPERATOR_BYTES + decoder
+
+
+@dataclass
+class _Packer:
+    """Packs one table after the other in a file."""
+
+    file: TfliteFile
+    codec: str
+    target: str
+    decoder: str
+
+    def __post_init__(self) -> None:
+        self._constants = ChainConstants(self.file)
+        self._classes = _class_starts(self.file)
+
+    def pack(self, table: LookupTable) -> tuple[PackedConstant, Entry] | LeftConstant:
+        """Packs a table in place, or says why not."""
+        raw_bytes = table.matrix(self.file).nbytes
+        if are_fused_scales(self.file, table.buffer):
+            return left_constant(table.tensor, raw_bytes, "packed lookups multiply by its values")
+        try:
+            writer = self._builtin(table) if self.target == "builtin" else self._delegate(table)
+        except ConfigError as error:  # a mode that is not offered for such a table
+            return left_constant(table.tensor, raw_bytes, str(error))
+        if isinstance(writer, str):
+            return left_constant(table.tensor, raw_bytes, writer)
+        operators = len(table.lookups) * writer.operators_a_lookup
+        after = writer.constant_bytes + _graph_bytes(self.target, operators)
+        if after >= raw_bytes and self.codec != "raw":
+            reason = f"it would not get smaller ({after:,} bytes packed)"
+            return left_constant(table.tensor, raw_bytes, reason)
+        scales = replace_lookups(self.file, table, writer)
+        fuse_scales(self.file)
+        described = writer.described()
+        if starts := fuse_scores(self.file).get(table.name):
+            described = {**described, "constants": {"starts": starts}}
+        done = PackedConstant(
+            name=table.name,
+            rows=table.shape[0],
+            cols=table.columns,
+            dtype=TYPE_NAMES[table.tensor.type].lower(),
+            codec=writer.codec,
+            raw_bytes=raw_bytes,
+            packed_bytes=writer.constant_bytes,
+            decoder=writer.decoder,
+        )
+        return done, _entry(table, done, described, self.target, scales)
+
+    def _delegate(self, table: LookupTable) -> RowsWriter:
+        matrix = table.matrix(self.file)
+        dtype, columns = ("int4", table.columns) if table.dtype == "int4" else (None, None)
+        classes = None
+        if table.name in self._classes:
+            classes = _row_classes(table, self._classes[table.name])
+        packed = row_codec.pack(
+            matrix, self.codec, dtype=dtype, columns=columns, row_classes=classes
+        )
+        return DelegateRows(self.file, table.name, packed)
+
+    def _builtin(self, table: LookupTable) -> RowsWriter | str:
+        if reason := obstacle_to_builtin(self.file, table):
+            return reason
+        matrix = table.matrix(self.file)
+        dtype, columns = ("int4", table.columns) if table.dtype == "int4" else (None, None)
+        values, left = row_values.split(matrix, table.dtype, table.columns)
+        source = as_source(matrix.view(table.dtype) if dtype is None else matrix, dtype, columns)
+        num_ids = max(lookup.num_ids for lookup in table.lookups)
+        for decoder in decoders(self.decoder, num_ids):
+            compact = has_compact_lookups(decoder)
+            plan = plan_rows(values, source, self.codec, is_compact=compact)
+            if operators(decoder, plan.steps) <= MAX_OPERATORS:
+                name, dtype = table.name, table.dtype
+                return BuiltinRows(self._constants, name, dtype, plan, values, left, decoder)
+        return f"rows of {table.columns:,} values take too many operators: use the delegate"
+
+
+def _class_starts(file: TfliteFile) -> dict[str, list[int]]:
+    """First rows of the row classes of transformed tables, by the name of the table's tensor."""
+    entries = (read_metadata(file) or {}).get("tables", [])
+    return {
+        entry["tensors"][0]: entry["transform"]["class_starts"]
+        for entry in entries
+        if entry["tensors"] and entry.get("transform")
+    }
+
+
+def _row_classes(table: LookupTable, class_starts: list[int]) -> NDArray[np.int64]:
+    """The bands of rows that the codec is told of."""
+    rows = table.shape[0]
+    ascends = all(first < second for first, second in pairwise(class_starts))
+    if class_starts[:1] != [0] or not ascends or class_starts[-1] >= max(1, rows):
+        raise ModelError(
+            f"{table.name}: the file's metadata has row classes that start at rows {class_starts}, "
+            f"expected 0 first, ascending, all below {rows}; convert the model again"
+        )
+    return row_bands(np.array(class_starts, np.int64), rows)
+
+
+def _entry(
+    table: LookupTable,
+    done: PackedConstant,
+    described: dict[str, Any],
+    target: str,
+    scales: list[str],
+) -> Entry:
+    """What the metadata say of a packed table, `described` by what reads it."""
+    lookup = table.lookups[0]
+    return {
+        "name": done.name,
+        "rows": done.rows,
+        "cols": done.cols,
+        "dtype": done.dtype,
+        "codec": done.codec,
+        "tensors": [*described.get("constants", {}).values(), *scales],
+        "packed": {
+            "target": target,
+            # Integers that a kernel multiplied by scales come back as a GATHER.
+            "operator": "GATHER" if lookup.is_scaled else lookup.name,
+            "type": done.dtype,
+            "shape": list(table.shape),
+            "raw_bytes": done.raw_bytes,
+            "packed_bytes": done.packed_bytes,
+            **described,
+        },
+    }

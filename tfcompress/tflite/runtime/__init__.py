@@ -1,0 +1,1 @@
+"""What runs a file: the operators and versions it needs, the delegate, the interpreter."""

@@ -1,0 +1,37 @@
+"""Opening a .tflite file with the runtime that phones use."""
+
+from pathlib import Path
+from typing import Any
+
+from tfcompress.errors import ModelError
+from tfcompress.tflite.runtime.delegate import delegates_for
+
+
+def open_model(path: str | Path, num_threads: int = 1) -> Any:
+    """Opens a file with LiteRT's interpreter, and the delegate where its tables need it.
+
+    Args:
+        path: path. The file is mapped into memory, not read: its tables are paged in as rows are
+            looked up.
+        num_threads: int. Threads the kernels may use.
+
+    Returns:
+        ai_edge_litert.interpreter.Interpreter, not yet allocated: `get_signature_runner()` runs
+        any batch size.
+
+    Raises:
+        ModelError: there is no such file, it is no .tflite file, or a packed table is damaged.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    if not Path(path).is_file():
+        reason = "is a directory" if Path(path).is_dir() else "no such file"
+        raise ModelError(f"{path}: {reason}")
+    delegates = delegates_for(Path(path))
+    try:
+        return Interpreter(
+            model_path=str(path), num_threads=num_threads, experimental_delegates=delegates
+        )
+    except (RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ModelError(f"{path}: cannot be opened as a .tflite file ({reason})") from error
