@@ -15,7 +15,6 @@ from tfcompress.tflite import (
     inspect_model,
     pack,
     pack_model,
-    row_scores,
     tables_replaced,
     unpack,
 )
@@ -24,6 +23,7 @@ from tfcompress.tflite.compare import run as run_by_name
 from tfcompress.tflite.convert import assemble
 from tfcompress.tflite.graph.flatbuffer import read
 from tfcompress.tflite.graph.prune import prune
+from tfcompress.tflite.tables import row_scores
 from tfcompress.tflite.tables.constants import name_tables
 from tfcompress.tflite.tables.metadata import read_metadata, write_metadata
 from tfcompress.tflite.tables.table_dtype import store_tables
