@@ -196,19 +196,7 @@ def convert_file(
 
         check_options(codec, target)
     _refuse_existing(out, wanted, source, codec, overwrite=overwrite, dry_run=dry_run)
-    with console.err.status("Loading TensorFlow and the model"):
-        console.use_backend("tensorflow")
-        from tfcompress.training import Run
-
-        run = Run(source) if Run.is_run(source) else None
-        from tfcompress.models import load_model
-
-        if run is not None and wanted is not None and wanted.tune:
-            from tfcompress.training.loop import make_deterministic
-
-            # Dropout draws its seeds when the model is loaded.
-            make_deterministic(run.config().seed)
-        model = run.model() if run else load_model(source)
+    run, model = _load(source, seeds=wanted is not None and wanted.tune > 0)
     optimized = optimizing.run(run, model, top_k) if optimizing is not None else None
     search = run_search.find(run, model, wanted) if wanted is not None else None
     coded = coded_run.load(run, model, top_k)
@@ -360,3 +348,21 @@ def _ids(shape: tuple[int, ...], limit: int) -> NDArray[np.int32]:
     import numpy as np
 
     return np.random.default_rng(0).integers(0, limit, shape, dtype=np.int32)
+
+
+def _load(source: Path, *, seeds: bool) -> tuple[Run | None, keras.Model]:
+    """The run, if it is one, and the model; `seeds` for a training to come."""
+    with console.err.status("Loading TensorFlow and the model"):
+        console.use_backend("tensorflow")
+        from tfcompress.models import load_model
+        from tfcompress.training import Run
+
+        if not Run.is_run(source):
+            return None, load_model(source)
+        run = Run(source)
+        if seeds:
+            from tfcompress.training.loop import make_deterministic
+
+            # Dropout draws its seeds when the model is loaded.
+            make_deterministic(run.config().seed)
+        return run, run.model()
