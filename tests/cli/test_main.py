@@ -31,7 +31,7 @@ def test_every_command_has_help(tfcompress, command):
     ("command", "default"),
     [
         ("train", "16; full: 1"),
-        ("convert", "float32; int8 beside searched tables"),
+        ("convert", "float32; int8 beside coded tables"),
         ("measure", "as in the training"),
         ("codec", "per-table"),
     ],

@@ -29,7 +29,7 @@ class CodedTogether:
     """Tables that a search codes, all at one setting.
 
     Args:
-        tables: mapping of name to float32 array `(n, D)`.
+        tables: mapping of name to float32 array `(n, ...)`, rows of D values.
         weights: mapping of name to float64 array `(n,)`. How often each row is read. Tables that
             are not in it have rows in any order, and one step for all.
         ranked: bool. Whether those have the most frequent row first instead: steps then go by a
@@ -52,7 +52,8 @@ class CodedTogether:
         size_of: SizeOf = lambda _, table: table.nbytes,
     ) -> None:
         self.names = tuple(tables)
-        self._tables, self._known, self._ranked = tables, weights, ranked
+        self._tables = _matrices(tables)
+        self._known, self._ranked = weights, ranked
         self._metrics, self._size_of = metrics or {}, size_of
         self._coder = lru_cache(maxsize=8)(self._make_coder)
         self._share = dict.fromkeys(self.names, 1.0)
@@ -76,6 +77,11 @@ class CodedTogether:
         """Codes all tables at one setting."""
         tables = {name: self._encode_one(name, settings) for name in self.names}
         return Coded(settings, tables, sum(map(self._size_of, tables, tables.values())))
+
+    def code_from_now_on(self, tables: Mapping[str, F32]) -> None:
+        """Codes other values; what errors in them are weighed by stays."""
+        self._tables = _matrices(tables)
+        self._coder.cache_clear()
 
     def target(self, name: str, rare_shrinkage: float) -> F32:
         """What a table is coded for: itself, or what shrinkage leaves of it."""
@@ -141,3 +147,7 @@ class CodedTogether:
             rare_shrinkage=shrinkage if is_known else 0.0,
             name=name,
         )
+
+
+def _matrices(tables: Mapping[str, F32]) -> dict[str, F32]:
+    return {name: table.reshape(len(table), -1) for name, table in tables.items()}

@@ -82,7 +82,7 @@ class ModelTables(CodedTogether):
         trained = values(self.variables)
         self._trained = dict(zip(self._variables, trained, strict=True))
         super().__init__(
-            {name: value.reshape(len(value), -1) for name, value in self._trained.items()},
+            self._trained,
             weights,
             metrics=metrics(self._variables) if metrics else None,
             size_of=size_of,
@@ -118,7 +118,7 @@ class ModelTables(CodedTogether):
     def retrain(self, new: list[NDArray[np.float32]]) -> None:
         """Codes these values of `variables` from now on; what they are measured by stays."""
         self._trained = dict(zip(self.names, new, strict=True))
-        self._coder.cache_clear()
+        self.code_from_now_on(self._trained)
         self._wanted.cache_clear()
 
     def put_back(self) -> None:
