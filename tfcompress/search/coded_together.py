@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from tfcompress.data.sample import spread_rows
 from tfcompress.rate_distortion import TransformCoder, TransformedTable
 from tfcompress.rate_distortion.row_classes import zipf_weights
 from tfcompress.search.settings import Coded, Settings
@@ -20,6 +21,8 @@ MIN_COLUMNS = 8
 """Narrower tables are left to other number types: a row of them has nothing to rotate."""
 MIN_BYTES = 4096
 """Smaller tables, as float32, are not worth the operators that bring them back."""
+_PROBED = 256
+"""Examples whose outputs tell how tables share the bytes."""
 _PROBE_STEP = 0.5
 _LEAST_HARM = 1e-4
 """Of a table, against the one that harms most."""
@@ -151,3 +154,8 @@ class CodedTogether:
 
 def _matrices(tables: Mapping[str, F32]) -> dict[str, F32]:
     return {name: table.reshape(len(table), -1) for name, table in tables.items()}
+
+
+def probe_rows(count: int) -> NDArray[np.int64]:
+    """Which of so many examples show how tables share the bytes: a few, from everywhere."""
+    return spread_rows(count, _PROBED)

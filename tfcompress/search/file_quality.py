@@ -14,6 +14,7 @@ from tfcompress.errors import ConfigError
 from tfcompress.measure.batch_runner import BatchRunner
 from tfcompress.measure.own_data import VOCABULARY_FILE, Split, loading, own_examples
 from tfcompress.measure.quality import examine, measure_quality, why_no_quality
+from tfcompress.search.coded_together import probe_rows
 from tfcompress.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from tfcompress.ranking import RankingQuality
     from tfcompress.tflite import ModelInfo
 
-_PROBED = 256
-"""Examples whose outputs tell how tables share the bytes."""
 Result = TypeVar("Result")
 
 
@@ -77,10 +76,11 @@ class FileQuality:
         return file_splits(content, self._info, self.dataset, self._metric)
 
     def outputs(self, content: bytes) -> NDArray[np.float32]:
-        """What a file gives for the first validation examples, flat."""
+        """What a file gives for some validation examples, flat."""
         model = (self._info.metadata or {})["model"]
         length = int(model.get("history_length") or model["length"])
-        ids = self.dataset.valid.inputs(length)[:_PROBED]
+        ids = self.dataset.valid.inputs(length)
+        ids = ids[probe_rows(len(ids))]
 
         def run(path: Path) -> NDArray[np.float32]:
             runner = BatchRunner(path, length, model.get("input_dim") or 1)

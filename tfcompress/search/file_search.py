@@ -87,6 +87,7 @@ def pack_lossy(
             return examine(tables.content(coded.tables))
 
     search, chosen = walk(tables, budget, measured, reference, tell=tell)
-    stored = tables.stored(tables.encode(chosen.settings))
+    result = found(tables, search, chosen, reference)
+    stored = tables.stored(result.tables)
     packing = pack_model(stored, codec=codec, target=target, decoder=decoder)
-    return LossyPacking(packing, found(tables, search, chosen, reference), tables.left)
+    return LossyPacking(packing, result, tables.left)

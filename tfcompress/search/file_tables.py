@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from tfcompress.errors import ConfigError
 from tfcompress.rate_distortion import TransformedTable
 from tfcompress.search.coded_together import MIN_BYTES, MIN_COLUMNS, CodedTogether
-from tfcompress.search.settings import Coded
 from tfcompress.search.shipped_bytes import shipped_bytes
 from tfcompress.tflite.graph.flatbuffer import TfliteFile, read
 from tfcompress.tflite.graph.prune import prune
@@ -101,9 +100,9 @@ class FileTables(CodedTogether):
             _write(self._file, constant, value)
         return self._file.to_bytes()
 
-    def stored(self, coded: Coded) -> bytes:
+    def stored(self, coded: Mapping[str, TransformedTable]) -> bytes:
         """The file with coded tables, not packed yet."""
-        return store_coded(read(self.content({})), self._constants, coded.tables)
+        return store_coded(read(self.content({})), self._constants, coded)
 
 
 def _too_small(table: FloatTable) -> str | None:

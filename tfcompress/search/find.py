@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tfcompress.data.sample import spread_rows
 from tfcompress.search.budget import Budget
-from tfcompress.search.coded_together import SizeOf
+from tfcompress.search.coded_together import SizeOf, probe_rows
 from tfcompress.search.model_tables import Metrics, ModelTables
 from tfcompress.search.refit import DenseRefit
 from tfcompress.search.search import START
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
     import keras
 
 Examine = Callable[["keras.Model"], tuple[float, float]]
-
-_PROBED = 256
-"""Examples whose outputs tell how tables share the bytes."""
 
 
 def find_tables(
@@ -67,7 +63,7 @@ def find_tables(
     Raises:
         ConfigError: The budget cannot be kept, or there is nothing to code.
     """
-    examples = None if probe is None else probe[spread_rows(len(probe), _PROBED)]
+    examples = None if probe is None else probe[probe_rows(len(probe))]
     tables = ModelTables(
         model, names, counts or {}, examples, metrics=metrics, size_of=size_of, refit=refit
     )

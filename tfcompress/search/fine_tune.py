@@ -18,10 +18,12 @@ from tfcompress.errors import ConfigError
 from tfcompress.files import write_file
 from tfcompress.rate_distortion import TransformedTable
 from tfcompress.rate_distortion.stored_tables import tables_to_bytes
+from tfcompress.search.coded_together import probe_rows
 from tfcompress.search.measures import Measures
 from tfcompress.search.model_tables import ModelTables
 from tfcompress.search.run_quality import RunQuality
 from tfcompress.search.settings import Settings
+from tfcompress.search.shipped_bytes import shipped_bytes
 from tfcompress.search.straight_through import StraightThrough
 from tfcompress.training.allocator import KeepFreedMemory
 from tfcompress.training.checkpoint import Progress
@@ -35,8 +37,6 @@ if TYPE_CHECKING:
 
 _CODINGS = 10
 """Of an epoch: tables are coded anew so many times."""
-_PROBED = 256
-"""Examples whose outputs tell how tables share the bytes."""
 
 
 @dataclass(frozen=True)
@@ -221,13 +221,14 @@ def _coded_tables(model: keras.Model, measured: RunQuality) -> tuple[ModelTables
 
     def size_of(name: str, table: TransformedTable) -> int:
         del name
-        return table.nbytes - (table.rotation_bytes if folds else 0)
+        return shipped_bytes(table, "delegate", is_folded=folds)
 
+    inputs = measures.inputs
     tables = ModelTables(
         model,
         [f"{task.table}/{key}" for key in layers.layer_tables(layer)],
         {task.table: counts} if layer.input_dim == len(counts) else {},
-        measures.inputs[:_PROBED],
+        inputs[probe_rows(len(inputs))],
         metrics=measures.metrics,
         size_of=size_of,
         refit=measures.refit,
