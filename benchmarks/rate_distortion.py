@@ -1,14 +1,15 @@
 """Bytes against quality of a trained ranker's input table, without retraining, and what does it.
 
-    python benchmarks/rate_distortion.py RUN [--data DATA] [--ratios 40 60 85 115 150] [--at 85]
+    python benchmarks/rate_distortion.py RUN... [--data DATA] [--ratios 40 60 85 115 150] [--at 85]
 
-RUN is what `tfcompress train --embedding full` made. Its input table is replaced by what comes back
-of a `TransformedTable`; bytes are all that ships: packed integers, row classes and steps, rotation,
-offset. Quality is nDCG@10 over the whole catalogue, on both splits, relative to the float table.
-The first table is the curve; "over entropy" is what the packed integers take beyond the entropy of
-the integers in the codec's own contexts: model, index, ends of blocks, rounded probabilities.
-The second takes parts away or alone, each at the step that takes as many bytes as `--at` asks for.
-The third packs the same integers in other ways. Keras on TensorFlow.
+RUNs are what `tfcompress train --embedding full` made, with one seed each. Their input table is
+replaced by what comes back of a `TransformedTable`; bytes are all that ships: packed integers, row
+classes and steps, rotation, offset. Quality is nDCG@10 over the whole catalogue, on both splits,
+relative to the float table. The first table, for each run, is the curve; "over entropy" is what the
+packed integers take beyond the entropy of the integers in the codec's own contexts: model, index,
+ends of blocks, rounded probabilities. The second packs the same integers in other ways. The last,
+for all runs, takes parts away or alone, each at the step that takes as many bytes as `--at` asks
+for. Keras on TensorFlow.
 """
 
 import argparse
@@ -39,6 +40,7 @@ class Table:
     """
 
     def __init__(self, run: Path, data: str | None, options: dict[str, Any]) -> None:
+        from tfcompress.data.sample import spread_rows
         from tfcompress.models.sequence_ranker import ITEMS
         from tfcompress.search.fisher import fisher_metrics
         from tfcompress.search.run_quality import RunQuality
@@ -49,7 +51,8 @@ class Table:
         self._variable = self._model.get_layer(ITEMS).embeddings
         self.floats = np.asarray(self._variable.value)
         self._counts = self._measured.dataset.id_counts
-        inputs = self._measured.dataset.valid.inputs(self._model.inputs[0].shape[1])[:4096]
+        inputs = self._measured.dataset.valid.inputs(self._model.inputs[0].shape[1])
+        inputs = inputs[spread_rows(len(inputs), 4096)]
         logits = self._measured.task.logits
         metric = fisher_metrics(self._model, {"items": self._variable}, inputs, logits)["items"]
         self.options = {"metric": metric, **options}
@@ -129,23 +132,32 @@ def curve(table: Table, ratios: list[float]) -> Iterator[str]:
         )
 
 
-def ablation(table: Table, ratio: float) -> Iterator[str]:
+def ways(options: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What each way changes of all parts together."""
     nothing = {key: value for part in PARTS.values() for key, value in part.items()}
-    ways: dict[str, dict[str, Any]] = {"nothing": nothing}
+    result: dict[str, dict[str, Any]] = {"nothing": nothing}
     for name, off in PARTS.items():
-        kept = {key: table.options[key] for key in off}
+        kept = {key: options[key] for key in off}
         if name == "metric":
-            kept["rotation"] = table.options["rotation"]
+            kept["rotation"] = options["rotation"]
         elif name == "rotation":
             kept["metric"] = None
-        ways[f"{name} alone"] = nothing | kept
-    ways |= {f"all but {name}": off for name, off in PARTS.items()} | {"all": {}}
-    yield "| parts | step | bytes | valid | test |"
-    yield "| --- | --- | --- | --- | --- |"
-    for name, changes in ways.items():
-        step, coded = table.at(ratio, **changes)
-        valid, test = table.losses(coded)
-        yield f"| {name} | {step:.2f} | {coded.nbytes:,} | {valid:+.2f} % | {test:+.2f} % |"
+        result[f"{name} alone"] = nothing | kept
+    return result | {f"all but {name}": off for name, off in PARTS.items()} | {"all": {}}
+
+
+def ablation(tables: list[Table], ratio: float) -> Iterator[str]:
+    names = [f"{split} {k + 1}" for k in range(len(tables)) for split in ("valid", "test")]
+    yield f"| parts | bytes | {' | '.join(names)} | mean of valid | mean of test |"
+    yield "| --- " * (len(names) + 4) + "|"
+    for name in ways(tables[0].options):
+        found = []
+        for table in tables:
+            coded = table.at(ratio, **ways(table.options)[name])[1]
+            found.append((coded.nbytes, *table.losses(coded)))
+        sizes, losses = np.array(found)[:, 0], np.array(found)[:, 1:]
+        shown = " | ".join(f"{loss:+.2f} %" for loss in [*losses.ravel(), *losses.mean(axis=0)])
+        yield f"| {name} | {sizes.mean():,.0f} | {shown} |"
 
 
 def packings(table: Table, ratio: float) -> Iterator[str]:
@@ -162,9 +174,15 @@ def packings(table: Table, ratio: float) -> Iterator[str]:
     yield f"| mode rate, by row classes | {coded.pack().nbytes:,} |"
 
 
+def show(lines: Iterator[str]) -> None:
+    for line in lines:
+        print(line, flush=True)
+    print()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path)
+    parser.add_argument("runs", type=Path, nargs="+")
     parser.add_argument("--data")
     parser.add_argument("--ratios", type=float, nargs="+", default=[40, 60, 85, 115, 150])
     parser.add_argument("--at", type=float, default=85)
@@ -180,13 +198,12 @@ def main() -> None:
         "rare_shrinkage": given.rare_shrinkage,
         "rate_weight": given.rate_weight,
     }
-    table = Table(given.run, given.data, options)
-    print(f"{given.run.name}: {table.floats.shape[0]:,} x {table.floats.shape[1]}\n")
-    lines = (curve(table, given.ratios), ablation(table, given.at), packings(table, given.at))
-    for part in lines:
-        for line in part:
-            print(line, flush=True)
-        print()
+    tables = [Table(run, given.data, options) for run in given.runs]
+    for run, table in zip(given.runs, tables, strict=True):
+        print(f"{run.name}: {table.floats.shape[0]:,} x {table.floats.shape[1]}\n")
+        show(curve(table, given.ratios))
+        show(packings(table, given.at))
+    show(ablation(tables, given.at))
 
 
 if __name__ == "__main__":

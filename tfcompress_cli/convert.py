@@ -27,7 +27,7 @@ Option = typer.Option
 
 TableDtype = Literal["float32", "float16", "int8", "int4"]
 Granularity = Literal["per-row", "per-table"]
-DenseDtype = Literal["float32", "int8"]
+DenseDtype = Literal["float32", "int8", "int4"]
 ConvertCodec = Literal["none", Codec]
 
 _COMPARED = 256

@@ -87,6 +87,13 @@ def sweep(
             rich_help_panel=GridPanel,
         ),
     ] = None,
+    code_output: Annotated[
+        list[str] | None,
+        Option(
+            help="Ours: true or false: search tables for an untied output matrix, too?",
+            rich_help_panel=GridPanel,
+        ),
+    ] = None,
     training: Annotated[
         list[str] | None,
         Option(metavar="KEY=VALUE", help="Such as epochs=5; may be given several times."),
@@ -129,7 +136,7 @@ def sweep(
         "method": method,
         "embedding": embedding,
         "ratio": ratio,
-        "tie": [{"true": True, "false": False}.get(value, value) for value in tie or ()],
+        "tie": _booleans(tie),
         "seed": seed,
         "learning_rate": learning_rate,
         "table_dtype": table_dtype,
@@ -139,6 +146,7 @@ def sweep(
         "target": target,
         "max_loss": [parse_share(value) for value in max_loss or ()],
         "max_bytes": [int(parse_bytes(value)) for value in max_bytes or ()],
+        "code_output": _booleans(code_output),
         "backend": backend,
     }
     values |= {name: value for name, value in axes.items() if value}
@@ -256,6 +264,11 @@ def _list(plan: Plan) -> None:
 def _size(plan: Plan) -> str:
     files, trainings = len(plan.artefacts), plan.num_trainings
     return f"{files} file{'s' * (files != 1)} of {trainings} training{'s' * (trainings != 1)}"
+
+
+def _booleans(words: list[str] | None) -> list[bool | str]:
+    """What is neither true nor false stays, for the grid to name."""
+    return [{"true": True, "false": False}.get(word, word) for word in words or ()]
 
 
 def _key_values(words: list[str]) -> dict[str, Any]:

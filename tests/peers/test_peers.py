@@ -26,7 +26,13 @@ TABLE_BYTES = {
     "edge-int4-blocks": ROWS * COLS // 2 + 2 * ROWS * COLS // 32,
     "edge-int2": ROWS * COLS // 4 + 12 * ROWS,
 }
+# Of matrices that are multiplied by, too, nothing counts as a table's.
+TABLE_BYTES |= {
+    f"{name}-whole": TABLE_BYTES[name]
+    for name in ("edge-int8", "edge-int4", "edge-int4-blocks", "edge-int2")
+}
 LARGEST_DIFFERENCE = {"float32": 1e-5, "edge-int2": 0.8, "edge-int4": 0.1, "edge-int4-blocks": 0.1}
+LARGEST_DIFFERENCE |= {f"{name}-whole": 1.5 * value for name, value in LARGEST_DIFFERENCE.items()}
 
 
 def ranker(embedding="full", *, tied=False, columns=COLS):
@@ -67,6 +73,21 @@ def test_a_full_table(full, ids, name):
     assert info.full_table_bytes == 4 * ROWS * COLS
     assert info.metadata["model"] == METADATA["model"]
     assert_close(full, content, ids, LARGEST_DIFFERENCE.get(name, 0.03))
+
+
+@pytest.mark.parametrize("name", [name for name in PEERS if name.endswith("-whole")])
+def test_all_weights_of_a_file(full, ids, name):
+    """The output matrix has the number type of the table, the dense layers are int8."""
+    tables, whole = (
+        tflite.inspect_model(convert_peer(which, full, METADATA))
+        for which in (name.removesuffix("-whole"), name)
+    )
+    bits = int(name.removeprefix("edge-int")[0])
+    values = ROWS * COLS
+    saved = tables.dense_bytes - whole.dense_bytes
+    assert saved == pytest.approx(values * (4 - bits / 8), rel=0.1)
+    dtypes = {one.dtype for one in whole.constants if list(one.shape) == [ROWS, COLS]}
+    assert dtypes == {f"int{bits}"}
 
 
 def test_a_tied_table_is_one_for_lookups_and_scores(ids):

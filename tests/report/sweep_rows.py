@@ -40,13 +40,13 @@ def large_plan() -> list[Artefact]:
 def row(artefact: Artefact) -> dict:
     config = artefact.training.config
     noise = random.Random(artefact.key)
-    dtype = artefact.table_dtype or artefact.method
+    dtype = (artefact.table_dtype or artefact.method).removesuffix("-whole")
     bits = {**BITS, **PEER_BITS}[dtype] * (0.8 if artefact.codec else 1.0)
     tables = round(FULL_BYTES / config.ratio * bits / 32)
     loss = LOSS[config.embedding] * math.log2(max(config.ratio, 1))
     loss += {"int4": 0.01, "edge-int4": 0.015, "edge-int2": 0.12}.get(dtype, 0.001)
     quality = (0.05 if config.tie else 0.048) * (1 - loss) + noise.gauss(0, 0.0008)
-    dense = 6_266_040
+    dense = 1_566_510 if artefact.method.endswith("-whole") else 6_266_040
     measurement = {
         "file": artefact.file_name,
         "file_bytes": tables + dense + 5000,

@@ -113,6 +113,18 @@ def test_how_small_at_each_loss(panel):
     assert winners[1].smaller_text == "1.3x"
 
 
+def test_how_small_a_whole_file_at_each_loss():
+    rows = made(plan(**CHOICE), QUALITIES, TABLES)
+    for one in rows:
+        own = one["config"]["method"] == "ours"
+        one["measurement"]["file_bytes"] = 5_000_000 if own else 2_000_000
+    (panel,) = panels(rows)
+    winner = smallest_at_each_loss(panel, size="file_bytes")[1]
+    assert (winner.ours.label, winner.peer.label) == ("full int8", "full edge-int8")
+    assert winner.best is winner.peer
+    assert winner.smaller_text == "0.4x"
+
+
 def test_without_a_full_table_nothing_has_a_change():
     (panel,) = panels(made(plan(**CHOICE | {"embedding": ["qr", "hash"]}), QUALITIES, TABLES))
     assert all(point.change is None for point in panel.points)

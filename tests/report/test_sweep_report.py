@@ -142,13 +142,15 @@ def test_the_markdown_has_whole_tables(page):
     for panel in report.panels:
         assert f"## {panel.title}" in text
     tables = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
-    assert len(tables) == 2 + 4 * len(report.panels)
+    assert len(tables) == 3 + 5 * len(report.panels)
     for table in tables:
         assert len({line.count("|") for line in table.splitlines()}) == 1
 
 
 QUALITIES = {"full float32": 0.05, "full int8": 0.0495, "qr 4x int8": 0.03, "full edge-int8": 0.05}
 BYTES = {"full float32": 5e6, "full int8": 4e5, "qr 4x int8": 9e4, "full edge-int8": 13e5}
+
+FILES = {"full float32": 9e6, "full int8": 3e6, "qr 4x int8": 1e6, "full edge-int8": 2e6}
 
 
 def small_sweep(folder) -> Path:
@@ -169,6 +171,7 @@ def small_sweep(folder) -> Path:
         quality = QUALITIES[artefact.label] + 2e-4 * seed
         one["measurement"]["quality"]["ndcg@10"] = quality
         one["measurement"]["bytes"]["tables"] = int(BYTES[artefact.label])
+        one["measurement"]["file_bytes"] = int(FILES[artefact.label])
         rows.append(one)
     return write(folder, rows)
 
@@ -180,6 +183,10 @@ def test_the_summary_says_who_is_smallest_at_a_loss_and_best_at_a_size(tmp_path)
     assert rows[1:] == [
         "| shop, untied | 5,000,000 | 0.0501 ± 0.0001 | **full int8** | 400,000 | -1.0 % "
         "| full edge-int8 | 1,300,000 | +0.0 % | 3.2x |",
+        "| data | full float32 | quality | ours | bytes | change | peer | bytes | change "
+        "| peer over ours |",
+        "| shop, untied | 9,000,000 | 0.0501 ± 0.0001 | full int8 | 3,000,000 | -1.0 % "
+        "| **full edge-int8** | 2,000,000 | +0.0 % | 0.7x |",
         "| data | tables | ours | bytes | change | peer | bytes | change |",
         "| shop, untied | at most 1 MB | **full int8** | 400,000 | -1.0 % | none | - | - |",
         "|  | at most 300 KB | **qr 4x int8** | 90,000 | -39.9 % | none | - | - |",
@@ -207,7 +214,7 @@ def test_one_command_puts_tables_and_picture_into_a_readme(tmp_path, monkeypatch
     # The lines it looks for are still there, for the next time.
     assert text.startswith(before + "![")
     assert text.endswith(after)
-    assert text.count("| shop, untied |") == 2
+    assert text.count("| shop, untied |") == 3
     assert (tmp_path / "docs" / "results.png").read_bytes() == b"quality alone"
     assert (folder / "report.png").read_bytes() == b"both"
 

@@ -60,6 +60,22 @@ def test_searches_are_files_of_ours():
     assert not any(artefact.method == "search" for artefact in artefacts(embedding="qr"))
 
 
+def test_an_output_matrix_is_searched_where_there_is_one():
+    values = {"method": "search", "embedding": "qr", "target": "delegate", "max_loss": 0.01}
+    planned = artefacts(**values, tie=[False, True], code_output=[False, True])
+    assert names(planned) == [
+        "synthetic qr 16x max-loss 1% delegate seed 0",
+        "synthetic qr 16x max-loss 1% delegate output too seed 0",
+        "synthetic qr 16x max-loss 1% delegate tied seed 0",
+    ]
+    # The field came later: a sweep without it has the files that it had.
+    assert planned[0].key == artefacts(**values)[0].key
+    with pytest.raises(ConfigError, match="nothing to run: code_output: needs target 'delegate'"):
+        expand(
+            Grid.parse({**values, "data": "synthetic", "target": "builtin", "code_output": True})
+        )
+
+
 def test_peers_go_with_what_people_train_today():
     planned = artefacts(embedding=["full", "truncated", "low-rank", "memcom"])
     found = {

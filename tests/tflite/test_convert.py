@@ -168,7 +168,7 @@ def test_another_process_gives_the_same_bytes(tmp_path, tied_full):
     [
         ({"table_dtype": "int3"}, "table_dtype: got 'int3', expected one of float32, float16, int"),
         ({"granularity": "per-row"}, "granularity: got 'per-row', expected one of per_row"),
-        ({"dense_dtype": "int4"}, "dense_dtype: got 'int4', expected one of float32, int8"),
+        ({"dense_dtype": "int2"}, "dense_dtype: got 'int2', expected one of float32, int8, int4"),
         ({"codec": "zip"}, "codec: got 'zip', expected one of none, auto, raw, fixed"),
         ({"target": "flex"}, "target: got 'flex', expected one of builtin, delegate"),
     ],

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
+from tfcompress.tflite import dense
 from tfcompress.tflite.compare import run
 from tfcompress.tflite.dense import quantize_dense
 from tfcompress.tflite.graph.flatbuffer import read, text
@@ -29,6 +30,17 @@ def test_dense_weights_become_int8(untied, histories):
     before, after = (run(c, {"ids": histories}) for c in (untied.content, file.to_bytes()))
     error = np.abs(after["scores"] - before["scores"]).max() / np.abs(before["scores"]).max()
     assert 0 < error < 0.05
+
+
+def test_of_int4_only_large_dense_matrices(untied, histories, monkeypatch):
+    monkeypatch.setattr(dense, "_LARGE", 50 * 8)
+    file, counts = quantize_dense(read(untied.content), num_bits=4)
+    assert counts == {"FULLY_CONNECTED": 3}
+    int8, int4 = (schema.TensorType.INT8, 12), (schema.TensorType.INT4, 12)
+    assert weights_of(file) == {8: int8, 16: int8, 50: int4}
+    before, after = (run(c, {"ids": histories}) for c in (untied.content, file.to_bytes()))
+    error = np.abs(after["scores"] - before["scores"]).max() / np.abs(before["scores"]).max()
+    assert 0.01 < error < 0.2
 
 
 def test_tables_and_tied_outputs_are_left_alone(tied_full, tied_memcom):

@@ -43,12 +43,12 @@ def _keras_int8(model: Any, plain: bytes) -> bytes:
     return quantize_with_keras(model)
 
 
-def _edge(num_bits: int, *, blocks: bool = False) -> Callable[[Any, bytes], bytes]:
+def _edge(num_bits: int, **how: bool) -> Callable[[Any, bytes], bytes]:
     def make(model: Any, plain: bytes) -> bytes:
-        from tfcompress.peers.edge import quantize_lookups
+        from tfcompress.peers.edge import quantize
 
         del model
-        return quantize_lookups(plain, num_bits, blocks=blocks)
+        return quantize(plain, num_bits, **how)
 
     return make
 
@@ -63,6 +63,20 @@ PEERS: dict[str, Peer] = {
         "ai-edge-quantizer, int4 in blocks of 32", _edge(4, blocks=True), ("full", "truncated")
     ),
     "edge-int2": Peer("ai-edge-quantizer, int2 per row", _edge(2)),
+    "edge-int8-whole": Peer("ai-edge-quantizer, all weights int8 per row", _edge(8, whole=True)),
+    "edge-int4-whole": Peer(
+        "ai-edge-quantizer, tables and output matrix int4 per row, the rest int8",
+        _edge(4, whole=True),
+    ),
+    "edge-int4-blocks-whole": Peer(
+        "ai-edge-quantizer, tables and output matrix int4 in blocks of 32, the rest int8",
+        _edge(4, blocks=True, whole=True),
+        ("full", "truncated"),
+    ),
+    "edge-int2-whole": Peer(
+        "ai-edge-quantizer, tables and output matrix int2 per row, the rest int8",
+        _edge(2, whole=True),
+    ),
 }
 
 

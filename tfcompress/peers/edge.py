@@ -24,14 +24,16 @@ from tfcompress.tflite.graph.runtime_version import raise_runtime_version
 _BLOCK = 32
 
 
-def quantize_lookups(content: bytes, num_bits: int, *, blocks: bool = False) -> bytes:
-    """Quantises the tables of a file.
+def quantize(content: bytes, num_bits: int, *, blocks: bool = False, whole: bool = False) -> bytes:
+    """Quantises the tables of a file, or all of its weights.
 
     Args:
         content: bytes. A float32 .tflite.
         num_bits: int. 8, 4 or 2 bits a value.
         blocks: bool. Whether every 32 values of a row have a scale of their own; a row has one
             otherwise.
+        whole: bool. Whether matrices that are multiplied by are quantised, too: those with as many
+            rows as a table, which scores are taken against, like the tables, and others as int8.
 
     Raises:
         ConfigError: it has no table, or one whose rows are not whole blocks.
@@ -45,26 +47,35 @@ def quantize_lookups(content: bytes, num_bits: int, *, blocks: bool = False) -> 
         "num_bits": num_bits,
         "granularity": granularity.BLOCKWISE_32 if blocks else granularity.CHANNELWISE,
     }
-    recipe.add_dynamic_config(".*", qtyping.TFLOperationName.EMBEDDING_LOOKUP, **how)
-    for scope in _tied_products(read(lookups)):
-        # Alike, or the quantiser would make a second table for them.
-        recipe.add_dynamic_config(
-            f"^{re.escape(scope)}$", qtyping.TFLOperationName.FULLY_CONNECTED, **how
-        )
+    names = qtyping.TFLOperationName
+    recipe.add_dynamic_config(".*", names.EMBEDDING_LOOKUP, **how)
+    if whole:
+        recipe.add_dynamic_config(".*", names.FULLY_CONNECTED, num_bits=8)
+    for scope in _score_products(read(lookups), untied=whole):
+        # Tied ones alike in any case, or the quantiser would make a second table for them.
+        recipe.add_dynamic_config(f"^{re.escape(scope)}$", names.FULLY_CONNECTED, **how)
     done = recipe.quantize(enable_progress_bar=False, enable_progress_report=False)
     return bytes(done.quantized_model)
 
 
-def _tied_products(file: TfliteFile) -> Iterator[str]:
-    """What the quantiser calls the operators that take scores against a table."""
+def _score_products(file: TfliteFile, *, untied: bool) -> Iterator[str]:
+    """What the quantiser calls the operators that take scores against a table, or the like of it.
+
+    Args:
+        file: TfliteFile.
+        untied: bool. Whether a matrix of its own with as many rows as a table is meant, too.
+    """
     from ai_edge_quantizer.utils import tfl_flatbuffer_utils
 
     tables = looked_up_buffers(file)
+    tensors = [tensor for subgraph in file.subgraphs for tensor in subgraph.tensors]
+    rows = {int(tensor.shape[0]) for tensor in tensors if tensor.buffer in tables}
     for subgraph in file.subgraphs:
         for operator in subgraph.operators:
             if file.operator_name(operator) != "FULLY_CONNECTED":
                 continue
-            if subgraph.tensors[operator.inputs[1]].buffer in tables:
+            matrix = subgraph.tensors[operator.inputs[1]]
+            if matrix.buffer in tables or (untied and int(matrix.shape[0]) in rows):
                 yield tfl_flatbuffer_utils.get_op_scope(operator, subgraph.tensors)
 
 

@@ -77,9 +77,10 @@ COLUMNS = (
 )
 
 
-def cell_texts(point: Point) -> list[str]:
-    """Label, table bytes, quality and change: what a table of winners shows of a point."""
-    return [point.label, count_text(point.table_bytes), quality_text(point), change_text(point)]
+def cell_texts(point: Point, size: str = "table_bytes") -> list[str]:
+    """Label, bytes, quality and change: what a table of winners shows of a point."""
+    size_text = count_text(getattr(point, size))
+    return [point.label, size_text, quality_text(point), change_text(point)]
 
 
 def tip_text(panel: Panel, point: Point) -> str:

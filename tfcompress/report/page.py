@@ -87,6 +87,9 @@ def _section(number: int, panel: Panel) -> str:
         f'<div class="plots">{"".join(f"<figure>{plot}</figure>" for plot in plots)}</div>',
         _winners("What won at each size", best_at_each_size(panel)),
         _winners("How small at each loss", smallest_at_each_loss(panel)),
+        _winners(
+            "How small a whole file at each loss", smallest_at_each_loss(panel, size="file_bytes")
+        ),
         "<h3>Everything</h3>",
         '<input type="search" placeholder="Filter, such as: memcom int8" '
         'aria-label="Filter the table and the plots">',
@@ -124,18 +127,23 @@ def _winners(title: str, winners: Sequence[Winner]) -> str:
     for winner in winners:
         cells = [f"<td>{escape(winner.condition)}</td>"]
         for point in (winner.ours, winner.peer):
-            texts = ["-", "", "", ""] if point is None else cell_texts(point)
+            texts = (
+                ["-", "", "", ""]
+                if point is None
+                else cell_texts(point, winner.size or "table_bytes")
+            )
             won = " win" if point is not None and point is winner.best else ""
             cells += [f'<td class="text{won}">{escape(texts[0])}</td>']
             cells += [f"<td>{escape(text)}</td>" for text in texts[1:]]
-        cells += [f"<td>{escape(winner.smaller_text)}</td>"] * winner.by_size
+        cells += [f"<td>{escape(winner.smaller_text)}</td>"] * (winner.size is not None)
         rows.append(f"<tr>{''.join(cells)}</tr>")
     sides = "".join(
         f'<th class="text">{side}</th><th>bytes</th><th>quality</th><th>change</th>'
         for side in ("best of ours", "best of what people use today")
     )
-    last = "<th>peer over ours, bytes</th>" * winners[0].by_size
-    head = f"<tr><th>tables</th>{sides}{last}</tr>"
+    last = "<th>peer over ours, bytes</th>" * (winners[0].size is not None)
+    what = "whole file" if winners[0].size == "file_bytes" else "tables"
+    head = f"<tr><th>{what}</th>{sides}{last}</tr>"
     return (
         f"<h3>{escape(title)}</h3><div class='scroll'><table><thead>{head}</thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"

@@ -8,6 +8,7 @@ from tfcompress.report.sweep import SweepReport
 from tfcompress.report.text import MISSING
 from tfcompress.report.winners import (
     BUDGETS,
+    Size,
     Winner,
     best_at_each_size,
     pareto_front,
@@ -35,7 +36,8 @@ def sweep_to_markdown(report: SweepReport, picture: str | None = None) -> str:
         lines += [*_points(panel, front), ""]
         for title, winners in (
             ("tables", best_at_each_size(panel)),
-            ("loss", smallest_at_each_loss(panel)),
+            ("tables", smallest_at_each_loss(panel)),
+            ("whole file", smallest_at_each_loss(panel, size="file_bytes")),
         ):
             lines += [*_winners(title, winners), ""] if winners else []
         if len(front) < len(panel.points):
@@ -68,18 +70,20 @@ def _picture(name: str | None) -> list[str]:
 
 def _summary_tables(panels: Sequence[Panel]) -> list[str]:
     """One table for all panels at a loss, one at sizes; what wins is bold."""
-    at_loss = [row for panel in panels for row in _loss_rows(panel)]
+    at_loss = [row for panel in panels for row in _loss_rows(panel, "table_bytes")]
+    files = [row for panel in panels for row in _loss_rows(panel, "file_bytes")]
     at_size = [row for panel in panels for row in _size_rows(panel)]
     lines = []
-    if at_loss:
-        heads = ["data", "full float32", "quality", *_HEADS, "peer over ours"]
-        lines += [
-            f"The smallest tables of ours that lose at most {100 * SUMMARY_LOSS:g} %, and of what "
-            "people use today (peers):",
-            "",
-            *_table(heads, at_loss, texts=(0, 3, 6)),
-            "",
-        ]
+    heads = ["data", "full float32", "quality", *_HEADS, "peer over ours"]
+    for what, rows in (("tables", at_loss), ("whole files", files)):
+        if rows:
+            lines += [
+                f"The smallest {what} of ours that lose at most {100 * SUMMARY_LOSS:g} %, and of "
+                "what people use today (peers):",
+                "",
+                *_table(heads, rows, texts=(0, 3, 6)),
+                "",
+            ]
     if at_size:
         lines += [
             "The best tables of a size (bold where the difference is more than seeds make):",
@@ -90,12 +94,12 @@ def _summary_tables(panels: Sequence[Panel]) -> list[str]:
     return lines
 
 
-def _loss_rows(panel: Panel) -> list[list[str]]:
+def _loss_rows(panel: Panel, size: Size) -> list[list[str]]:
     reference = next((point for point in panel.points if point.is_reference), None)
     if reference is None:
         return []
-    (winner,) = smallest_at_each_loss(panel, (SUMMARY_LOSS,))
-    full = [count_text(reference.table_bytes), quality_text(reference)]
+    (winner,) = smallest_at_each_loss(panel, (SUMMARY_LOSS,), size)
+    full = [count_text(getattr(reference, size)), quality_text(reference)]
     return [[panel.title, *full, *_sides(winner), winner.smaller_text or MISSING]]
 
 
@@ -115,9 +119,9 @@ def _sides(winner: Winner, *, quality: bool = False) -> list[str]:
         if point is None:
             cells += ["none", *[MISSING] * (2 + quality)]
             continue
-        label, size, value, change = cell_texts(point)
+        label, count, value, change = cell_texts(point, winner.size or "table_bytes")
         cells.append(f"**{label}**" if point is winner.best else label)
-        cells += [size, value, change] if quality else [size, change]
+        cells += [count, value, change] if quality else [count, change]
     return cells
 
 
@@ -137,12 +141,13 @@ def _points(panel: Panel, points: Iterable[Point]) -> list[str]:
 def _winners(title: str, winners: Sequence[Winner]) -> list[str]:
     heads = [title, "best of ours", "bytes", "quality", "change"]
     heads += ["best peer", "bytes", "quality", "change"]
-    heads += ["peer over ours"] * winners[0].by_size
+    by_size = winners[0].size is not None
+    heads += ["peer over ours"] * by_size
     rows = [
         [
             winner.condition,
             *_sides(winner, quality=True),
-            *[winner.smaller_text] * winner.by_size,
+            *[winner.smaller_text] * by_size,
         ]
         for winner in winners
     ]

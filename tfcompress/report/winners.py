@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from tfcompress.report.points import Panel, Point
 from tfcompress.report.text import ratio_text
 
 BUDGETS = {"1 MB": 1_000_000, "300 KB": 300_000, "100 KB": 100_000, "30 KB": 30_000}
 """Bytes of tables that a user may have to spare."""
+Size = Literal["table_bytes", "file_bytes"]
+"""Of a `Point`: what is to be small."""
 LOSSES = (0.005, 0.02, 0.05)
 """Relative losses of quality that a user may bear."""
 _USUAL_SPREAD = 0.02
@@ -22,13 +25,13 @@ class Winner:
         condition: str. "at most 100 KB", "loses at most 2 %".
         ours: Point or None.
         peer: Point or None.
-        by_size: bool. Whether the smaller one wins; the better one otherwise.
+        size: str or None. What the smaller of wins; None where the better one does.
     """
 
     condition: str
     ours: Point | None
     peer: Point | None
-    by_size: bool = False
+    size: Size | None = None
 
     @property
     def best(self) -> Point | None:
@@ -38,8 +41,9 @@ class Winner:
         """
         if self.ours is None or self.peer is None:
             return self.ours or self.peer
-        if self.by_size:
-            margin, noise = float(self.peer.table_bytes - self.ours.table_bytes), 0.0
+        if self.size is not None:
+            margin = float(getattr(self.peer, self.size) - getattr(self.ours, self.size))
+            noise = 0.0
         else:
             margin = self.ours.quality - self.peer.quality
             noise = max(_spread(self.ours), _spread(self.peer))
@@ -49,10 +53,10 @@ class Winner:
 
     @property
     def smaller_text(self) -> str:
-        """The peer's table bytes over ours: "3.4x"."""
-        if self.ours is None or self.peer is None:
+        """The peer's bytes over ours: "3.4x"; empty where the better one wins."""
+        if self.ours is None or self.peer is None or self.size is None:
             return ""
-        return ratio_text(self.peer.table_bytes / self.ours.table_bytes)
+        return ratio_text(getattr(self.peer, self.size) / getattr(self.ours, self.size))
 
 
 def pareto_front(points: Iterable[Point]) -> list[Point]:
@@ -76,7 +80,9 @@ def best_at_each_size(panel: Panel) -> list[Winner]:
     ]
 
 
-def smallest_at_each_loss(panel: Panel, losses: Sequence[float] = LOSSES) -> list[Winner]:
+def smallest_at_each_loss(
+    panel: Panel, losses: Sequence[float] = LOSSES, size: Size = "table_bytes"
+) -> list[Winner]:
     """The smallest of ours and the smallest peer that lose no more; none without a reference."""
     if not any(point.is_reference for point in panel.points):
         return []
@@ -84,9 +90,9 @@ def smallest_at_each_loss(panel: Panel, losses: Sequence[float] = LOSSES) -> lis
     return [
         Winner(
             f"loses at most {100 * loss:g} %",
-            _smallest(ours, loss),
-            _smallest(peers, loss),
-            by_size=True,
+            _smallest(ours, loss, size),
+            _smallest(peers, loss, size),
+            size,
         )
         for loss in losses
     ]
@@ -107,6 +113,6 @@ def _best(points: Sequence[Point], budget: int) -> Point | None:
     return max(fitting, key=lambda point: (point.quality, -point.table_bytes), default=None)
 
 
-def _smallest(points: Sequence[Point], loss: float) -> Point | None:
+def _smallest(points: Sequence[Point], loss: float, size: Size) -> Point | None:
     good = [point for point in points if point.change is not None and point.change >= -loss]
-    return min(good, key=lambda point: (point.table_bytes, -point.quality), default=None)
+    return min(good, key=lambda point: (getattr(point, size), -point.quality), default=None)

@@ -13,7 +13,7 @@ from tfcompress.training.config import TrainConfig
 
 TableDtype = Literal["float32", "float16", "int8", "int4"]
 Granularity = Literal["per-row", "per-table"]
-DenseDtype = Literal["float32", "int8"]
+DenseDtype = Literal["float32", "int8", "int4"]
 Codec = Literal["none", "auto", "fixed", "indexed", "context", "rate", "predictive", "raw"]
 Target = Literal["builtin", "delegate"]
 
@@ -82,6 +82,7 @@ class Artefact(_Settings):
         target: str or None. With a codec.
         max_loss: float or None. Of a search: relative loss of quality in validation.
         max_bytes: int or None. Of a search: bytes of the tables.
+        code_output: bool or None. Of a search: whether an untied output matrix is a table, too.
         measured: Measured.
     """
 
@@ -94,6 +95,7 @@ class Artefact(_Settings):
     target: Target | None = None
     max_loss: float | None = None
     max_bytes: int | None = None
+    code_output: bool | None = None
     measured: Measured = Measured()
 
     @property
@@ -113,10 +115,11 @@ class Artefact(_Settings):
         elif self.method == SEARCH:
             loss, size = self.max_loss, self.max_bytes
             words.append(f"max-loss {100 * loss:g}%" if loss is not None else f"max-bytes {size:,}")
-            words.append(str(self.target))
+            words += [str(self.target)] + ["output too"] * bool(self.code_output)
         else:
             words.append(self.method)
-        words += ["dense int8"] * (self.dense_dtype == "int8")
+        if self.dense_dtype not in (None, "float32"):
+            words.append(f"dense {self.dense_dtype}")
         return " ".join(words)
 
     @property

@@ -75,6 +75,7 @@ _Filled = Field(min_length=1)
 _TIED_BUILTIN = (
     "method: 'search' needs target 'delegate' for tied tables; 'builtin' leaves them int8"
 )
+_OUTPUT_BUILTIN = "code_output: needs target 'delegate'; 'builtin' takes no scores from it"
 
 
 class DataEntry(DataConfig):
@@ -116,6 +117,8 @@ class Grid(BaseModel):
         target: list of str.
         max_loss: list of float. Of "search", as the next one; none of it where both are empty.
         max_bytes: list of int.
+        code_output: list of bool. Of "search" with target "delegate": whether an untied output
+            matrix is coded, too. Tied models have none and are searched once.
         backend: str. Of Keras, for the trainings.
         training: dict. Other fields of TrainConfig: epochs, dim, history_length, ...
         measure: Measured.
@@ -140,6 +143,7 @@ class Grid(BaseModel):
     target: Annotated[list[Target], _Listed, _Filled] = ["builtin"]
     max_loss: Annotated[list[Annotated[float, Field(gt=0, lt=1)]], _Listed] = []
     max_bytes: Annotated[list[Annotated[int, Field(ge=1)]], _Listed] = []
+    code_output: Annotated[list[bool], _Listed, _Filled] = [False]
     backend: Backend = "tensorflow"
     training: dict[str, Any] = Field(default_factory=dict)
     measure: Measured = Measured()
@@ -239,16 +243,7 @@ def _files(grid: Grid, training: Training, left_out: dict[str, int]) -> Iterator
         if method in PEERS and embedding in PEERS[method].embeddings:
             yield make(method=method)
     if SEARCH in grid.method:
-        for dense_dtype, target in itertools.product(grid.dense_dtype, grid.target):
-            budgets = len(grid.max_loss) + len(grid.max_bytes)
-            if training.config.tie and target == "builtin" and budgets:
-                left_out[_TIED_BUILTIN] = left_out.get(_TIED_BUILTIN, 0) + budgets
-                continue
-            search = functools.partial(
-                make, method=SEARCH, dense_dtype=dense_dtype, codec="auto", target=target
-            )
-            yield from (search(max_loss=loss) for loss in grid.max_loss)
-            yield from (search(max_bytes=size) for size in grid.max_bytes)
+        yield from _searches(grid, training, left_out)
     if OURS not in grid.method:
         return
     axes = (grid.table_dtype, grid.granularity, grid.dense_dtype, grid.codec, grid.target)
@@ -267,6 +262,30 @@ def _files(grid: Grid, training: Training, left_out: dict[str, int]) -> Iterator
             codec=None if codec == "none" else codec,
             target=None if codec == "none" else target,
         )
+
+
+def _searches(grid: Grid, training: Training, left_out: dict[str, int]) -> Iterator[Artefact]:
+    tied = training.config.tie
+    budgets = len(grid.max_loss) + len(grid.max_bytes)
+    # A tied model has no output matrix of its own.
+    outputs = [False] if tied else grid.code_output
+    for dense_dtype, target, output in itertools.product(grid.dense_dtype, grid.target, outputs):
+        reason = _TIED_BUILTIN if tied else _OUTPUT_BUILTIN
+        if target == "builtin" and (tied or output) and budgets:
+            left_out[reason] = left_out.get(reason, 0) + budgets
+            continue
+        search = functools.partial(
+            Artefact,
+            training=training,
+            measured=grid.measure,
+            method=SEARCH,
+            dense_dtype=dense_dtype,
+            codec="auto",
+            target=target,
+            code_output=output or None,
+        )
+        yield from (search(max_loss=loss) for loss in grid.max_loss)
+        yield from (search(max_bytes=size) for size in grid.max_bytes)
 
 
 def _why_not(codec: Codec, target: Target) -> str | None:

@@ -48,7 +48,8 @@ def _searched(artefact: Artefact, run: Run) -> bytes:
     # The data may lie elsewhere than when a run that is used again was made.
     measured = RunQuality(run, model, artefact.training.config.data.source)
     budget = Budget(max_loss=artefact.max_loss, max_bytes=artefact.max_bytes)
-    found = search_run(model, budget, measured, target=target)
+    output = bool(artefact.code_output)
+    found = search_run(model, budget, measured, target=target, code_output=output)
     return tflite.convert(
         model,
         table_dtype="int8",  # of what is not coded: too narrow, or no lookup

@@ -31,7 +31,7 @@ from tfcompress.tflite.top_k import append_top_k
 from tfcompress.tflite.vocabulary import check_vocabulary, vocabulary_file
 from tfcompress.vocabulary import Vocabulary
 
-DENSE_DTYPES = ("float32", "int8")
+DENSE_DTYPES = ("float32", "int8", "int4")
 GRANULARITIES: tuple[Granularity, ...] = get_args(Granularity)
 
 
@@ -64,7 +64,8 @@ def convert(
         target: str. "builtin": the file runs on any stock runtime; "delegate": packed tables need
             the package's delegate.
         dense_dtype: str. "float32", or "int8" for the weights of dense and convolution layers; a
-            long vector that is added, such as a bias for every item, then becomes float16.
+            long vector that is added, such as a bias for every item, then becomes float16. "int4"
+            is the same with 4 bits for large dense matrices, such as those that score every item.
         top_k: int or None. K: a model with scores (batch, n) then returns `ids` int32 (batch, K)
             and `scores` float32 (batch, K), best first, without ids 0 and 1.
         metadata: mapping or None. Added to the file's "tfcompress" metadata: "model", "trained_on".
@@ -152,14 +153,15 @@ def assemble(
     constants = {name: constant for name, constant in constants.items() if name in used}
     folded = fold_rotations(file, constants, given)
     dense_operators: dict[str, int] = {}
-    if dense_dtype == "int8":
+    if dense_dtype != "float32":
         # A factor that is multiplied (P of low rank) is dense, unless it is coded as a table.
         coded = table_buffers(file, {name: constants[name] for name in given})
-        file, dense_operators = quantize_dense(file, coded)
+        num_bits = 4 if dense_dtype == "int4" else 8
+        file, dense_operators = quantize_dense(file, coded, num_bits=num_bits)
     stored = store_tables(
         file, constants, table_dtype, granularity, transformed=given, folded=folded
     )
-    if dense_dtype == "int8":
+    if dense_dtype != "float32":
         halve_vectors(file)
     if top_k is not None:
         append_top_k(file, top_k)

@@ -1,10 +1,12 @@
-"""The dense part in int8: dynamic-range quantisation by ai-edge-quantizer.
+"""The dense part in int8 or int4: dynamic-range quantisation by ai-edge-quantizer.
 
-Weights become int8 with a scale per output channel; activations stay float32 and are rounded to 8
-bits by the kernel while it runs. Only operators named here are touched, and of those only the ones
-whose weights are not an embedding table: the quantiser would copy a table that is also gathered.
+Weights become integers with a scale per output channel; activations stay float32 and are rounded to
+8 bits by the kernel while it runs. Only operators named here are touched, and of those only the
+ones whose weights are not an embedding table: the quantiser would copy a table that is also
+gathered.
 """
 
+import math
 import re
 from collections.abc import Collection
 from typing import Any
@@ -14,22 +16,26 @@ from ai_edge_litert import schema_py_generated as schema
 from tfcompress.tflite.graph.flatbuffer import TfliteFile, read
 from tfcompress.tflite.graph.readers import looked_up_buffers
 
-# What is quantised, and the operator version that reads int8 weights with a scale per channel. The
+# What is quantised, and the operator version that reads integers with a scale per channel. The
 # quantiser leaves the version of the float operator, with which an old runtime would load the file
 # and apply the first channel's scale to all of them.
 _VERSIONS = {"FULLY_CONNECTED": 12, "CONV_2D": 5, "DEPTHWISE_CONV_2D": 6}
 _WEIGHTS = 1
-_NUM_BITS = 8
+_LARGE = 1 << 16
+"""Values from which a matrix is worth 4 bits: all that are smaller together weigh little."""
+_INTEGERS = (schema.TensorType.INT8, schema.TensorType.INT4)
 
 
 def quantize_dense(
-    file: TfliteFile, tables: Collection[int] = ()
+    file: TfliteFile, tables: Collection[int] = (), *, num_bits: int = 8
 ) -> tuple[TfliteFile, dict[str, int]]:
-    """Quantises the weights of dense and convolution operators to int8.
+    """Quantises the weights of dense and convolution operators.
 
     Args:
         file: TfliteFile, float32. Not changed.
         tables: collection of int. Buffers that are left alone, besides those looked up.
+        num_bits: int. 8, or 4 for the matrices of dense layers of 65,536 values or more, such as
+            those that score every item; all other weights are int8 then, too.
 
     Returns:
         The new file, and how many operators of each name were quantised.
@@ -48,7 +54,9 @@ def quantize_dense(
             counts[name] = counts.get(name, 0) + 1
             scope = tfl_flatbuffer_utils.get_op_scope(operator, subgraph.tensors)
             recipe.add_dynamic_config(
-                f"^{re.escape(scope)}$", qtyping.TFLOperationName(name), num_bits=_NUM_BITS
+                f"^{re.escape(scope)}$",
+                qtyping.TFLOperationName(name),
+                num_bits=num_bits if _is_large(subgraph, operator, name) else 8,
             )
     if not counts:
         return file, counts
@@ -58,7 +66,7 @@ def quantize_dense(
     for subgraph in quantised.subgraphs:
         for operator in subgraph.operators:
             name = quantised.operator_name(operator)
-            if name in _VERSIONS and _weights_type(subgraph, operator) == schema.TensorType.INT8:
+            if name in _VERSIONS and _weights(subgraph, operator).type in _INTEGERS:
                 code = quantised.operator(name, [], [], version=_VERSIONS[name]).opcodeIndex
                 operator.opcodeIndex = code
     return quantised, counts
@@ -67,7 +75,7 @@ def quantize_dense(
 def _is_dense(file: TfliteFile, subgraph: Any, operator: Any, name: str, tables: set[int]) -> bool:
     if name not in _VERSIONS or len(operator.inputs) <= _WEIGHTS:
         return False
-    weights = subgraph.tensors[operator.inputs[_WEIGHTS]]
+    weights = _weights(subgraph, operator)
     return (
         weights.type == schema.TensorType.FLOAT32
         and file.data(weights) is not None
@@ -75,5 +83,10 @@ def _is_dense(file: TfliteFile, subgraph: Any, operator: Any, name: str, tables:
     )
 
 
-def _weights_type(subgraph: Any, operator: Any) -> int:
-    return int(subgraph.tensors[operator.inputs[_WEIGHTS]].type)
+def _is_large(subgraph: Any, operator: Any, name: str) -> bool:
+    shape = _weights(subgraph, operator).shape
+    return name == "FULLY_CONNECTED" and math.prod(int(size) for size in shape) >= _LARGE
+
+
+def _weights(subgraph: Any, operator: Any) -> Any:
+    return subgraph.tensors[operator.inputs[_WEIGHTS]]

@@ -35,7 +35,7 @@ _SINCE: dict[tuple[int, int], str] = {
     (_Operator.FULLY_CONNECTED, 5): "2.0.0",  # keeps the dimensions
     (_Operator.FULLY_CONNECTED, 9): "2.3.0",  # int8 weights, asymmetric activations
     (_Operator.FULLY_CONNECTED, 10): "2.11.0",  # int4 weights
-    (_Operator.FULLY_CONNECTED, 12): "2.17.0",  # int8 weights, a scale per channel
+    (_Operator.FULLY_CONNECTED, 12): "2.17.0",  # int8 or int4 weights, a scale per channel
     (_Operator.GATHER, 1): "1.6.0",
     (_Operator.GATHER, 2): "1.14.0",  # int8
     (_Operator.GATHER, 4): "2.4.0",  # int16
