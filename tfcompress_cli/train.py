@@ -58,7 +58,7 @@ def train(
         Option(
             "--from",
             help="A finished run to go on from, its tables rounded: for an epoch, from the "
-            "lower learning rate of its training down to 0, where nothing else is said. Needs "
+            "learning rate of its training down to 0, where nothing else is said. Needs "
             "--quantize.",
             metavar="RUN",
             rich_help_panel=TuningPanel,

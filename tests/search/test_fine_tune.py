@@ -58,8 +58,7 @@ def test_a_run_like_any_other_holds_coded_tables(trained, tuned, config, dataset
     assert metrics["best_epoch"] == 1
     made = tuned.config()
     assert made.fine_tuning.run == str(trained.path)
-    assert made.learning_rate == config.lower_rate
-    kept = {"fine_tuning": None, "epochs": config.epochs, "learning_rate": config.learning_rate}
+    kept = {"fine_tuning": None, "epochs": config.epochs}
     assert made.model_copy(update=kept) == config
     assert tuned.vocabulary().sha256 == dataset.vocabulary.sha256
 
