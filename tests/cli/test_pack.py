@@ -102,7 +102,7 @@ def test_bytes_and_decibels_need_no_data(tfcompress, runs, ranker, tmp_path):
         (["--snr", "9", "--codec", "fixed"], "--codec: got 'fixed'"),
         (["--max-loss", "1%", "--data", "synthetic"], "trained on data"),
         (["--max-bytes", "100"], "100 bytes are asked for, the coarsest step tried takes"),
-        (["--snr", "300"], "accept more loss"),
+        (["--snr", "300"], "snr_db: got 300, the finest steps reach "),
     ],
 )
 def test_budgets_that_cannot_be_kept_are_told(tfcompress, ranker, tmp_path, options, message):

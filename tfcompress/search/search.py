@@ -49,6 +49,21 @@ _MAX_WEIGHT = 1.0
 _SHRINKAGES = (0.0, 0.75, 1.5, 3.0, 6.0, 12.0, 24.0)
 
 
+class OutOfReachError(ConfigError):
+    """A quality that no step tried comes to.
+
+    Attributes:
+        reached: float. The highest quality of a trial.
+    """
+
+    def __init__(self, enough: float, reached: float) -> None:
+        super().__init__(
+            f"quality: {enough:.4g} is asked for, the finest steps give {reached:.4g}; accept more "
+            "loss"
+        )
+        self.reached = reached
+
+
 class Search:
     """Walks over settings and remembers every trial.
 
@@ -90,7 +105,7 @@ class Search:
         """The trial of fewest bytes whose quality, measured and expected, is at least `enough`.
 
         Raises:
-            ConfigError: Not even the finest step suffices.
+            OutOfReachError: Not even the finest step suffices.
         """
         self._bracket(enough)
         best = self._best_way(self._bytes_for(enough))
@@ -164,10 +179,7 @@ class Search:
             if not _FINEST <= step <= _COARSEST:
                 if up:
                     break
-                raise ConfigError(
-                    f"quality: {enough:.4g} is asked for, the finest step gives "
-                    f"{trial.quality:.4g}; accept more loss"
-                )
+                raise OutOfReachError(enough, max(made.quality for made in self.trials))
             trial = self._trial(replace(trial.settings, step=step))
         while len(self.trials) < _LADDER:
             steps = sorted(made.settings.step for made in self.trials)
