@@ -78,8 +78,10 @@ def trained_table(layer: Any) -> npt.NDArray[np.float32]:
     """The embeddings of all ids of a layer, float32 (input_dim, output_dim).
 
     Args:
-        layer: One of our layers, or Keras' own (quantised, too).
+        layer: One of our layers, or Keras' own (quantised or with LoRA weights, too).
     """
+    if layers.has_lora(layer):
+        return np.asarray(ops.convert_to_numpy(layers.merged_table(layer)), np.float32)
     if isinstance(layer, keras.layers.Embedding) and layer.quantization_mode is None:
         return np.asarray(ops.convert_to_numpy(layer.embeddings), np.float32)
     starts = range(0, layer.input_dim, _CHUNK)

@@ -52,7 +52,7 @@ def convert(
 
     Args:
         model: keras.Model, built, under the TensorFlow backend. Its embedding layers, ours and
-            Keras' own, are the tables.
+            Keras' own (LoRA weights merged into them), are the tables.
         table_dtype: str. Number type of the tables: "float32", "float16", "int8" or "int4". Rows
             are gathered before they are brought back to float32; see `table_dtype`.
         granularity: str. "per_row" or "per_table": one scale for what, with int8 and int4.
@@ -87,7 +87,9 @@ def convert(
         check_options(codec, target)
 
     check_model(model)
-    with tables_replaced(model, transformed or {}):
+    from tfcompress.layers import lora_merged
+
+    with lora_merged(model), tables_replaced(model, transformed or {}):
         content, embeddings = export(model), model_embeddings(model)
     converted = assemble(
         content,
