@@ -73,7 +73,7 @@ def convert(
     vocabulary: Annotated[
         bool, Option("--vocabulary", help="Put token -> id into the file, for readers in mobile/.")
     ] = False,
-    overwrite: Annotated[bool, Option("--overwrite", help="Replace an existing file.")] = False,
+    overwrite: console.Overwrite = False,
     dry_run: Annotated[
         bool, Option("--dry-run", help="Convert in memory, show the bytes, write nothing.")
     ] = False,
@@ -190,12 +190,13 @@ def convert_file(
     """Converts, compares with Keras, prints where the bytes went (`brief`: one line), writes."""
     from tfcompress.files import write_file
 
-    console.refuse_outputs([out], [source])
+    console.refuse_outputs([out], [source], overwrite=overwrite or dry_run)
     if codec != "none":
         from tfcompress.tflite.packing.pack import check_options
 
         check_options(codec, target)
-    _refuse_existing(out, wanted, source, codec, overwrite=overwrite, dry_run=dry_run)
+    if wanted is not None:
+        wanted.check(out, source, codec, overwrite=overwrite or dry_run)
     run, model = _load(source, seeds=wanted is not None and wanted.tune > 0)
     optimized = optimizing.run(run, model, top_k) if optimizing is not None else None
     search = run_search.find(run, model, wanted) if wanted is not None else None
@@ -254,25 +255,6 @@ def convert_file(
     if changed is not None:
         # After the files, which took long to find.
         console.out.print(changed.check(content), highlight=False, soft_wrap=True)
-
-
-def _refuse_existing(
-    out: Path,
-    wanted: WantedOfRun | None,
-    source: Path,
-    codec: ConvertCodec,
-    *,
-    overwrite: bool,
-    dry_run: bool,
-) -> None:
-    """Raises for outputs that cannot be written, before the work that they are to hold."""
-    from tfcompress.files import refuse_existing
-
-    if not dry_run:
-        refuse_existing(out, overwrite=overwrite)
-    if wanted is not None:
-        wanted.check(out, source, codec, overwrite=overwrite)
-        console.refuse_outputs([wanted.curve, wanted.plot], [])
 
 
 def _vocabulary(run: Run | None, source: Path) -> Vocabulary:

@@ -27,12 +27,13 @@ def inspect(
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Also write everything to this file.")
     ] = None,
+    overwrite: console.Overwrite = False,
 ) -> None:
     """Show where the bytes of a .tflite are: tables, other weights, graph."""
     from tfcompress.files import write_file
     from tfcompress.tflite import inspect_model
 
-    console.refuse_outputs([json_file], [model])
+    console.refuse_outputs([json_file], [model], overwrite=overwrite)
     try:
         info = inspect_model(model.read_bytes())
     except OSError as error:
@@ -44,6 +45,7 @@ def inspect(
         write_file(
             json_file,
             (json.dumps([{"file": model.name, **info.to_json()}], indent=2) + "\n").encode(),
+            overwrite=overwrite,
         )
 
 

@@ -28,7 +28,6 @@ _LEFT_SHARE = 0.01
 
 Source = Annotated[Path, typer.Argument(metavar="IN.tflite", help="Any .tflite file.")]
 Out = Annotated[Path, Option(help="The .tflite to write.")]
-Overwrite = Annotated[bool, Option("--overwrite", help="Replace an existing file.")]
 
 
 def pack(
@@ -42,7 +41,7 @@ def pack(
         Decoder,
         Option(help="For target builtin: up to ten ids at a time, or more; auto: by the shape."),
     ] = "auto",
-    overwrite: Overwrite = False,
+    overwrite: console.Overwrite = False,
     dry_run: Annotated[
         bool, Option("--dry-run", help="Pack in memory, show the bytes, write nothing.")
     ] = False,
@@ -90,7 +89,7 @@ def pack(
             plot=plot,
             ranked_rows=ranked_rows,
         )
-        wanted.check(out, source, codec, overwrite=overwrite)
+        wanted.check(out, source, codec, overwrite=overwrite or dry_run)
         search = _named(
             source,
             lambda: file_search.find(source, content, wanted, codec=codec, decoder=decoder),
@@ -133,7 +132,7 @@ def pack(
         console.out.print(search.check(content), highlight=False, soft_wrap=True)
 
 
-def unpack(source: Source, out: Out, overwrite: Overwrite = False) -> None:
+def unpack(source: Source, out: Out, overwrite: console.Overwrite = False) -> None:
     """Bring packed tables back: plain constants, same outputs.
 
     Example: tfcompress unpack small.tflite --out model.tflite
@@ -204,10 +203,7 @@ def show_left(title: str, left: Sequence[LeftConstant], file_bytes: int) -> None
 
 def _read(source: Path, out: Path, *, overwrite: bool) -> bytes:
     """The content of the source, once the output is known to be a place to write to."""
-    from tfcompress.files import refuse_existing
-
-    console.refuse_outputs([out], [source])
-    refuse_existing(out, overwrite=overwrite)
+    console.refuse_outputs([out], [source], overwrite=overwrite)
     try:
         return source.read_bytes()
     except OSError as error:
