@@ -19,6 +19,7 @@ from keras import ops
 
 from tfcompress import layers
 from tfcompress.errors import ConfigError, ModelError
+from tfcompress.validation import shown
 
 # Rows read at a time where a table has to be asked for by id.
 _CHUNK = 65_536
@@ -108,7 +109,7 @@ def _replacement(name: str, old: Any, replacement: Any) -> Any:
     if not isinstance(spec, Mapping) or "embedding" not in spec:
         raise ConfigError(
             f'{name}: expected a layer, a name or a dict with "embedding"; '
-            f"received {replacement!r:.80}"
+            f"received {shown(replacement)}"
         )
     arguments = {"name": old.name, "mask_zero": old.mask_zero, "dtype": _float_policy(old), **spec}
     kind = arguments.pop("embedding")

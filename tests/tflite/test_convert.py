@@ -179,6 +179,21 @@ def test_arguments_it_does_not_know(options, message):
         convert(None, **options)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"metadata": "x"}, "metadata: got 'x', expected a mapping"),
+        ({"top_k": "3"}, "top_k: got '3', expected a whole number"),
+        ({"transformed": []}, r"transformed: got \[\], expected a mapping"),
+        ({"vocabulary": "v.parquet"}, "vocabulary: got 'v.parquet', expected a Vocabulary"),
+        ({"codec": None}, "codec: got None, expected one of"),
+    ],
+)
+def test_arguments_of_another_type_are_named(lookups, options, message):
+    with pytest.raises(ConfigError, match=message):
+        convert(lookups.model, **options)
+
+
 def test_lora_weights_are_merged_into_the_table_that_ships():
     import keras
 

@@ -25,9 +25,9 @@ from tfcompress.tflite.tables.constants import (
 from tfcompress.tflite.tables.embedding_snr import embedding_snr_db
 from tfcompress.tflite.tables.fold_rotation import fold_rotations
 from tfcompress.tflite.tables.half_vectors import halve_vectors
-from tfcompress.tflite.tables.metadata import describe, write_metadata
+from tfcompress.tflite.tables.metadata import check_metadata, describe, write_metadata
 from tfcompress.tflite.tables.table_dtype import TABLE_DTYPES, TableDtype, store_tables
-from tfcompress.tflite.top_k import append_top_k
+from tfcompress.tflite.top_k import append_top_k, check_top_k
 from tfcompress.tflite.vocabulary import check_vocabulary, vocabulary_file
 from tfcompress.vocabulary import Vocabulary
 
@@ -86,10 +86,16 @@ def convert(
     if codec != "none":
         check_options(codec, target)
 
+    transformed = {} if transformed is None else transformed
+    if metadata is not None:
+        check_metadata(metadata)
+    if top_k is not None:
+        check_top_k(top_k)
+
     check_model(model)
     from tfcompress.layers import lora_merged
 
-    with lora_merged(model), tables_replaced(model, transformed or {}):
+    with lora_merged(model), tables_replaced(model, transformed):
         content, embeddings = export(model), model_embeddings(model)
     converted = assemble(
         content,

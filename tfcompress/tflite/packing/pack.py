@@ -26,6 +26,7 @@ from tfcompress.tflite.builtin.rows import (
     has_compact_lookups,
     operators,
 )
+from tfcompress.tflite.graph.file_bytes import file_bytes
 from tfcompress.tflite.graph.flatbuffer import TYPE_NAMES, TfliteFile, read
 from tfcompress.tflite.graph.operator_chain import ChainConstants
 from tfcompress.tflite.graph.prune import prune
@@ -102,7 +103,8 @@ def pack(
     model_bytes: bytes, *, codec: str = "auto", target: str = "builtin", decoder: str = "auto"
 ) -> bytes:
     """Packs the tables of a .tflite; see `pack_model`, which also says what was done."""
-    return pack_model(model_bytes, codec=codec, target=target, decoder=decoder).content
+    content = file_bytes("model_bytes", model_bytes)
+    return pack_model(content, codec=codec, target=target, decoder=decoder).content
 
 
 def pack_model(
@@ -128,6 +130,7 @@ def pack_model(
         ModelError: it is no .tflite file, or it is damaged.
     """
     check_options(codec, target, decoder)
+    content = file_bytes("content", content)
     file = read(content)
     with following_the_graph():
         was_packed = unpack_file(file)
