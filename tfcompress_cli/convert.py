@@ -186,7 +186,7 @@ def convert_file(
 
     console.refuse_outputs([out], [source], overwrite=overwrite or dry_run)
     if codec != "none":
-        from tfcompress.tflite.packing.pack import check_options
+        from tfcompress.tflite.packing.options import check_options
 
         check_options(codec, target)
     if wanted is not None:

@@ -15,7 +15,8 @@ from tfcompress.search.settings import Coded
 from tfcompress.search.walk import Found, Tell, found, walk
 from tfcompress.tflite.graph.file_bytes import file_bytes
 from tfcompress.tflite.packing.lookups import LeftConstant
-from tfcompress.tflite.packing.pack import Packing, check_options, pack_model
+from tfcompress.tflite.packing.options import check_options
+from tfcompress.tflite.packing.pack import Packing, pack_model
 
 
 @dataclass(frozen=True)

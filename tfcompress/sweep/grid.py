@@ -270,7 +270,7 @@ def _files(grid: Grid, training: Training, left_out: dict[str, int]) -> Iterator
 
 
 def _why_not(codec: Codec, target: Target) -> str | None:
-    from tfcompress.tflite.packing.pack import check_options
+    from tfcompress.tflite.packing.options import check_options
 
     try:
         check_options(codec, target)

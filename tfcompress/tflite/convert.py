@@ -11,7 +11,8 @@ from tfcompress.tflite.export import check_model, export
 from tfcompress.tflite.graph.flatbuffer import read
 from tfcompress.tflite.graph.prune import prune
 from tfcompress.tflite.graph.runtime_version import raise_runtime_version
-from tfcompress.tflite.packing.pack import CODECS, TARGETS, check_options, pack
+from tfcompress.tflite.packing.options import CODECS, TARGETS, check_options
+from tfcompress.tflite.packing.pack import pack
 from tfcompress.tflite.runtime.check import check
 from tfcompress.tflite.tables.constants import (
     ModelEmbedding,
