@@ -1,4 +1,4 @@
-"""The code the Huffman embedding takes: the best for how often ids occur, within rows of a table."""
+"""Which code the Huffman embedding takes: the best for how often ids occur, of so many rows."""
 
 from collections.abc import Iterator
 from typing import Any
