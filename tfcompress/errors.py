@@ -23,3 +23,12 @@ class CorruptTableError(TfcompressError, ValueError):
 
 class OutputExistsError(TfcompressError, FileExistsError):
     """The output is there already and overwriting was not asked for."""
+
+
+def first_line(error: Exception) -> str:
+    """What an error of another library says, for one of ours: its first line that is not empty.
+
+    At most 300 characters; the type of an error that says nothing.
+    """
+    lines = (line.strip() for line in str(error).splitlines())
+    return next((line for line in lines if line), type(error).__name__)[:300]

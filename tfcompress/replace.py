@@ -18,7 +18,7 @@ import numpy.typing as npt
 from keras import ops
 
 from tfcompress import layers
-from tfcompress.errors import ConfigError, ModelError
+from tfcompress.errors import ConfigError, ModelError, first_line
 from tfcompress.validation import shown
 
 # Rows read at a time where a table has to be asked for by id.
@@ -139,7 +139,7 @@ def _clone(model: Any, new: Mapping[int, Any]) -> Any:
         except Exception as error:
             raise ModelError(
                 f"layer {layer.name!r} ({type(layer).__name__}) cannot be cloned from its "
-                f"get_config: {_first_line(error)}"
+                f"get_config: {first_line(error)}"
             ) from error
 
     if _is_graph(model):
@@ -149,17 +149,13 @@ def _clone(model: Any, new: Mapping[int, Any]) -> Any:
         clone.build_from_config(model.get_build_config())
     except Exception as error:
         raise ModelError(
-            f"model {model.name!r} cannot be built again: {_first_line(error)}"
+            f"model {model.name!r} cannot be built again: {first_line(error)}"
         ) from error
     # Building from shapes alone runs the model symbolically: its layers are built, not the model.
     if not all(layer.built for layer in clone._flatten_layers(include_self=False)):
         raise ModelError(f"model {model.name!r} does not say how it was built; call it once")
     clone.built = True
     return clone
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _children(layer: Any) -> list[Any]:

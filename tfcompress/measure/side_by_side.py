@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfcompress.errors import ConfigError, ModelError
+from tfcompress.errors import ConfigError, ModelError, first_line
 from tfcompress.measure.environment import environment
-from tfcompress.measure.inputs import ModelInput, find_inputs, first_line, takes_batches
+from tfcompress.measure.inputs import ModelInput, find_inputs, takes_batches
 from tfcompress.measure.latency import Runner, Timings, check_runs, measure_latency
 from tfcompress.measure.measurement import Measurement, Memory, Quality
 from tfcompress.measure.memory import measure_memory

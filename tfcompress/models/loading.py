@@ -7,7 +7,7 @@ import keras
 
 # Keras finds the classes a file names only once they are registered, which importing them does.
 from tfcompress import layers
-from tfcompress.errors import ModelError
+from tfcompress.errors import ModelError, first_line
 from tfcompress.models import sequence_ranker as _sequence_ranker  # noqa: F401
 
 
@@ -26,10 +26,9 @@ def load_model(path: Path) -> keras.Model:
     try:
         model = keras.models.load_model(path, compile=False)
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise ModelError(
-            f"{path}: Keras cannot load it ({reason}); a class of your own must be registered: "
-            f"then load it yourself and use tfcompress.tflite.convert"
+            f"{path}: Keras cannot load it ({first_line(error)}); a class of your own must be "
+            "registered: then load it yourself and use tfcompress.tflite.convert"
         ) from error
     layers.merge_lora(model)
     return model
