@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tfcompress.errors import ModelError
+from tfcompress.errors import naming
 from tfcompress_cli import console
 
 if TYPE_CHECKING:
@@ -32,14 +32,12 @@ def inspect(
     """Show where the bytes of a .tflite are: tables, other weights, graph."""
     from tfcompress.files import write_file
     from tfcompress.tflite import inspect_model
+    from tfcompress.tflite.graph.file_bytes import read_file
 
     console.refuse_outputs([json_file], [model], overwrite=overwrite)
-    try:
-        info = inspect_model(model.read_bytes())
-    except OSError as error:
-        raise ModelError(f"{model}: {error.strerror or error}") from error
-    except ModelError as error:
-        raise ModelError(f"{model}: {error}") from error
+    content = read_file(model)
+    with naming(model):
+        info = inspect_model(content)
     show_model(info, title=str(model))
     if json_file is not None:
         write_file(

@@ -1,10 +1,19 @@
-"""What a caller gives as the content of a .tflite file."""
+"""The content of a .tflite file: read from a path, or as a caller gives it."""
 
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from tfcompress.errors import ModelError
 from tfcompress.validation import shown
+
+
+def read_file(path: Path) -> bytes:
+    """The content of a file; raises `ModelError` where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror or error}") from error
 
 
 def file_bytes(argument: str, value: Any) -> bytes:
