@@ -87,7 +87,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     parser.add_argument("--ratios", type=float, nargs="+", default=[85, 115, 150])
-    parser.add_argument("--rates", type=float, nargs="+", help="default: what the training ends in")
+    parser.add_argument("--rates", type=float, nargs="+", help="default: that of `train --from`")
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--data", help="where the data of the runs lie now")
     parser.add_argument("--backend", choices=["jax", "tensorflow"], default="jax")
