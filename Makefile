@@ -44,7 +44,7 @@ pytest: install
 # The README's results, of a sweep: tfcompress sweep benchmarks/results.toml --out $(SWEEP)
 SWEEP ?= sweep
 results: install
-	$(BIN)/tfcompress report $(SWEEP) --png docs/results-latency.png --markdown docs/results.md --into README.md
+	$(BIN)/tfcompress report $(SWEEP) --png docs/results-latency.png --markdown docs/results.md --into README.md --overwrite
 
 clean:
 	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -25,6 +25,10 @@ def test_an_existing_file_is_kept_when_overwriting_was_not_asked_for(tmp_path: P
     assert path.read_bytes() == b"old"
 
 
+def test_a_device_holds_nothing_to_keep():
+    write_file(Path(os.devnull), b"new", overwrite=False)
+
+
 def test_a_failed_write_leaves_the_old_content(tmp_path: Path, monkeypatch):
     path = tmp_path / "file.bin"
     write_file(path, b"old")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tfcompress.data.dataset import Examples
 from tfcompress.data.ragged import Ragged
 from tfcompress.errors import ConfigError, DataError, ModelError
-from tfcompress.ranking import RankingQuality, evaluate, evaluate_top_k
+from tfcompress.ranking import evaluate, evaluate_top_k
 
 
 def naive(scores, histories, targets, *, k, mask_history):
@@ -234,14 +234,3 @@ def test_arguments_below_one_are_refused(argument):
     arguments = {"length": 1, argument: 0}
     with pytest.raises(ConfigError, match=f"{argument} must be at least 1, received 0"):
         evaluate(lambda ids: ids, examples_of([[]], [[2]]), **arguments)
-
-
-def test_json_keys():
-    quality = RankingQuality(0.25, 0.5, 10, 4, 1, True)
-    assert quality.to_json() == {
-        "ndcg@10": 0.25,
-        "hr@10": 0.5,
-        "users": 4,
-        "unknown_targets": 1,
-        "history_masked": True,
-    }

@@ -223,6 +223,16 @@ def test_quantised_table():
     np.testing.assert_allclose(trained_table(layer), table, atol=0.05 / 127)
 
 
+def test_table_with_lora_weights():
+    layer = keras.layers.Embedding(N, D, name="words")
+    layer.build()
+    layer.enable_lora(2)
+    layer.lora_embeddings_b.assign(np.ones((2, D)))
+    expected = numpy(layer(np.arange(N)))
+    assert np.abs(expected - numpy(layer._embeddings)).max() > 0.1
+    np.testing.assert_allclose(trained_table(layer), expected, atol=1e-6)
+
+
 def test_compiled_models_stay_compiled():
     inputs = keras.Input((LENGTH,), dtype="int32")
     rows = keras.layers.Embedding(N, D, name="words")(inputs)

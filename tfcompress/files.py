@@ -26,8 +26,11 @@ def _sync_directory(path: Path) -> None:
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:
-    """Raises `OutputExistsError` when `path` exists and `overwrite` is false."""
-    if path.exists() and not overwrite:
+    """Raises `OutputExistsError` when `path` exists and `overwrite` is false.
+
+    A pipe or a device, such as /dev/null, holds nothing that could be lost.
+    """
+    if (path.is_file() or path.is_dir()) and not overwrite:
         raise OutputExistsError(f"{path}: exists already; pass --overwrite to replace it")
 
 

@@ -24,72 +24,13 @@ from numpy.typing import NDArray
 
 from tfcompress.data.dataset import Examples
 from tfcompress.data.ragged import Ragged
+from tfcompress.data.row_sets import from_keys, keys_of, row_keys, sorted_keys
 from tfcompress.errors import ConfigError, DataError, ModelError
+from tfcompress.ranking_quality import RankingQuality
 from tfcompress.vocabulary import FIRST_ID, OOV_ID
 
 Scorer = Callable[[NDArray[np.int32]], NDArray[np.float32]]
 Lister = Callable[[NDArray[np.int32]], tuple[NDArray[np.int32], NDArray[np.float32]]]
-
-
-@dataclass(frozen=True)
-class RankingQuality:
-    """Means over users.
-
-    Attributes:
-        ndcg: float. nDCG@k in 0..1.
-        hit_rate: float. Share of users with a target among the first k.
-        k: int.
-        num_users: int. Users with at least one target.
-        unknown_targets: int. Targets outside the vocabulary, counted as misses.
-        history_masked: bool. Whether items of the history were left out of the ranking.
-        top_k: int or None. Length of the lists of a model that returns its K best ids only.
-        short_lists: int. Lists with fewer than k items once seen items had left: such a user might
-            have found a target if the model returned more.
-        soft_gain: float. Mean over users of the sum of k / (k + rank), over the targets among the
-            first k and the one after them. It falls with nDCG, but smoothly, since a target just
-            below the list counts nearly as much as one at its end: what tells two models apart
-            that are nearly as good as each other. By lists, of targets that are listed only.
-    """
-
-    ndcg: float
-    hit_rate: float
-    k: int
-    num_users: int
-    unknown_targets: int
-    history_masked: bool
-    top_k: int | None = None
-    short_lists: int = 0
-    soft_gain: float = 0.0
-
-    @property
-    def headline(self) -> tuple[str, float]:
-        """What tables show."""
-        return f"nDCG@{self.k}", self.ndcg
-
-    def to_json(self) -> dict[str, float | int | bool]:
-        """The keys of the `quality` object of `tfcompress measure --json`."""
-        result: dict[str, float | int | bool] = {
-            f"ndcg@{self.k}": self.ndcg,
-            f"hr@{self.k}": self.hit_rate,
-            "users": self.num_users,
-            "unknown_targets": self.unknown_targets,
-            "history_masked": self.history_masked,
-        }
-        if self.top_k is not None:
-            result |= {"top_k": self.top_k, "short_lists": self.short_lists}
-        return result
-
-    def conditions(self) -> str:
-        """What the numbers stand for, for a note below a table."""
-        masked = "left out" if self.history_masked else "ranked too"
-        unknown = f", {self.unknown_targets:,} unknown targets" if self.unknown_targets else ""
-        return f"{self.num_users:,} users, whole catalogue, seen items {masked}{unknown}"
-
-    def reservations(self) -> str:
-        """What makes them lower than they could be; empty where nothing does."""
-        if not self.short_lists:
-            return ""
-        return f"{self.short_lists:,} lists of {self.top_k} held fewer than {self.k} unseen items"
 
 
 def evaluate(
@@ -177,10 +118,10 @@ def evaluate_top_k(
             )
         _refuse_nan(scores, batch)
         widths.add(items.shape[1])
-        keys = _keys(np.arange(len(items))[:, None], items)
-        kept = (items >= FIRST_ID) & ~np.isin(keys, _ragged_keys(batch.seen))
+        keys = keys_of(np.arange(len(items))[:, None], items)
+        kept = (items >= FIRST_ID) & ~np.isin(keys, row_keys(batch.seen))
         ranks = np.cumsum(kept, axis=1)
-        hit = kept & (ranks <= k) & np.isin(keys, _ragged_keys(batch.targets))
+        hit = kept & (ranks <= k) & np.isin(keys, row_keys(batch.targets))
         short = (kept.sum(axis=1) < k) & batch.asked
         return _Hits(np.nonzero(hit)[0], ranks[hit].astype(np.int64), int(short.sum()))
 
@@ -230,15 +171,15 @@ def _evaluate(
     short_lists, soft_gain = 0, 0.0
     for start in range(0, len(asked), batch_size):
         stop = min(start + batch_size, len(asked))
-        history = _slice(examples.history, start, stop)
-        targets = _sorted_keys(_slice(examples.targets, start, stop))
-        seen = np.setdiff1d(_sorted_keys(history), targets, assume_unique=True)
+        history = examples.history.between(start, stop)
+        targets = sorted_keys(examples.targets.between(start, stop))
+        seen = np.setdiff1d(sorted_keys(history), targets, assume_unique=True)
         hits = place(
             _Batch(
                 start,
                 history.last(length),
-                _from_keys(targets, stop - start),
-                _from_keys(seen if mask_history else seen[:0], stop - start),
+                from_keys(targets, stop - start),
+                from_keys(seen if mask_history else seen[:0], stop - start),
                 asked[start:stop],
             )
         )
@@ -333,30 +274,6 @@ def _count_targets(examples: Examples) -> NDArray[np.int64]:
         )
     if not len(targets.values):
         raise DataError("no user has a target to rank")
-    known = _from_keys(_sorted_keys(targets), len(targets)).lengths
+    known = from_keys(sorted_keys(targets), len(targets)).lengths
     unknown = targets.row_of_value()[targets.values == OOV_ID]
     return known + np.bincount(unknown, minlength=len(targets))
-
-
-def _slice(rows: Ragged, start: int, stop: int) -> Ragged:
-    offsets = rows.offsets[start : stop + 1]
-    return Ragged(rows.values[offsets[0] : offsets[-1]], offsets - offsets[0])
-
-
-def _keys(rows: NDArray[np.int64], ids: NDArray[np.int32]) -> NDArray[np.int64]:
-    """(row, id) as one integer, so that sets over all users of a batch are one sorted array."""
-    return (rows << 32) | ids.astype(np.int64)
-
-
-def _ragged_keys(rows: Ragged) -> NDArray[np.int64]:
-    return _keys(rows.row_of_value(), rows.values)
-
-
-def _sorted_keys(rows: Ragged) -> NDArray[np.int64]:
-    """Keys of the items in the vocabulary, each once, ascending."""
-    return np.unique(_ragged_keys(rows)[rows.values >= FIRST_ID])
-
-
-def _from_keys(keys: NDArray[np.int64], num_rows: int) -> Ragged:
-    lengths = np.bincount(keys >> 32, minlength=num_rows)
-    return Ragged.from_lengths((keys & 0xFFFFFFFF).astype(np.int32), lengths)

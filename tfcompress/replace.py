@@ -18,7 +18,8 @@ import numpy.typing as npt
 from keras import ops
 
 from tfcompress import layers
-from tfcompress.errors import ConfigError, ModelError
+from tfcompress.errors import ConfigError, ModelError, first_line
+from tfcompress.validation import shown
 
 # Rows read at a time where a table has to be asked for by id.
 _CHUNK = 65_536
@@ -78,8 +79,10 @@ def trained_table(layer: Any) -> npt.NDArray[np.float32]:
     """The embeddings of all ids of a layer, float32 (input_dim, output_dim).
 
     Args:
-        layer: One of our layers, or Keras' own (quantised, too).
+        layer: One of our layers, or Keras' own (quantised or with LoRA weights, too).
     """
+    if layers.has_lora(layer):
+        return np.asarray(ops.convert_to_numpy(layers.merged_table(layer)), np.float32)
     if isinstance(layer, keras.layers.Embedding) and layer.quantization_mode is None:
         return np.asarray(ops.convert_to_numpy(layer.embeddings), np.float32)
     starts = range(0, layer.input_dim, _CHUNK)
@@ -106,7 +109,7 @@ def _replacement(name: str, old: Any, replacement: Any) -> Any:
     if not isinstance(spec, Mapping) or "embedding" not in spec:
         raise ConfigError(
             f'{name}: expected a layer, a name or a dict with "embedding"; '
-            f"received {replacement!r:.80}"
+            f"received {shown(replacement)}"
         )
     arguments = {"name": old.name, "mask_zero": old.mask_zero, "dtype": _float_policy(old), **spec}
     kind = arguments.pop("embedding")
@@ -136,7 +139,7 @@ def _clone(model: Any, new: Mapping[int, Any]) -> Any:
         except Exception as error:
             raise ModelError(
                 f"layer {layer.name!r} ({type(layer).__name__}) cannot be cloned from its "
-                f"get_config: {_first_line(error)}"
+                f"get_config: {first_line(error)}"
             ) from error
 
     if _is_graph(model):
@@ -146,17 +149,13 @@ def _clone(model: Any, new: Mapping[int, Any]) -> Any:
         clone.build_from_config(model.get_build_config())
     except Exception as error:
         raise ModelError(
-            f"model {model.name!r} cannot be built again: {_first_line(error)}"
+            f"model {model.name!r} cannot be built again: {first_line(error)}"
         ) from error
     # Building from shapes alone runs the model symbolically: its layers are built, not the model.
     if not all(layer.built for layer in clone._flatten_layers(include_self=False)):
         raise ModelError(f"model {model.name!r} does not say how it was built; call it once")
     clone.built = True
     return clone
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _children(layer: Any) -> list[Any]:

@@ -33,6 +33,11 @@ def validated(model: type[Model], values: dict[str, Any]) -> Model:
     raise ConfigError(f"{field} is {first['input']!r}: {message}")
 
 
+def shown(value: object) -> str:
+    """The beginning of a value, on one line, for an error."""
+    return " ".join(repr(value).split())[:60]
+
+
 def unknown_name(name: str, known: list[str]) -> str:
     """What to say of a key that is none of the known ones: the nearest of them, or all."""
     near = difflib.get_close_matches(name, known, 1)

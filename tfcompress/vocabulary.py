@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 
-from tfcompress.errors import DataError
+from tfcompress.errors import DataError, first_line
 from tfcompress.files import write_file
 
 PADDING_ID = 0
@@ -283,5 +283,5 @@ class Vocabulary:
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:
-    reason = str(error).splitlines()[0].rstrip(". ")
+    reason = first_line(error).rstrip(". ")
     return DataError(f"{path}: not a readable Parquet file ({reason}); make the vocabulary again")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from tfcompress.errors import ConfigError
-from tfcompress_cli import curve
+from tfcompress_cli import console, curve
 
 if TYPE_CHECKING:
     from tfcompress.search import Budget, Found
@@ -66,8 +66,6 @@ class Wanted:
 
     def check(self, out: Path, source: Path, codec: str, *, overwrite: bool) -> None:
         """Raises `ConfigError` for what would end the search in vain."""
-        from tfcompress.files import refuse_existing
-
         codecs = ("auto", "rate") if self.target == "delegate" else ("auto", "indexed")
         if codec not in codecs:
             raise ConfigError(
@@ -83,7 +81,7 @@ class Wanted:
                 raise ConfigError(f"{path}: is or lies in the source {source}; name another place")
             if written.count(path.resolve()) > 1 or path.is_dir():
                 raise ConfigError(f"{path}: is a folder or named twice; name another file")
-            refuse_existing(path, overwrite=overwrite)
+        console.refuse_outputs((self.curve, self.plot), [], overwrite=overwrite)
         if self.plot is not None:
             curve.check_can_draw()
 

@@ -43,12 +43,13 @@ def codec(
     plot_file: Annotated[
         Path | None, typer.Option("--plot", help="Draw row lengths and modes to this PNG.")
     ] = None,
+    overwrite: console.Overwrite = False,
 ) -> None:
     """Compare every codec mode and baseline on one table, with the certified limit."""
     from tfcompress.codec.compare import compare
     from tfcompress.files import write_file
 
-    console.refuse_outputs((json_file, plot_file), [table])
+    console.refuse_outputs((json_file, plot_file), [table], overwrite=overwrite)
     if plot_file is not None:
         _check_plot(plot_file)
     content = read_table(table, granularity)
@@ -58,11 +59,12 @@ def codec(
     show(result, description)
     if json_file is not None:
         values = {**description, **result.to_json()}
-        write_file(json_file, (json.dumps([values], indent=2) + "\n").encode())
+        content_json = (json.dumps([values], indent=2) + "\n").encode()
+        write_file(json_file, content_json, overwrite=overwrite)
     if plot_file is not None:
         from tfcompress_cli.codec_plot import draw
 
-        write_file(plot_file, draw(content, result, title=table.name))
+        write_file(plot_file, draw(content, result, title=table.name), overwrite=overwrite)
 
 
 def read_table(

@@ -4,7 +4,9 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -18,21 +20,30 @@ from rich.progress import (
 
 from tfcompress import backend
 from tfcompress.errors import ConfigError
+from tfcompress.files import refuse_existing
 
 # No markup: brackets in a path are not styles.
 out = Console(markup=False)
 err = Console(stderr=True, markup=False)
 
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist already.")]
 Backend = backend.Backend
 use_backend = backend.use_backend
 
 
-def refuse_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path]) -> None:
-    """Raises `ConfigError` for outputs that cannot be written, before the work they are to hold.
+def refuse_outputs(
+    outputs: Iterable[Path | None], inputs: Iterable[Path], *, overwrite: bool
+) -> None:
+    """Raises for outputs that cannot be written, before the work they are to hold.
 
     An output is no input, under whatever name, no folder and nothing that an input folder holds
     (but for .tflite files, which people keep in the folder of their run), and lies where a file can
-    be made.
+    be made. What is there already is replaced only where that was asked for: nothing tells a report
+    that could be made again from a file that could not.
+
+    Raises:
+        ConfigError: An output is or has a wrong place.
+        OutputExistsError: An output exists and `overwrite` is false.
     """
     read = {path.resolve() for path in inputs}
     for output in outputs:
@@ -48,6 +59,7 @@ def refuse_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path]) -> No
             raise ConfigError(f"{output}: {folder} is no folder; name another file to write to")
         if not output.exists() and not os.access(folder, os.W_OK):
             raise ConfigError(f"{output}: no file can be made in {folder}; name another place")
+        refuse_existing(output, overwrite=overwrite)
 
 
 def progress(*, with_time: bool = True) -> Progress:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tfcompress.errors import ConfigError, DataError, ModelError, TfcompressError
-from tfcompress_cli import budget, coded_run, console, optimize, run_search
+from tfcompress.errors import ConfigError, ModelError
+from tfcompress_cli import budget, coded_run, console, example_inputs, optimize, run_search
 from tfcompress_cli.inspect import show_model
 from tfcompress_cli.pack import Codec, Target, show_packing
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
-    from numpy.typing import NDArray
 
-    from tfcompress.search.run_quality import RunQuality
     from tfcompress.training import Run
     from tfcompress.vocabulary import Vocabulary
     from tfcompress_cli.optimize import Optimizing
@@ -29,9 +26,6 @@ TableDtype = Literal["float32", "float16", "int8", "int4"]
 Granularity = Literal["per-row", "per-table"]
 DenseDtype = Literal["float32", "int8", "int4"]
 ConvertCodec = Literal["none", Codec]
-
-_COMPARED = 256
-"""Examples on which the .tflite is compared with Keras."""
 
 _EXACT = 1e-4
 """Largest relative difference of a float32 file: rounding in another order, ten times over."""
@@ -73,7 +67,7 @@ def convert(
     vocabulary: Annotated[
         bool, Option("--vocabulary", help="Put token -> id into the file, for readers in mobile/.")
     ] = False,
-    overwrite: Annotated[bool, Option("--overwrite", help="Replace an existing file.")] = False,
+    overwrite: console.Overwrite = False,
     dry_run: Annotated[
         bool, Option("--dry-run", help="Convert in memory, show the bytes, write nothing.")
     ] = False,
@@ -190,12 +184,13 @@ def convert_file(
     """Converts, compares with Keras, prints where the bytes went (`brief`: one line), writes."""
     from tfcompress.files import write_file
 
-    console.refuse_outputs([out], [source])
+    console.refuse_outputs([out], [source], overwrite=overwrite or dry_run)
     if codec != "none":
-        from tfcompress.tflite.packing.pack import check_options
+        from tfcompress.tflite.packing.options import check_options
 
         check_options(codec, target)
-    _refuse_existing(out, wanted, source, codec, overwrite=overwrite, dry_run=dry_run)
+    if wanted is not None:
+        wanted.check(out, source, codec, overwrite=overwrite or dry_run)
     run, model = _load(source, seeds=wanted is not None and wanted.tune > 0)
     optimized = optimizing.run(run, model, top_k) if optimizing is not None else None
     search = run_search.find(run, model, wanted) if wanted is not None else None
@@ -219,7 +214,7 @@ def convert_file(
         if codec != "none":
             packing = tflite.pack_model(content, codec=codec, target=target)
             content = packing.content
-        inputs, described = _inputs(run, model, changed.measured if changed else None)
+        inputs, described = example_inputs.choose(run, model, changed.measured if changed else None)
         with tflite.tables_replaced(model, transformed):
             difference = tflite.compare_with_keras(model, content, inputs)
     names = {table.name for table in tflite.inspect_model(content).tables}
@@ -256,25 +251,6 @@ def convert_file(
         console.out.print(changed.check(content), highlight=False, soft_wrap=True)
 
 
-def _refuse_existing(
-    out: Path,
-    wanted: WantedOfRun | None,
-    source: Path,
-    codec: ConvertCodec,
-    *,
-    overwrite: bool,
-    dry_run: bool,
-) -> None:
-    """Raises for outputs that cannot be written, before the work that they are to hold."""
-    from tfcompress.files import refuse_existing
-
-    if not dry_run:
-        refuse_existing(out, overwrite=overwrite)
-    if wanted is not None:
-        wanted.check(out, source, codec, overwrite=overwrite)
-        console.refuse_outputs([wanted.curve, wanted.plot], [])
-
-
 def _vocabulary(run: Run | None, source: Path) -> Vocabulary:
     """That of the run, or the vocabulary.parquet beside a .keras file."""
     from tfcompress.vocabulary import Vocabulary
@@ -286,68 +262,6 @@ def _vocabulary(run: Run | None, source: Path) -> Vocabulary:
             "model's Vocabulary under that name"
         )
     return run.vocabulary() if run else Vocabulary.load(beside)
-
-
-def _inputs(run: Run | None, model: keras.Model, measured: RunQuality | None) -> tuple[Any, str]:
-    """What the file is compared with Keras on, and what that is called."""
-    if run is None:
-        return _random_inputs(model)
-    if measured is None:
-        return _real_inputs(run, model)
-    # The data may have moved, and what measured on them has them.
-    return _compared(measured.dataset.test.inputs(model.inputs[0].shape[1]))
-
-
-def _compared(ids: NDArray[np.int32]) -> tuple[NDArray[np.int32], str]:
-    """Some of the examples, and what they are called."""
-    from tfcompress.data.sample import spread_rows
-
-    ids = ids[spread_rows(len(ids), _COMPARED)]
-    return ids, f"{len(ids)} examples of the test split"
-
-
-def _real_inputs(run: Run, model: keras.Model) -> tuple[NDArray[np.int32], str]:
-    """Inputs of the test split where the data are still there, else ids drawn evenly."""
-    from tfcompress.data import LOADERS, archives
-
-    config, metrics = run.config(), run.metrics()
-    length = model.inputs[0].shape[1]
-    try:
-        if archives.needs_download(config.data.source):
-            raise DataError(f"{config.data.source}: is not here any more")
-        dataset = LOADERS[config.model](config.data.source, **config.data.options)
-        if dataset.sha256 == metrics["data"]["identity"]["sha256"]:
-            return _compared(dataset.test.inputs(length))
-    except TfcompressError:
-        pass
-    ids = _ids((_COMPARED, length), metrics["data"]["input_dim"])
-    return ids, f"{_COMPARED} random examples (no data)"
-
-
-def _random_inputs(model: keras.Model) -> tuple[dict[str, NDArray[Any]], str]:
-    """Ids that every embedding takes, and normal floats, for each input of a model."""
-    import numpy as np
-
-    from tfcompress import layers
-
-    sizes = [layer.input_dim for layer in layers.model_embeddings(model).values()]
-    limit = min(sizes, default=1)
-    inputs: dict[str, NDArray[Any]] = {}
-    for tensor in model.inputs:
-        shape = tuple(_COMPARED if k == 0 else d or 1 for k, d in enumerate(tensor.shape))
-        if "int" in tensor.dtype or sizes:
-            inputs[tensor.name] = _ids(shape, limit).astype(tensor.dtype)
-        else:
-            inputs[tensor.name] = (
-                np.random.default_rng(0).standard_normal(shape).astype(tensor.dtype)
-            )
-    return inputs, f"{_COMPARED} random inputs"
-
-
-def _ids(shape: tuple[int, ...], limit: int) -> NDArray[np.int32]:
-    import numpy as np
-
-    return np.random.default_rng(0).integers(0, limit, shape, dtype=np.int32)
 
 
 def _load(source: Path, *, seeds: bool) -> tuple[Run | None, keras.Model]:

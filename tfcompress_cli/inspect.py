@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tfcompress.errors import ModelError
+from tfcompress.errors import naming
 from tfcompress_cli import console
 
 if TYPE_CHECKING:
@@ -27,23 +27,23 @@ def inspect(
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Also write everything to this file.")
     ] = None,
+    overwrite: console.Overwrite = False,
 ) -> None:
     """Show where the bytes of a .tflite are: tables, other weights, graph."""
     from tfcompress.files import write_file
     from tfcompress.tflite import inspect_model
+    from tfcompress.tflite.graph.file_bytes import read_file
 
-    console.refuse_outputs([json_file], [model])
-    try:
-        info = inspect_model(model.read_bytes())
-    except OSError as error:
-        raise ModelError(f"{model}: {error.strerror or error}") from error
-    except ModelError as error:
-        raise ModelError(f"{model}: {error}") from error
+    console.refuse_outputs([json_file], [model], overwrite=overwrite)
+    content = read_file(model)
+    with naming(model):
+        info = inspect_model(content)
     show_model(info, title=str(model))
     if json_file is not None:
         write_file(
             json_file,
             (json.dumps([{"file": model.name, **info.to_json()}], indent=2) + "\n").encode(),
+            overwrite=overwrite,
         )
 
 

@@ -48,7 +48,7 @@ def measure(
     json_file: Annotated[Path | None, Option("--json", help="Write JSON here.")] = None,
     csv_file: Annotated[Path | None, Option("--csv", help="Write CSV here.")] = None,
     markdown_file: Annotated[Path | None, Option("--markdown", help="Write Markdown here.")] = None,
-    overwrite: Annotated[bool, Option("--overwrite", help="Replace existing files.")] = False,
+    overwrite: console.Overwrite = False,
 ) -> None:
     """Measure .tflite files side by side.
 
@@ -61,12 +61,7 @@ def measure(
             )
     read = [*models, *([Path(data)] if data else []), *([vocabulary] if vocabulary else [])]
     outputs = (json_file, csv_file, markdown_file)
-    console.refuse_outputs(outputs, read)
-    from tfcompress.files import refuse_existing, write_file
-
-    for path in outputs:
-        if path is not None:
-            refuse_existing(path, overwrite=overwrite)
+    console.refuse_outputs(outputs, read, overwrite=overwrite)
     measurements = measure_side_by_side(
         models,
         data,
@@ -78,12 +73,13 @@ def measure(
         **{part: part not in (skip or ()) for part in PARTS},
     )
     from tfcompress import report
+    from tfcompress.files import write_file
 
     for path, render in zip(
         outputs, (report.to_json, report.to_csv, report.to_markdown), strict=True
     ):
         if path is not None:
-            write_file(path, render(measurements).encode())
+            write_file(path, render(measurements).encode(), overwrite=overwrite)
 
 
 def measure_side_by_side(models: list[Path], data: str | None, **options: Any) -> list[Measurement]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tfcompress.errors import ConfigError, CorruptTableError, ModelError
+from tfcompress.errors import ConfigError, naming
 from tfcompress_cli import budget, console, file_search
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from tfcompress.tflite.packing.lookups import LeftConstant
 
 Option = typer.Option
-Result = TypeVar("Result")
 
 Codec = Literal["auto", "fixed", "indexed", "context", "rate", "predictive", "raw"]
 Target = Literal["builtin", "delegate"]
@@ -28,7 +27,6 @@ _LEFT_SHARE = 0.01
 
 Source = Annotated[Path, typer.Argument(metavar="IN.tflite", help="Any .tflite file.")]
 Out = Annotated[Path, Option(help="The .tflite to write.")]
-Overwrite = Annotated[bool, Option("--overwrite", help="Replace an existing file.")]
 
 
 def pack(
@@ -42,7 +40,7 @@ def pack(
         Decoder,
         Option(help="For target builtin: up to ten ids at a time, or more; auto: by the shape."),
     ] = "auto",
-    overwrite: Overwrite = False,
+    overwrite: console.Overwrite = False,
     dry_run: Annotated[
         bool, Option("--dry-run", help="Pack in memory, show the bytes, write nothing.")
     ] = False,
@@ -90,11 +88,9 @@ def pack(
             plot=plot,
             ranked_rows=ranked_rows,
         )
-        wanted.check(out, source, codec, overwrite=overwrite)
-        search = _named(
-            source,
-            lambda: file_search.find(source, content, wanted, codec=codec, decoder=decoder),
-        )
+        wanted.check(out, source, codec, overwrite=overwrite or dry_run)
+        with naming(source):
+            search = file_search.find(source, content, wanted, codec=codec, decoder=decoder)
         packing = search.packed.packing
         search.show()
         # What is left as it is altogether comes below.
@@ -107,13 +103,10 @@ def pack(
             "--max-loss, --max-bytes or --snr"
         )
     else:
-        with console.err.status("Packing"):
+        with console.err.status("Packing"), naming(source):
             from tfcompress import tflite
 
-            packing = _named(
-                source,
-                lambda: tflite.pack_model(content, codec=codec, target=target, decoder=decoder),
-            )
+            packing = tflite.pack_model(content, codec=codec, target=target, decoder=decoder)
     show_packing(packing)
     size = len(packing.content)
     console.out.print(
@@ -133,7 +126,7 @@ def pack(
         console.out.print(search.check(content), highlight=False, soft_wrap=True)
 
 
-def unpack(source: Source, out: Out, overwrite: Overwrite = False) -> None:
+def unpack(source: Source, out: Out, overwrite: console.Overwrite = False) -> None:
     """Bring packed tables back: plain constants, same outputs.
 
     Example: tfcompress unpack small.tflite --out model.tflite
@@ -143,7 +136,8 @@ def unpack(source: Source, out: Out, overwrite: Overwrite = False) -> None:
     content = _read(source, out, overwrite=overwrite)
     from tfcompress import tflite
 
-    plain = _named(source, lambda: tflite.unpack(content))
+    with naming(source):
+        plain = tflite.unpack(content)
     console.out.print(
         f"{source}: {len(content):,} bytes -> {out}: {len(plain):,} bytes",
         highlight=False,
@@ -204,19 +198,7 @@ def show_left(title: str, left: Sequence[LeftConstant], file_bytes: int) -> None
 
 def _read(source: Path, out: Path, *, overwrite: bool) -> bytes:
     """The content of the source, once the output is known to be a place to write to."""
-    from tfcompress.files import refuse_existing
+    console.refuse_outputs([out], [source], overwrite=overwrite)
+    from tfcompress.tflite.graph.file_bytes import read_file
 
-    console.refuse_outputs([out], [source])
-    refuse_existing(out, overwrite=overwrite)
-    try:
-        return source.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{source}: {error.strerror or error}") from error
-
-
-def _named(source: Path, function: Callable[[], Result]) -> Result:
-    """What the function gives; its errors name the file."""
-    try:
-        return function()
-    except (ModelError, CorruptTableError) as error:
-        raise type(error)(f"{source}: {error}") from error
+    return read_file(source)

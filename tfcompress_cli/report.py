@@ -27,6 +27,14 @@ def report(
             "<!-- results: picture.png --> and <!-- end of results -->, and the picture there."
         ),
     ] = None,
+    overwrite: Annotated[
+        bool,
+        Option(
+            "--overwrite",
+            help="Replace files of --out, --png and --markdown. Those in DIR, and what --into "
+            "marks, are replaced anyway.",
+        ),
+    ] = False,
 ) -> None:
     """Show a sweep: quality and latency against bytes, what won at each size, everything.
 
@@ -43,7 +51,11 @@ def report(
     picture = png or page.with_suffix(".png")
     marked = None if into is None else MarkedFile.read(into)
     summary_picture = None if marked is None else marked.picture
-    console.refuse_outputs((page, picture, markdown, into, summary_picture), [folder / FILE])
+    # A name that was given may be that of any file; the others are the command's own.
+    own = (None if out else page, None if out or png else picture, into, summary_picture)
+    named = (out, picture if out or png else None, markdown)
+    console.refuse_outputs(own, [folder / FILE], overwrite=True)
+    console.refuse_outputs(named, [folder / FILE], overwrite=overwrite)
     content = read_sweep(folder)
     pictures: dict[Path, bytes] = {}
     try:

@@ -85,9 +85,10 @@ def test_a_keras_file_has_no_data_but_an_snr(tfcompress, runs, tmp_path):
         (["--max-loss", "1%", "--data", "synthetic"], "is not what"),
         (["--snr", "3", "--data", "synthetic"], "mean nothing with --snr"),
         (["--no-refit"], "belong to a search"),
+        (["--snr", "500"], "snr_db: got 500, the finest steps reach "),
     ],
 )
-def test_flags_that_do_not_go_together_are_told(tfcompress, runs, tmp_path, options, message):
+def test_flags_that_cannot_be_followed_are_told(tfcompress, runs, tmp_path, options, message):
     out = tmp_path / "m.tflite"
     done = tfcompress("convert", runs / "full", "--out", out, *options)
     assert done.code == 2

@@ -158,6 +158,37 @@ def test_no_output_takes_the_place_of_an_input(tfcompress, tmp_path, monkeypatch
     assert Path("input").read_text() == "precious"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("inspect", "input", "--json", "there"),
+        ("codec", "input", "--json", "there"),
+        ("codec", "input", "--plot", "there.png"),
+        ("measure", "input", "--csv", "there"),
+        ("pack", "input", "--out", "there"),
+        ("unpack", "input", "--out", "there"),
+        ("convert", "input", "--out", "there"),
+        ("convert", "input", "--out", "m.tflite", "--snr", "9", "--curve", "there"),
+        ("pack", "input", "--out", "m.tflite", "--snr", "9", "--curve", "there"),
+    ],
+)
+def test_what_is_there_is_replaced_only_where_that_was_asked_for(
+    tfcompress, tmp_path, monkeypatch, words
+):
+    monkeypatch.chdir(tmp_path)
+    Path("input").write_text("no model")
+    for name in ("there", "there.png"):
+        Path(name).write_text("precious")
+    done = tfcompress(*words)
+    assert done.code == 2
+    assert "exists already; pass --overwrite to replace it" in done.err
+    assert Path("there").read_text() == Path("there.png").read_text() == "precious"
+    # With the flag it goes on to the input, which is none.
+    done = tfcompress(*words, "--overwrite")
+    assert done.code == 2
+    assert "exists already" not in done.err
+
+
 def test_an_interrupt_is_one_line_and_exit_code_130(tfcompress, tmp_path, monkeypatch):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt

@@ -141,7 +141,17 @@ def test_the_report_command_writes_its_files(tfcompress, tmp_path):
     assert done.code == 0, done.err
     assert (folder / "report.html").read_text().startswith("<!doctype html>")
     assert "## shop, untied" in (tmp_path / "r.md").read_text()
-    again = tfcompress("report", folder, "--out", folder / "results.jsonl")
+    # The files in the folder are the command's own, others anybody's.
+    again = tfcompress("report", folder, "--markdown", tmp_path / "r.md")
+    assert (again.code, "r.md: exists already; pass --overwrite" in again.err) == (2, True)
+    assert tfcompress("report", folder).code == 0
+    (tmp_path / "page.png").write_text("precious")
+    again = tfcompress("report", folder, "--out", tmp_path / "page.html")
+    assert (again.code, "page.png: exists already" in again.err) == (2, True)
+    assert (tmp_path / "page.png").read_text() == "precious"
+    words = ["report", folder, "--out", tmp_path / "page.html", "--markdown", tmp_path / "r.md"]
+    assert tfcompress(*words, "--overwrite").code == 0
+    again = tfcompress("report", folder, "--out", folder / "results.jsonl", "--overwrite")
     assert again.code == 2
     assert "name another file" in again.err
     assert tfcompress("report", tmp_path / "nothing").code == 2

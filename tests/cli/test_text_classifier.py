@@ -1,11 +1,13 @@
 """The way of a text classifier: train, convert, inspect, measure."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 
 from tfcompress.data import load_texts, synthetic_text
+from tfcompress.tflite import inspect_model
 from tfcompress.vocabulary import Vocabulary
 from tfcompress_cli.main import run as tfcompress_run
 
@@ -34,6 +36,28 @@ def file(reviews, tmp_path_factory):
     words += ["--table-dtype", "int8", "--dense-dtype", "int8"]
     assert tfcompress_run([str(word) for word in words]) == 0
     return folder / "run" / "m.tflite"
+
+
+def test_a_stated_loss_is_kept_by_a_file_alone(tfcompress, reviews, tmp_path):
+    run, file, out = tmp_path / "run", tmp_path / "plain.tflite", tmp_path / "m.tflite"
+    words = ["train", reviews, "--out", run, "--model", "text-classifier", "--embedding", "full"]
+    words += ["--dim", 16, "--hidden-units", 8, "--epochs", 3, "--batch-size", 32]
+    words += ["--max-words", 8, "--bigram-buckets", 64]
+    assert tfcompress(*words).code == 0
+    assert tfcompress("convert", run, "--out", file).code == 0
+    words = ["pack", file, "--out", out, "--max-loss", "5%", "--data", reviews]
+    done = tfcompress(*words, "--target", "delegate", "--curve", tmp_path / "curve.json")
+    assert done.code == 0, done.err
+    assert f"rows count as often as {reviews} reads them" in done.out
+    found = re.search(r"validation accuracy \S+ \(([-+.\d]+)%\), test accuracy", done.out)
+    assert found is not None
+    assert float(found[1]) >= -5.0
+    walked = json.loads((tmp_path / "curve.json").read_text())
+    assert walked["chosen"]["measured"] >= 0.95 * walked["reference"]
+    (table,) = inspect_model(out.read_bytes()).tables
+    assert table.name == "token_embedding/embeddings"
+    assert table.codec != "none"
+    assert table.stored_bytes < walked["float_bytes"] / 4
 
 
 def answers(file, texts):

@@ -26,6 +26,14 @@ def test_rows_come_back(rows):
 
 
 @settings(deadline=None)
+@given(row_lists, st.integers(0, 8), st.integers(0, 8))
+def test_between_is_a_slice_of_the_rows(rows, start, length):
+    start = min(start, len(rows))
+    stop = min(start + length, len(rows))
+    assert as_lists(Ragged.from_rows(rows).between(start, stop)) == rows[start:stop]
+
+
+@settings(deadline=None)
 @given(row_lists, st.integers(1, 8))
 def test_last_is_the_tail_of_each_row_padded_on_the_left(rows, length):
     expected = [([0] * length + row)[-length:] for row in rows]

@@ -10,7 +10,8 @@ from keras import ops
 
 from tfcompress.errors import ConfigError
 from tfcompress.layers import HuffmanEmbedding
-from tfcompress.layers.code_tree import CodeTree, fewest_rows, leaves_of_counts, longest_allowed
+from tfcompress.layers.code_tree import CodeTree, longest_allowed
+from tfcompress.layers.huffman_tree import fewest_rows, leaves_of_counts
 from tfcompress.prefix_codes import canonical_codes
 
 pytestmark = pytest.mark.skipif(

@@ -1,7 +1,7 @@
 import json
 
 from tfcompress.measure import Latency, Measurement, Memory
-from tfcompress.ranking import RankingQuality
+from tfcompress.ranking_quality import RankingQuality
 from tfcompress.tflite.model_info import ModelInfo, TableInfo
 
 TABLE = {

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from tfcompress import report
 from tfcompress.measure.measurement import Latency, Measurement, Memory
-from tfcompress.ranking import RankingQuality
+from tfcompress.ranking_quality import RankingQuality
 from tfcompress.tflite.model_info import ModelInfo, TableInfo
 
 ENVIRONMENT = {

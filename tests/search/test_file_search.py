@@ -1,5 +1,6 @@
 """Tables of .tflite files coded within a budget: what the files then give, and what they take."""
 
+import re
 from pathlib import Path
 
 import keras
@@ -105,6 +106,14 @@ def test_a_number_of_bytes_is_kept_as_shipped(files):
         assert made.found.chosen.quality == max(
             trial.quality for trial in made.found.trials if trial.nbytes <= most
         )
+
+
+def test_an_snr_out_of_reach_says_what_is_not(files):
+    with pytest.raises(ConfigError, match=r"snr_db: got 500, .* leave it out") as raised:
+        pack_lossy(files["float32"], Budget(snr_db=500), counts=COUNTS)
+    reached = float(re.search(r"reach ([\d.]+) dB", str(raised.value))[1])
+    made = pack_lossy(files["float32"], Budget(snr_db=reached - 1), counts=COUNTS)
+    assert reached - 1 <= made.found.chosen.quality
 
 
 def test_row_steps_need_counts_or_ranks(files):

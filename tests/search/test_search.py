@@ -7,6 +7,7 @@ import pytest
 
 from tfcompress.errors import ConfigError
 from tfcompress.search import Coded, Search, Settings
+from tfcompress.search.search import OutOfReachError
 
 BEST = Settings(step=0.0, row_step_exponent=0.75, rate_weight=0.2, rotation=True)
 
@@ -71,8 +72,9 @@ def test_without_row_steps_the_exponent_stays():
 
 
 def test_out_of_reach_is_told():
-    with pytest.raises(ConfigError, match="accept more loss"):
+    with pytest.raises(OutOfReachError, match="accept more loss") as raised:
         search().smallest(0.06)
+    assert raised.value.reached == pytest.approx(0.05, rel=0.01)
     with pytest.raises(ConfigError, match="max_bytes: 100 bytes are asked for"):
         search().best(100)
 

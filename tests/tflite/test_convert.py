@@ -12,6 +12,7 @@ from tfcompress.tflite.compare import compare_with_keras, run
 from tfcompress.tflite.convert import assemble, convert
 from tfcompress.tflite.graph.flatbuffer import read
 from tfcompress.tflite.inspect import inspect_model
+from tfcompress.tflite.looked_up import table_use
 
 IDS = np.random.default_rng(5).integers(0, 50, (7, 3)).astype(np.int32)
 LOUD = (-1, 50, 2**31 - 1)
@@ -176,3 +177,39 @@ def test_another_process_gives_the_same_bytes(tmp_path, tied_full):
 def test_arguments_it_does_not_know(options, message):
     with pytest.raises(ConfigError, match=message):
         convert(None, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"metadata": "x"}, "metadata: got 'x', expected a mapping"),
+        ({"top_k": "3"}, "top_k: got '3', expected a whole number"),
+        ({"transformed": []}, r"transformed: got \[\], expected a mapping"),
+        ({"vocabulary": "v.parquet"}, "vocabulary: got 'v.parquet', expected a Vocabulary"),
+        ({"codec": None}, "codec: got None, expected one of"),
+    ],
+)
+def test_arguments_of_another_type_are_named(lookups, options, message):
+    with pytest.raises(ConfigError, match=message):
+        convert(lookups.model, **options)
+
+
+def test_lora_weights_are_merged_into_the_table_that_ships():
+    import keras
+
+    ids = keras.Input((3,), dtype="int32", name="ids")
+    words = keras.layers.Embedding(50, 16, name="words")
+    model = keras.Model(ids, words(ids))
+    words.enable_lora(2)
+    words.lora_embeddings_b.assign(np.ones((2, 16)))
+    expected = np.array(model(IDS))
+    assert np.abs(expected - np.array(words._embeddings)[IDS]).max() > 0.1
+    plain = convert(model)
+    np.testing.assert_allclose(run(plain, {"ids": IDS})["output_0"], expected, atol=1e-6)
+    content = convert(model, table_dtype="int8")
+    (table,) = inspect_model(content).tables
+    assert (table.name, table.dtype, table.stored_bytes) == ("words/embeddings", "int8", 50 * 20)
+    assert table_use(model).looked_up == ("words/embeddings",)
+    # The model stays as it was.
+    assert words.lora_enabled
+    assert np.array_equal(model(IDS), expected)

@@ -11,7 +11,7 @@ import pytest
 
 from tfcompress.codec.layout import MODES
 from tfcompress.tflite import inspect_model, open_model
-from tfcompress.tflite.packing.pack import BUILTIN_CODECS
+from tfcompress.tflite.packing.options import BUILTIN_CODECS
 from tfcompress.tflite.runtime.check import check_packed
 
 FOLDER = Path(__file__).resolve().parents[2] / "tflite_models"

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
@@ -61,7 +63,13 @@ def test_empty_batch(scorer):
     assert found["ids"].shape == found["scores"].shape == (0, 3)
 
 
-@pytest.mark.parametrize("k", [0, -1, N - 1, 1000])
+@pytest.mark.parametrize("k", [0, -1, "3", 2.5, True, [1]])
+def test_k_that_is_no_number_of_answers(scorer, k):
+    with pytest.raises(ConfigError, match=f"top_k: got {re.escape(repr(k))}, expected a whole"):
+        append_top_k(scorer, k)
+
+
+@pytest.mark.parametrize("k", [N - 1, 1000])
 def test_k_out_of_range(scorer, k):
     with pytest.raises(ConfigError, match=f"top_k: got {k}, expected 1 to {N - 2}"):
         append_top_k(scorer, k)

@@ -1,4 +1,5 @@
 import io
+import re
 import zipfile
 
 import numpy as np
@@ -30,7 +31,7 @@ def content(plain):
 def test_it_is_read_from_bytes_and_from_a_file(content, tmp_path):
     path = tmp_path / "model.tflite"
     path.write_bytes(content)
-    for model in (content, path, str(path)):
+    for model in (content, bytearray(content), path, str(path)):
         found = read_vocabulary(model)
         assert found.id_of("word49") == 9
         assert found.token_of(9) == "word49"
@@ -54,6 +55,8 @@ def test_other_archives_hold_none(plain, tmp_path):
     assert inspect_model(stream.getvalue()).vocabulary is None
     with pytest.raises(ModelError, match=r"no\.tflite: No such file"):
         read_vocabulary(tmp_path / "no.tflite")
+    with pytest.raises(ModelError, match="model: got None, expected the path"):
+        read_vocabulary(None)
 
 
 def test_packing_keeps_it(content):
@@ -81,6 +84,13 @@ def test_a_vocabulary_that_is_none(plain):
     for reader in (read_vocabulary, inspect_model):
         with pytest.raises(ModelError, match="stored vocabulary: it begins with b'one"):
             reader(stream.getvalue())
+
+
+@pytest.mark.parametrize("given", ["vocabulary.parquet", 3, ["word0"], {}])
+def test_what_is_no_vocabulary_is_told(given):
+    expected = re.escape(f"vocabulary: got {given!r}, expected a Vocabulary; Vocabulary.load(path)")
+    with pytest.raises(ConfigError, match=expected):
+        check_vocabulary(given, [102], {})
 
 
 def test_a_vocabulary_of_another_model_is_refused():

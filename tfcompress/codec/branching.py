@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tfcompress.codec.relaxation import Relaxation, solve_rows, worst_rows
+from tfcompress.codec.relaxation import Relaxation, worst_rows
+from tfcompress.codec.row_programme import solve_rows
 from tfcompress.codec.row_source import RowSource
 
 _FIRST_ROWS = 60

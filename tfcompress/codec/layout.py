@@ -54,7 +54,6 @@ MAX_SEGMENTS = 255
 """Segments of rows in mode `rate`."""
 MAX_COLUMNS = 65_536
 MAX_BYTES = 2**40
-MAX_STRIDE_BITS = 2**22
 MAX_ROW_BYTES = 2**19 - 1
 
 _HEADER = struct.Struct("<4sBBBBQIIQIII")

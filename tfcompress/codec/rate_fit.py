@@ -21,7 +21,6 @@ U8 = NDArray[np.uint8]
 BUCKETS = 23
 """Magnitudes 0 to 15 each, then two buckets an octave, then 128."""
 MAX_CONTEXTS = 128
-MAX_BANDS = 255
 PROBABILITY_BITS = 14
 
 STEPS_PER_OCTAVE = (0, 2, 3, 4)

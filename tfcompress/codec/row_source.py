@@ -137,6 +137,13 @@ def byte_histograms(rows: NDArray[np.uint8]) -> NDArray[np.int64]:
     return histograms
 
 
+def half_histograms(rows: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Counts of the 16 half values, both halves of every byte, in each row: int64 `(n, 16)`."""
+    grid = byte_histograms(rows).reshape(-1, 16, 16)
+    halves: NDArray[np.int64] = grid.sum(axis=1) + grid.sum(axis=2)
+    return halves
+
+
 def row_blocks(table: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
     """The rows of `table`, some megabytes of counts at a time."""
     for rows in _blocks(len(table), max(table.shape[1], 256)):

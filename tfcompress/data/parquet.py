@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from tfcompress.data.bad_rows import BadRows, Defect
 from tfcompress.data.delimited import Piece
-from tfcompress.errors import DataError
+from tfcompress.errors import DataError, first_line
 
 _ROWS = 1 << 18
 
@@ -34,7 +34,7 @@ def column_names(path: Path) -> list[str]:
             raise DataError(
                 f"{path}: begins as Parquet but its end is missing or damaged; get the file again"
             ) from None
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise DataError(f"{path}: not a Parquet file ({reason}); see --format for others") from None
 
 
@@ -59,7 +59,7 @@ def read(path: Path, names: Sequence[str], bad: BadRows) -> Iterator[Piece]:
             try:
                 table = next(batches, None)
             except (pa.ArrowException, OSError) as error:
-                reason = str(error).splitlines()[0]
+                reason = first_line(error)
                 raise DataError(
                     f"{path}, row {row} or one of the next {_ROWS}: cannot be read ({reason}); "
                     "the file is damaged, get it again"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from tfcompress.errors import DataError
+from tfcompress.errors import DataError, first_line
 
 
 @contextmanager
@@ -17,7 +17,7 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise DataError(f"{path}: cannot be read ({reason}); is it damaged?") from None
 
 

@@ -69,6 +69,11 @@ class Ragged:
         moved = np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths)
         return Ragged(self.values[moved + np.arange(len(moved))], offsets)
 
+    def between(self, start: int, stop: int) -> Ragged:
+        """Rows `start` to `stop - 1`; their values are not copied."""
+        offsets = self.offsets[start : stop + 1]
+        return Ragged(self.values[offsets[0] : offsets[-1]], offsets - offsets[0])
+
     def where(self, keep: NDArray[np.bool_]) -> Ragged:
         """The same rows with only the values where `keep`, of shape `(len(values),)`, is true."""
         before = np.concatenate([np.zeros(1, np.int64), np.cumsum(keep, dtype=np.int64)])

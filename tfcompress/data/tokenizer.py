@@ -30,8 +30,6 @@ from numpy.typing import NDArray
 from tfcompress.data.ragged import Ragged
 from tfcompress.vocabulary import Vocabulary
 
-WORD_PATTERN = r"[\p{L}\p{M}\p{N}]+"
-
 _BETWEEN_WORDS = r"[^\p{L}\p{M}\p{N}]+"
 _FNV_BASIS = np.uint32(2166136261)
 _FNV_PRIME = np.uint32(16777619)

@@ -6,10 +6,11 @@ from tfcompress.layers.fpd import FPDEmbedding
 from tfcompress.layers.full import FullEmbedding
 from tfcompress.layers.hash import HashEmbedding
 from tfcompress.layers.huffman import HuffmanEmbedding
+from tfcompress.layers.lora import lora_merged, merge_lora, merged_table
 from tfcompress.layers.low_rank import LowRankEmbedding
 from tfcompress.layers.memcom import MEmComEmbedding
 from tfcompress.layers.mixed_width import MixedWidthEmbedding
-from tfcompress.layers.model_tables import is_embedding, layer_tables, model_embeddings
+from tfcompress.layers.model_tables import has_lora, is_embedding, layer_tables, model_embeddings
 from tfcompress.layers.quotient_remainder import QuotientRemainderEmbedding
 from tfcompress.layers.tensor_train import TensorTrainEmbedding
 from tfcompress.layers.tiered import TieredEmbedding
@@ -30,7 +31,11 @@ __all__ = [
     "TieredEmbedding",
     "TruncatedEmbedding",
     "create",
+    "has_lora",
     "is_embedding",
     "layer_tables",
+    "lora_merged",
+    "merge_lora",
+    "merged_table",
     "model_embeddings",
 ]

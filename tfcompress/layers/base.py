@@ -17,6 +17,7 @@ from tfcompress.layers.budget import (
 )
 from tfcompress.layers.lookup import MAX_ID, lookup, take_columns, to_int32
 from tfcompress.layers.products import like
+from tfcompress.validation import shown
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -255,7 +256,9 @@ class CompressedEmbedding(keras.layers.Layer):
             raise ConfigError(f"matrix must have shape {expected}; received {rows.shape}")
         bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
         if bad.size:
-            raise ConfigError(f"matrix row {bad[0]} holds NaN or infinity; received {matrix!r:.60}")
+            raise ConfigError(
+                f"matrix row {bad[0]} holds NaN or infinity; received {shown(rows[bad[0]])}"
+            )
         tables = self.tables()
         if self.ranks is not None:
             by_rank = np.empty_like(rows)

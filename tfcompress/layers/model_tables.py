@@ -4,12 +4,22 @@ from typing import Any
 
 import keras
 
+from tfcompress.errors import ModelError
 from tfcompress.layers.base import CompressedEmbedding
 
 
 def is_embedding(layer: Any) -> bool:
     """Whether a layer holds embedding tables: one of ours, or Keras' own."""
     return isinstance(layer, (CompressedEmbedding, keras.layers.Embedding))
+
+
+def has_lora(layer: Any) -> bool:
+    """Whether a layer is Keras' own embedding with LoRA weights beside a float table."""
+    return (
+        isinstance(layer, keras.layers.Embedding)
+        and layer.lora_enabled
+        and layer.quantization_mode is None
+    )
 
 
 def model_embeddings(model: Any) -> dict[str, Any]:
@@ -64,6 +74,11 @@ def layer_tables(layer: Any) -> dict[str, Any]:
     """
     if isinstance(layer, CompressedEmbedding):
         return layer.tables()
+    if has_lora(layer):
+        raise ModelError(
+            f"{layer.name}: LoRA weights come on top of its table; call "
+            "tfcompress.layers.merge_lora(model) first"
+        )
     tables = {"embeddings": layer.embeddings}
     if getattr(layer, "tie_weights", True) is False:
         tables["reverse_embeddings"] = layer.reverse_embeddings

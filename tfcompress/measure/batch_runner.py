@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfcompress.errors import ModelError
-from tfcompress.measure.inputs import first_line
+from tfcompress.errors import ModelError, first_line
 from tfcompress.vocabulary import PADDING_ID
 
 # float32 scores of one batch: 64 MiB, however many a model gives for an example.

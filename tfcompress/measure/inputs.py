@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfcompress.errors import ModelError
+from tfcompress.errors import ModelError, first_line
 
 if TYPE_CHECKING:
     from tfcompress.tflite import ModelInfo
@@ -167,9 +167,3 @@ def _invoke(interpreter: Any) -> None:
         interpreter.invoke()
     except (RuntimeError, ValueError) as error:
         raise ModelError(f"the runtime refuses it: {first_line(error)}") from error
-
-
-def first_line(error: Exception) -> str:
-    """The message of an error, short enough for one line."""
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

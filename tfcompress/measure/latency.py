@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfcompress.errors import ConfigError
-from tfcompress.measure.inputs import ModelInput, first_line, resize, takes_batches
+from tfcompress.errors import ConfigError, first_line
+from tfcompress.measure.inputs import ModelInput, resize, takes_batches
 from tfcompress.measure.measurement import Latency
 
 MIN_RUNS = 50

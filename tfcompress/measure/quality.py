@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +11,14 @@ from numpy.typing import NDArray
 from tfcompress import classification, ranking
 from tfcompress.data.dataset import Dataset, Examples
 from tfcompress.data.text_dataset import LabelledTexts, TextDataset
-from tfcompress.errors import ModelError
+from tfcompress.errors import naming
 from tfcompress.measure.batch_runner import BatchRunner
 from tfcompress.measure.own_data import Split, own_examples
 from tfcompress.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from tfcompress.classification import ClassificationQuality
-    from tfcompress.ranking import RankingQuality
+    from tfcompress.ranking_quality import RankingQuality
     from tfcompress.tflite import ModelInfo
 
 # What the metadata must say, by kind of model.
@@ -67,7 +65,7 @@ def measure_quality(
         ModelError: the file does not run, or gives NaN or outputs of an unexpected kind.
     """
     examples = own_examples(path, info, data, split=split, remap=remap, vocabulary=vocabulary)
-    with _named(path):
+    with naming(path):
         if isinstance(examples, LabelledTexts):
             return _Classifier(path, info).quality(examples)
         return _rank(path, info, examples, k=k, mask_history=mask_history)
@@ -88,20 +86,12 @@ def examine(
         ModelError: as `measure_quality`.
     """
     examples = own_examples(path, info, data, split="validation")
-    with _named(path):
+    with naming(path):
         if isinstance(examples, LabelledTexts):
             classifier = _Classifier(path, info)
             return classifier.quality(examples), classifier.log_likelihood(examples)
         quality = _rank(path, info, examples)
         return quality, quality.soft_gain
-
-
-@contextmanager
-def _named(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except ModelError as error:
-        raise ModelError(f"{path}: {error}") from error
 
 
 def _rank(path: Path, info: ModelInfo, examples: Examples, **how: Any) -> RankingQuality:

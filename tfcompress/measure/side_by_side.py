@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfcompress.errors import ConfigError, ModelError
+from tfcompress.errors import ConfigError, ModelError, first_line, naming
 from tfcompress.measure.environment import environment
-from tfcompress.measure.inputs import ModelInput, find_inputs, first_line, takes_batches
+from tfcompress.measure.inputs import ModelInput, find_inputs, takes_batches
 from tfcompress.measure.latency import Runner, Timings, check_runs, measure_latency
 from tfcompress.measure.measurement import Measurement, Memory, Quality
 from tfcompress.measure.memory import measure_memory
@@ -186,17 +186,11 @@ class _DataFinder:
 
 def _inspect(path: Path) -> ModelInfo:
     from tfcompress.tflite import inspect_model
+    from tfcompress.tflite.graph.file_bytes import read_file
 
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise ModelError(f"{path}: no such file") from None
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
-    try:
+    content = read_file(path)
+    with naming(path):
         return inspect_model(content)
-    except ModelError as error:
-        raise ModelError(f"{path}: {first_line(error)}") from error
 
 
 def _open(file: _File) -> bool:

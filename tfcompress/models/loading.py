@@ -6,13 +6,13 @@ from pathlib import Path
 import keras
 
 # Keras finds the classes a file names only once they are registered, which importing them does.
-from tfcompress import layers as _layers  # noqa: F401
-from tfcompress.errors import ModelError
+from tfcompress import layers
+from tfcompress.errors import ModelError, first_line
 from tfcompress.models import sequence_ranker as _sequence_ranker  # noqa: F401
 
 
 def load_model(path: Path) -> keras.Model:
-    """Loads a .keras file for inference.
+    """Loads a .keras file for inference; LoRA weights of embeddings are merged into their tables.
 
     Raises:
         ModelError: no such file, no .keras file, or a class in it that is not registered.
@@ -24,10 +24,11 @@ def load_model(path: Path) -> keras.Model:
     if path.suffix == ".keras" and not zipfile.is_zipfile(path):
         raise ModelError(f"{path}: no .keras file, or damaged (a .keras file is a ZIP archive)")
     try:
-        return keras.models.load_model(path, compile=False)
+        model = keras.models.load_model(path, compile=False)
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise ModelError(
-            f"{path}: Keras cannot load it ({reason}); a class of your own must be registered: "
-            f"then load it yourself and use tfcompress.tflite.convert"
+            f"{path}: Keras cannot load it ({first_line(error)}); a class of your own must be "
+            "registered: then load it yourself and use tfcompress.tflite.convert"
         ) from error
+    layers.merge_lora(model)
+    return model

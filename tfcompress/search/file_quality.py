@@ -19,7 +19,7 @@ from tfcompress.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from tfcompress.classification import ClassificationQuality
-    from tfcompress.ranking import RankingQuality
+    from tfcompress.ranking_quality import RankingQuality
     from tfcompress.tflite import ModelInfo
 
 Result = TypeVar("Result")

@@ -13,8 +13,10 @@ from tfcompress.search.budget import Budget
 from tfcompress.search.file_tables import FileTables
 from tfcompress.search.settings import Coded
 from tfcompress.search.walk import Found, Tell, found, walk
+from tfcompress.tflite.graph.file_bytes import file_bytes
 from tfcompress.tflite.packing.lookups import LeftConstant
-from tfcompress.tflite.packing.pack import Packing, check_options, pack_model
+from tfcompress.tflite.packing.options import check_options
+from tfcompress.tflite.packing.pack import Packing, pack_model
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ def pack_lossy(
         ModelError: It is no .tflite file, or it is damaged.
     """
     check_options(codec, target, decoder)
+    content = file_bytes("content", content)
     measures = examine is not None and budget.snr_db is None
     tables = FileTables(
         content, counts=counts, ranked_rows=ranked_rows, by_layers=measures, target=target

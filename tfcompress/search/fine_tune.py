@@ -109,8 +109,8 @@ def fine_tune(
 
     Returns:
         The content of metrics.json: that of a training, and "fine_tuning": whether training
-        `helps`, what the model gave before on "validation" and "test" (`started_from`),
-        `table_bytes`, `float_bytes`, `step`.
+        `helps`, what the model gave on "validation" and "test" before (`started_from`) and with
+        coded tables but no training (`coded_only`), `table_bytes`, `float_bytes`, `step`.
 
     Raises:
         ConfigError: `run` exists, `source` cannot be fine-tuned, or the data are others.
@@ -135,6 +135,10 @@ def fine_tune(
     rounding.begin()
     # As `convert` would have them without training.
     at_first = values(model.variables), rounding.coded, *task.examine(model)
+    coded_only = {
+        "validation": at_first[2][measured.metric],
+        "test": measured.on_test(model),
+    }
     trainer = task.distiller(model, source.model())
     rate = keras.optimizers.schedules.PolynomialDecay(
         config.learning_rate, sum(map(len, batches)), end_learning_rate=0.0
@@ -168,6 +172,7 @@ def fine_tune(
     metrics["fine_tuning"] = {
         "helps": helps,
         "started_from": started_from,
+        "coded_only": coded_only,
         "table_bytes": coded.nbytes,
         "float_bytes": tables.float_bytes,
         "step": coded.settings.step,

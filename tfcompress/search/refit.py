@@ -29,15 +29,24 @@ if TYPE_CHECKING:
 
 _RIDGE = 0.03
 """Part of the mean energy of an input that holds the kernel where it was."""
+_LEAST_RIDGE = 1e-6
+"""The same of the trained input: where coded rows are all alike, only rounding tells them apart."""
 _BATCH = 512
 
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What a layer gives with the tables that were coded for: its inputs' mean, its products."""
+    """What a layer gives with the tables that were coded for.
+
+    Attributes:
+        mean: float64 array `(inputs,)`. Of its inputs.
+        products: float64 array `(examples, units)`. Of its inputs less their means.
+        energy: float. Mean over the inputs of their squares, summed over the examples.
+    """
 
     mean: NDArray[np.float64]
     products: NDArray[np.float64]
+    energy: float
 
 
 class DenseRefit:
@@ -79,7 +88,8 @@ class DenseRefit:
         """What the layers give now, with the tables to be coded for in the model."""
         result = []
         for (mean, rest), (kernel, _) in zip(self._means_apart(), self._trained, strict=True):
-            result.append(_Wanted(mean, rest @ kernel))
+            energy = float(np.square(rest).sum()) / len(kernel)
+            result.append(_Wanted(mean, rest @ kernel, energy))
         return result
 
     def solve(self, wanted: list[_Wanted]) -> list[NDArray[np.float32]]:
@@ -89,7 +99,8 @@ class DenseRefit:
             self._means_apart(), self._trained, wanted, strict=True
         ):
             energies = rest.T @ rest
-            ridge = _RIDGE * np.trace(energies) / len(energies) or 1.0
+            ridge = _RIDGE * np.trace(energies) / len(energies)
+            ridge = max(ridge, _LEAST_RIDGE * own.energy) or 1.0
             missing = rest.T @ (own.products - rest @ kernel)
             changed = kernel + np.linalg.solve(energies + ridge * np.eye(len(energies)), missing)
             solved.append((changed, own.mean @ kernel - mean @ changed))

@@ -64,9 +64,16 @@ class RunQuality:
         kind = self.task.config.model
         if top_k is not None and not hasattr(self.task, "validate_lists"):
             raise ConfigError(f"top_k: got {top_k}, but a {kind} scores classes; it is for rankers")
-        result = {}
-        for name, examples in (("validation", self.dataset.valid), ("test", self.dataset.test)):
-            task: Any = type(self.task)(self.task.config, replace(self.dataset, valid=examples))
-            quality = task.validate(model) if top_k is None else task.validate_lists(model, top_k)
-            result[name] = quality[self.metric]
-        return result
+        return {
+            "validation": self._on(self.dataset.valid, model, top_k),
+            "test": self.on_test(model, top_k),
+        }
+
+    def on_test(self, model: keras.Model, top_k: int | None = None) -> float:
+        """Quality on the test split; as `splits`."""
+        return self._on(self.dataset.test, model, top_k)
+
+    def _on(self, examples: Any, model: keras.Model, top_k: int | None) -> float:
+        task: Any = type(self.task)(self.task.config, replace(self.dataset, valid=examples))
+        quality = task.validate(model) if top_k is None else task.validate_lists(model, top_k)
+        return float(quality[self.metric])

@@ -2,8 +2,7 @@
 
 Ways of coding (all settings but the step) are compared at equal bytes, by the smooth companion of
 the quality: which of them is best hardly depends on the bytes, and the noise of a measured quality
-has no part in it. Then the step of the best way is walked to what was asked for. Bytes fall
-smoothly with the step, so a step for given bytes is found by coding alone, in a try or two.
+has no part in it. Then the step of the best way is walked to what was asked for.
 """
 
 import math
@@ -13,24 +12,28 @@ from dataclasses import replace
 import numpy as np
 
 from tfcompress.errors import ConfigError
+from tfcompress.search.coded_sizes import COARSEST, FINEST, CodedSizes
 from tfcompress.search.expected import Expectation
 from tfcompress.search.settings import Coded, Settings, Trial
+from tfcompress.search.ways import (
+    other_exponents,
+    other_rotation,
+    other_shrinkages,
+    other_weights,
+    way_of,
+)
 
 START = Settings(0.8, row_step_exponent=0.625, rate_weight=0.15, rotation=True, rare_shrinkage=3.0)
 """Where a search begins; the step is found first."""
 SCORED_START = replace(START, rate_weight=0.3, rare_shrinkage=0.75)
 """The same where scores are taken against a table, too: what is shrunk there changes the scores."""
 
-_FINEST, _COARSEST = 1 / 64, 64.0
 _STRIDE = 1.6
 """Ratio of neighbouring steps, and of neighbouring bytes, while all there is to know is the way."""
 _LADDER = 4
 """Trials of the first way, at least."""
 _ALIKE, _CLOSE = 0.06, 0.012
 """How near bytes come to those wanted (logarithm): to compare ways, and at the end."""
-_MAX_CODINGS = 4
-_SLOPE = -1.1
-"""About how fast the logarithm of bytes moves with that of the step."""
 _WORTH = 0.03
 """A way is better where it is worth so many bytes less (logarithm): the companion has noise too."""
 _MAX_LAST = 7
@@ -42,11 +45,21 @@ _FARTHEST = 0.5
 """Steps of the walk, logarithm of bytes."""
 _TUNED_PARTS = (0.75, 0.9)
 """Bytes of the next trial where every one costs epochs of training."""
-_EXPONENT_MOVE = 0.125
-_WEIGHT_MOVE = 1.5
-_MAX_EXPONENT = 1.25
-_MAX_WEIGHT = 1.0
-_SHRINKAGES = (0.0, 0.75, 1.5, 3.0, 6.0, 12.0, 24.0)
+
+
+class OutOfReachError(ConfigError):
+    """A quality that no step tried comes to.
+
+    Attributes:
+        reached: float. The highest quality of a trial.
+    """
+
+    def __init__(self, enough: float, reached: float) -> None:
+        super().__init__(
+            f"quality: {enough:.4g} is asked for, the finest steps give {reached:.4g}; accept more "
+            "loss"
+        )
+        self.reached = reached
 
 
 class Search:
@@ -75,10 +88,8 @@ class Search:
         reference: float = 0.0,
         tell: Callable[[Trial], None] | None = None,
     ) -> None:
-        self._encode, self._examine, self._start = encode, examine, start
+        self._codings, self._examine, self._start = CodedSizes(encode), examine, start
         self._row_steps, self._reference, self._tell = row_steps, reference, tell
-        self._sizes: dict[Settings, int] = {}
-        self._last: Coded | None = None
         self.trials: list[Trial] = []
 
     @property
@@ -90,7 +101,7 @@ class Search:
         """The trial of fewest bytes whose quality, measured and expected, is at least `enough`.
 
         Raises:
-            ConfigError: Not even the finest step suffices.
+            OutOfReachError: Not even the finest step suffices.
         """
         self._bracket(enough)
         best = self._best_way(self._bytes_for(enough))
@@ -111,7 +122,7 @@ class Search:
         else:  # The rotation alone may be larger.
             raise ConfigError(
                 f"max_bytes: {max_bytes:,.0f} bytes are asked for, the coarsest step tried takes "
-                f"{min(self._sizes.values()):,}; allow more"
+                f"{min(self._codings.sizes.values()):,}; allow more"
             )
         for part in (_STRIDE, 1 / _STRIDE, _STRIDE**2):
             self._near(self._start, nbytes * part)
@@ -134,7 +145,7 @@ class Search:
         """
 
         def trial(settings: Settings) -> Trial:
-            coded = self._coded(settings)
+            coded = self._codings.coded(settings)
             reached = quality(coded)
             made = Trial(settings, coded.nbytes, reached, reached, tuned=True)
             self._note(made)
@@ -146,9 +157,11 @@ class Search:
         if found.quality < enough:
             return best
         for part in _TUNED_PARTS:
-            while (settings := self._step_for(found.settings, part * found.nbytes, _ALIKE)).step > (
-                found.settings.step
-            ):
+            while True:
+                nbytes = part * found.nbytes
+                settings = self._codings.step_for(found.settings, nbytes, _ALIKE)
+                if settings.step <= found.settings.step:
+                    break
                 coarser = trial(settings)
                 if coarser.quality < enough:
                     break
@@ -161,13 +174,10 @@ class Search:
         up = trial.quality >= enough
         while (trial.quality >= enough) == up:
             step = trial.settings.step * (_STRIDE if up else 1 / _STRIDE)
-            if not _FINEST <= step <= _COARSEST:
+            if not FINEST <= step <= COARSEST:
                 if up:
                     break
-                raise ConfigError(
-                    f"quality: {enough:.4g} is asked for, the finest step gives "
-                    f"{trial.quality:.4g}; accept more loss"
-                )
+                raise OutOfReachError(enough, max(made.quality for made in self.trials))
             trial = self._trial(replace(trial.settings, step=step))
         while len(self.trials) < _LADDER:
             steps = sorted(made.settings.step for made in self.trials)
@@ -189,16 +199,16 @@ class Search:
             return trial.soft - gain * math.log(trial.nbytes / nbytes)
 
         best = self._near(self._start, nbytes)
-        tried = {_way(self._start)}
+        tried = {way_of(self._start)}
         for ways in self._directions():
             untried = ways(best.settings)
             while untried:
                 way = untried.pop(0)
-                tried.add(_way(way))
+                tried.add(way_of(way))
                 trial = self._near(way, nbytes)
                 if value(trial) > value(best) + _WORTH * gain:
                     best = trial
-                    untried = [other for other in ways(way) if _way(other) not in tried]
+                    untried = [other for other in ways(way) if way_of(other) not in tried]
         return best
 
     def _walk(self, best: Trial, enough: float) -> None:
@@ -240,56 +250,21 @@ class Search:
 
     def _directions(self) -> Iterator[Callable[[Settings], list[Settings]]]:
         if self._row_steps:
-            yield _other_exponents
+            yield other_exponents
         if self._start.rare_shrinkage:
-            yield _other_shrinkages
-        yield _other_weights
-        yield lambda at: [replace(at, rotation=not at.rotation)]
+            yield other_shrinkages
+        yield other_weights
+        yield other_rotation
 
     def _near(self, way: Settings, nbytes: float, close: float = _ALIKE) -> Trial:
         """The trial of a way of coding at about some bytes."""
-        return self._trial(self._step_for(way, nbytes, close))
-
-    def _step_for(self, way: Settings, nbytes: float, close: float) -> Settings:
-        """A step that gives about `nbytes`, by secants of the logarithms."""
-        for _ in range(_MAX_CODINGS):
-            known = self._known(way)
-            off = [math.log(size / nbytes) for _, size in known]
-            nearest = min(range(len(known)), key=lambda k: abs(off[k])) if known else None
-            if nearest is None:
-                step = way.step * (self._like(way) / nbytes) ** (-1 / _SLOPE)
-            elif abs(off[nearest]) <= close:
-                break
-            else:
-                step = known[nearest][0] * math.exp(-off[nearest] / _slope_at(known, nearest))
-            step = min(max(step, _FINEST), _COARSEST)
-            if any(step == other for other, _ in known):
-                break
-            self._coded(replace(way, step=step))
-        step, _ = min(self._known(way), key=lambda point: abs(math.log(point[1] / nbytes)))
-        return replace(way, step=step)
-
-    def _known(self, way: Settings) -> list[tuple[float, int]]:
-        """Steps of this way that were coded before and their bytes, the finest first."""
-        return sorted((at.step, size) for at, size in self._sizes.items() if _way(at) == _way(way))
-
-    def _like(self, way: Settings) -> float:
-        """Bytes at the same step of some other way, to start from."""
-        sizes = [size for at, size in self._sizes.items() if at.step == way.step]
-        return sizes[-1] if sizes else self._coded(way).nbytes
-
-    def _coded(self, settings: Settings) -> Coded:
-        # The setting found for given bytes was mostly coded last, and comes again to be examined.
-        if self._last is None or self._last.settings != settings:
-            self._last = self._encode(settings)
-            self._sizes[settings] = self._last.nbytes
-        return self._last
+        return self._trial(self._codings.step_for(way, nbytes, close))
 
     def _trial(self, settings: Settings) -> Trial:
         for made in self.trials:
             if made.settings == settings and not made.tuned:
                 return made
-        coded = self._coded(settings)
+        coded = self._codings.coded(settings)
         trial = Trial(settings, coded.nbytes, *self._examine(coded))
         self._note(trial)
         return trial
@@ -300,27 +275,13 @@ class Search:
             self._tell(trial)
 
 
-def _way(at: Settings) -> Settings:
-    return replace(at, step=1.0)
-
-
-def _slope_at(known: Sequence[tuple[float, int]], nearest: int) -> float:
-    """How fast the logarithm of bytes moves with that of the step, by the nearest two."""
-    if len(known) == 1:
-        return _SLOPE
-    other = nearest + 1 if nearest + 1 < len(known) else nearest - 1
-    (step, size), (other_step, other_size) = known[nearest], known[other]
-    slope = math.log(other_size / size) / math.log(other_step / step)
-    return min(max(slope, 2 * _SLOPE), _SLOPE / 2)
-
-
 def _soft_gain_of_bytes(trials: Sequence[Trial], nbytes: float) -> float:
     """How much the companion rises with the logarithm of bytes, about `nbytes`.
 
     By the trials of the way that has the most of them, the nearest three.
     """
     untuned = [trial for trial in trials if not trial.tuned]
-    ways = [_way(trial.settings) for trial in untuned]
+    ways = [way_of(trial.settings) for trial in untuned]
     most = max(ways, key=ways.count)
     own = [trial for trial, way in zip(untuned, ways, strict=True) if way == most]
     own.sort(key=lambda trial: abs(math.log(trial.nbytes / nbytes)))
@@ -328,20 +289,3 @@ def _soft_gain_of_bytes(trials: Sequence[Trial], nbytes: float) -> float:
     if len(logs) < 2 or np.ptp(logs) == 0:
         return 0.0
     return max(0.0, float(np.polyfit(logs, [trial.soft for trial in own[:3]], 1)[0]))
-
-
-def _other_exponents(at: Settings) -> list[Settings]:
-    moved = (at.row_step_exponent + _EXPONENT_MOVE, at.row_step_exponent - _EXPONENT_MOVE)
-    return [replace(at, row_step_exponent=e) for e in moved if 0 <= e <= _MAX_EXPONENT]
-
-
-def _other_weights(at: Settings) -> list[Settings]:
-    moved = (at.rate_weight * _WEIGHT_MOVE, at.rate_weight / _WEIGHT_MOVE)
-    return [replace(at, rate_weight=round(w, 4)) for w in moved if w <= _MAX_WEIGHT]
-
-
-def _other_shrinkages(at: Settings) -> list[Settings]:
-    nearest = sorted(_SHRINKAGES, key=lambda k: abs(k - at.rare_shrinkage))
-    below = [k for k in nearest if k < at.rare_shrinkage][:1]
-    above = [k for k in nearest if k > at.rare_shrinkage][:1]
-    return [replace(at, rare_shrinkage=k) for k in above + below]

@@ -10,7 +10,7 @@ from tfcompress.errors import ConfigError
 from tfcompress.rate_distortion import TransformedTable
 from tfcompress.search.budget import Budget
 from tfcompress.search.coded_together import CodedTogether
-from tfcompress.search.search import START, Search
+from tfcompress.search.search import START, OutOfReachError, Search
 from tfcompress.search.settings import Coded, Settings, Trial
 
 Measured = Callable[[Coded], tuple[float, float]]
@@ -95,8 +95,17 @@ def walk(
         tell=None if tell is None else lambda trial: tell(trial, reference),
     )
     enough = least_quality(budget, reference)
-    chosen = search.best(budget.max_bytes or 0.0) if enough is None else search.smallest(enough)
-    return search, chosen
+    if enough is None:
+        return search, search.best(budget.max_bytes or 0.0)
+    try:
+        return search, search.smallest(enough)
+    except OutOfReachError as error:
+        if measured is not None:
+            raise
+        raise ConfigError(
+            f"snr_db: got {enough:g}, the finest steps reach {error.reached:.1f} dB; ask for less, "
+            "or leave it out: without a budget tables keep their values"
+        ) from error
 
 
 def start_for(tables: CodedTogether, start: Settings) -> Settings:

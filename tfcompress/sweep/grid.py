@@ -289,7 +289,7 @@ def _searches(grid: Grid, training: Training, left_out: dict[str, int]) -> Itera
 
 
 def _why_not(codec: Codec, target: Target) -> str | None:
-    from tfcompress.tflite.packing.pack import check_options
+    from tfcompress.tflite.packing.options import check_options
 
     try:
         check_options(codec, target)

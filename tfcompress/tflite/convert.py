@@ -11,7 +11,8 @@ from tfcompress.tflite.export import check_model, export
 from tfcompress.tflite.graph.flatbuffer import read
 from tfcompress.tflite.graph.prune import prune
 from tfcompress.tflite.graph.runtime_version import raise_runtime_version
-from tfcompress.tflite.packing.pack import CODECS, TARGETS, check_options, pack
+from tfcompress.tflite.packing.options import CODECS, TARGETS, check_options
+from tfcompress.tflite.packing.pack import pack
 from tfcompress.tflite.runtime.check import check
 from tfcompress.tflite.tables.constants import (
     ModelEmbedding,
@@ -25,9 +26,9 @@ from tfcompress.tflite.tables.constants import (
 from tfcompress.tflite.tables.embedding_snr import embedding_snr_db
 from tfcompress.tflite.tables.fold_rotation import fold_rotations
 from tfcompress.tflite.tables.half_vectors import halve_vectors
-from tfcompress.tflite.tables.metadata import describe, write_metadata
+from tfcompress.tflite.tables.metadata import check_metadata, describe, write_metadata
 from tfcompress.tflite.tables.table_dtype import TABLE_DTYPES, TableDtype, store_tables
-from tfcompress.tflite.top_k import append_top_k
+from tfcompress.tflite.top_k import append_top_k, check_top_k
 from tfcompress.tflite.vocabulary import check_vocabulary, vocabulary_file
 from tfcompress.vocabulary import Vocabulary
 
@@ -52,7 +53,7 @@ def convert(
 
     Args:
         model: keras.Model, built, under the TensorFlow backend. Its embedding layers, ours and
-            Keras' own, are the tables.
+            Keras' own (LoRA weights merged into them), are the tables.
         table_dtype: str. Number type of the tables: "float32", "float16", "int8" or "int4". Rows
             are gathered before they are brought back to float32; see `table_dtype`.
         granularity: str. "per_row" or "per_table": one scale for what, with int8 and int4.
@@ -87,8 +88,16 @@ def convert(
     if codec != "none":
         check_options(codec, target)
 
+    transformed = {} if transformed is None else transformed
+    if metadata is not None:
+        check_metadata(metadata)
+    if top_k is not None:
+        check_top_k(top_k)
+
     check_model(model)
-    with tables_replaced(model, transformed or {}):
+    from tfcompress.layers import lora_merged
+
+    with lora_merged(model), tables_replaced(model, transformed):
         content, embeddings = export(model), model_embeddings(model)
     converted = assemble(
         content,

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
-from tfcompress.errors import ConfigError, ModelError
+from tfcompress.errors import ConfigError, ModelError, first_line
 
 _RECURRENT_HINT = "; set unroll=True on recurrent layers (GRU, LSTM, SimpleRNN)"
 
@@ -83,7 +83,7 @@ def to_tflite(model: Any, *, optimize: bool = False) -> bytes:
             with _quiet_stdout():
                 return bytes(converter.convert())
         except Exception as error:
-            raise ModelError(_conversion_message(model.name, str(error))) from error
+            raise ModelError(_conversion_message(model.name, error)) from error
 
 
 def input_specs(model: Any) -> list[Any]:
@@ -177,7 +177,7 @@ def _save(model: Any, specs: list[Any], directory: str) -> None:
         archive.write_out(directory, verbose=False)
     except Exception as error:
         raise ModelError(
-            f"model {model.name!r} cannot be traced: {type(error).__name__}: {_first_line(error)}"
+            f"model {model.name!r} cannot be traced: {type(error).__name__}: {first_line(error)}"
         ) from error
 
 
@@ -258,18 +258,14 @@ def _quiet_stdout() -> Iterator[None]:
         yield
 
 
-def _first_line(error: object) -> str:
-    lines = (line.strip() for line in str(error).splitlines())
-    return next((line for line in lines if line), "no reason given")[:300]
-
-
-def _conversion_message(name: str, error: str) -> str:
-    operators = sorted(set(re.findall(r"'?(tf\.[A-Z]\w+)'? op", error)))
-    named = re.search(r"^(?:Flex|Custom) ops?: (.+)$", error, re.MULTILINE)
+def _conversion_message(name: str, error: Exception) -> str:
+    said = str(error)
+    operators = sorted(set(re.findall(r"'?(tf\.[A-Z]\w+)'? op", said)))
+    named = re.search(r"^(?:Flex|Custom) ops?: (.+)$", said, re.MULTILINE)
     if named:
         operators = [part.strip() for part in named.group(1).split(",")]
     if not operators:
-        return f"model {name!r} cannot be converted to TFLite: {_first_line(error)}"
+        return f"model {name!r} cannot be converted to TFLite: {first_line(error)}"
     hint = _RECURRENT_HINT if any("TensorList" in operator for operator in operators) else ""
     return (
         f"model {name!r} needs {', '.join(operators)}, which TFLite's builtin operators do not "

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from tfcompress.codec.layout import parse_header
+from tfcompress.tflite.graph.file_bytes import file_bytes
 from tfcompress.tflite.graph.flatbuffer import (
     TYPE_NAMES,
     TfliteFile,
@@ -57,6 +58,7 @@ def inspect_model(content: bytes) -> ModelInfo:
     Raises:
         ModelError: it is no .tflite file, or it is damaged.
     """
+    content = file_bytes("content", content)
     with following_the_graph():
         return _inspect(content)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tfcompress.tflite.export import export
+from tfcompress.tflite.export import check_model, export
 from tfcompress.tflite.graph.flatbuffer import TfliteFile, read
 from tfcompress.tflite.graph.readers import is_row_lookup, readers
 from tfcompress.tflite.tables.constants import TableConstant, in_file, model_embeddings, name_tables
@@ -36,8 +36,11 @@ def table_use(model: Any) -> TableUse:
     Raises:
         ModelError: As `convert`.
     """
-    file = read(export(model))
-    embeddings = model_embeddings(model)
+    check_model(model)
+    from tfcompress.layers import lora_merged
+
+    with lora_merged(model):
+        file, embeddings = read(export(model)), model_embeddings(model)
     constants = name_tables(file, embeddings)
     found = in_file(file, embeddings, constants)
     return TableUse(

@@ -6,16 +6,26 @@ Padding (0) and out-of-vocabulary (1) are never an answer. TOPK_V2 puts the smal
 where two scores are equal, which is the order of `tfcompress.ranking`.
 """
 
+from typing import Any
+
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.errors import ConfigError
 from tfcompress.tflite.graph.flatbuffer import TfliteFile
+from tfcompress.validation import shown
 from tfcompress.vocabulary import FIRST_ID
 
 _Type = schema.TensorType
 IDS = "ids"
 SCORES = "scores"
+
+
+def check_top_k(top_k: Any) -> None:
+    """Raises `ConfigError` for what is no whole number of at least 1."""
+    is_whole = isinstance(top_k, (int, np.integer)) and not isinstance(top_k, bool)
+    if not is_whole or top_k < 1:
+        raise ConfigError(f"top_k: got {shown(top_k)}, expected a whole number of at least 1")
 
 
 def append_top_k(file: TfliteFile, top_k: int) -> None:
@@ -41,7 +51,8 @@ def append_top_k(file: TfliteFile, top_k: int) -> None:
             f"top_k: the model's output has shape {shape}; it works on float32 scores (batch, n)"
         )
     candidates = shape[1] - FIRST_ID
-    if not 1 <= top_k <= candidates:
+    check_top_k(top_k)
+    if top_k > candidates:
         raise ConfigError(
             f"top_k: got {top_k}, expected 1 to {candidates} (the model scores {shape[1]} ids, of "
             f"which the first {FIRST_ID} are never returned)"

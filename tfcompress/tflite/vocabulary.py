@@ -9,6 +9,8 @@ from typing import Any
 from tfcompress.errors import ConfigError, CorruptTableError, ModelError
 from tfcompress.stored_vocabulary import StoredVocabulary, store
 from tfcompress.tflite.graph.associated import AssociatedFile, read_member
+from tfcompress.tflite.graph.file_bytes import file_path
+from tfcompress.validation import shown
 from tfcompress.vocabulary import Vocabulary
 
 MEMBER = "vocabulary.tfcv"
@@ -30,9 +32,14 @@ def check_vocabulary(
         trained_on: mapping. The metadata of the training; empty where it is not known.
 
     Raises:
-        ConfigError: it is not the one of the training or, where that is not known, no embedding has
-            as many ids.
+        ConfigError: it is none, it is not the one of the training or, where that is not known, no
+            embedding has as many ids.
     """
+    if not isinstance(vocabulary, Vocabulary):
+        raise ConfigError(
+            f"vocabulary: got {shown(vocabulary)}, expected a Vocabulary; Vocabulary.load(path) "
+            "reads that of a run"
+        )
     expected = trained_on.get("vocabulary_sha256")
     if expected is not None and vocabulary.sha256 != expected:
         raise ConfigError(
@@ -71,9 +78,13 @@ def read_vocabulary(model: str | Path | bytes) -> StoredVocabulary | None:
     Raises:
         ModelError: there is no such file, or the vocabulary is damaged.
     """
-    name = "" if isinstance(model, bytes) else f"{model}: "
+    source: Any
+    if isinstance(model, (bytes, bytearray, memoryview)):
+        name, source = "", io.BytesIO(model)
+    else:
+        name, source = f"{model}: ", file_path("model", model)
     try:
-        archive = zipfile.ZipFile(io.BytesIO(model) if isinstance(model, bytes) else model)
+        archive = zipfile.ZipFile(source)
     except zipfile.BadZipFile:
         return None
     except OSError as error:

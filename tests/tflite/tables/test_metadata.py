@@ -1,11 +1,18 @@
 import json
+from types import MappingProxyType
 
 import numpy as np
 import pytest
 
-from tfcompress.errors import ModelError
+from tfcompress.errors import ConfigError, ModelError
 from tfcompress.tflite.graph.flatbuffer import read
-from tfcompress.tflite.tables.metadata import ENTRY, describe, read_metadata, write_metadata
+from tfcompress.tflite.tables.metadata import (
+    ENTRY,
+    check_metadata,
+    describe,
+    read_metadata,
+    write_metadata,
+)
 from tfcompress.tflite.tables.table_dtype import StoredTable
 
 
@@ -51,6 +58,31 @@ def test_entries_it_cannot_read(file, raw, message):
     file.set_metadata(ENTRY, raw)
     with pytest.raises(ModelError, match=message):
         read_metadata(file)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (5, "metadata: got 5, expected a mapping"),
+        ([("model", {})], r"metadata: got \[\('model', {}\)\], expected a mapping"),
+        ({1: 2}, "metadata: got {1: 2}, expected a mapping"),
+        ({"a": np.int64(3)}, r"metadata: got .* JSON cannot hold \(Object of type int64"),
+        ({"a": np.eye(9)}, "metadata: got {'a': array.* JSON cannot hold"),
+        ({"a": float("nan")}, "JSON cannot hold"),
+        ({"a": {1: 2, "b": 3}}, "JSON cannot hold"),
+        ({"model": None}, "metadata: model is None: Input should be a valid dictionary$"),
+        ({"trained_on": {"sha256": 7}}, r"metadata: trained_on\.sha256 is 7: "),
+    ],
+)
+def test_what_a_caller_cannot_add(given, message):
+    with pytest.raises(ConfigError, match=message) as raised:
+        check_metadata(given)
+    assert "\n" not in str(raised.value)
+
+
+def test_what_a_caller_may_add():
+    check_metadata({"model": {"kind": "mine", "classes": ("a", "b")}, "trained_on": {}, "more": 1})
+    check_metadata(MappingProxyType({"owner": "me"}))
 
 
 def test_an_entry_without_its_buffer(file):

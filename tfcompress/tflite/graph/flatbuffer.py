@@ -16,13 +16,13 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from tfcompress.errors import ModelError
 from tfcompress.tflite.graph.associated import (
     AssociatedFile,
     append_files,
     archive_bytes,
     associated_files,
 )
+from tfcompress.tflite.graph.parse import parse
 from tfcompress.tflite.graph.serialize import serialize
 
 IDENTIFIER = b"TFL3"
@@ -272,19 +272,7 @@ def read(content: bytes) -> TfliteFile:
     Raises:
         ModelError: it is no .tflite file, or it is cut off or damaged.
     """
-    if content[4:8] != IDENTIFIER:
-        raise ModelError(
-            f"not a .tflite file: bytes 4 to 7 are {content[4:8]!r}, expected {IDENTIFIER!r}"
-        )
-    try:
-        model = schema.ModelT.InitFromPackedBuf(content, 0)
-        _load_outside_buffers(model, content)
-    except Exception as error:
-        raise ModelError(
-            f"damaged .tflite file: the flatbuffer cannot be read ({error})"
-        ) from error
-    if not model.subgraphs or not model.buffers:
-        raise ModelError("damaged .tflite file: it holds no graph")
+    model = parse(content, IDENTIFIER)
     for subgraph in model.subgraphs:
         subgraph.inputs, subgraph.outputs = indices(subgraph.inputs), indices(subgraph.outputs)
         subgraph.tensors, subgraph.operators = subgraph.tensors or [], subgraph.operators or []
@@ -326,20 +314,3 @@ def free_name(name: str, taken: Collection[str]) -> str:
     while unique in taken:
         unique, count = f"{name}_{count}", count + 1
     return unique
-
-
-def _load_outside_buffers(model: Any, content: bytes) -> None:
-    """Brings in buffers that stand behind the flatbuffer (models over 2 GB) by offset and size."""
-    for buffer in model.buffers or []:
-        if buffer.offset > 1:
-            end = buffer.offset + buffer.size
-            if end > len(content):
-                raise ModelError(f"a buffer ends at byte {end} of {len(content)}")
-            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
-        buffer.offset = buffer.size = 0
-    for subgraph in model.subgraphs or []:
-        for operator in subgraph.operators or []:
-            start, size = operator.largeCustomOptionsOffset, operator.largeCustomOptionsSize
-            if start > 1:
-                operator.customOptions = np.frombuffer(content, np.uint8, size, start)
-            operator.largeCustomOptionsOffset = operator.largeCustomOptionsSize = 0

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfcompress import codec as row_codec
-from tfcompress.codec.layout import MODES
 from tfcompress.codec.source import as_source
 from tfcompress.errors import ConfigError, ModelError
 from tfcompress.rate_distortion.transformed_table import row_bands
@@ -26,6 +25,7 @@ from tfcompress.tflite.builtin.rows import (
     has_compact_lookups,
     operators,
 )
+from tfcompress.tflite.graph.file_bytes import file_bytes
 from tfcompress.tflite.graph.flatbuffer import TYPE_NAMES, TfliteFile, read
 from tfcompress.tflite.graph.operator_chain import ChainConstants
 from tfcompress.tflite.graph.prune import prune
@@ -33,6 +33,7 @@ from tfcompress.tflite.graph.runtime_version import raise_runtime_version
 from tfcompress.tflite.packing.damaged import following_the_graph
 from tfcompress.tflite.packing.fused_scales import are_fused_scales, fuse_scales
 from tfcompress.tflite.packing.lookups import LeftConstant, LookupTable, find_tables, left_constant
+from tfcompress.tflite.packing.options import check_options
 from tfcompress.tflite.packing.packed_lookups import (
     RowsWriter,
     obstacle_to_builtin,
@@ -44,11 +45,6 @@ from tfcompress.tflite.runtime.check import check_packed
 from tfcompress.tflite.runtime.delegate_rows import DelegateRows
 from tfcompress.tflite.tables.metadata import read_metadata
 from tfcompress.tflite.tables.row_scores import fuse_scores
-
-CODECS = ("auto", *MODES)
-BUILTIN_CODECS = ("auto", "fixed", "indexed")
-TARGETS = ("builtin", "delegate")
-DECODERS = ("auto", "few-ids", "many-ids")
 
 _TABLE_OVERHEAD = 800
 """Bytes that a packed table takes besides its constants: its metadata, its tensors."""
@@ -102,7 +98,8 @@ def pack(
     model_bytes: bytes, *, codec: str = "auto", target: str = "builtin", decoder: str = "auto"
 ) -> bytes:
     """Packs the tables of a .tflite; see `pack_model`, which also says what was done."""
-    return pack_model(model_bytes, codec=codec, target=target, decoder=decoder).content
+    content = file_bytes("model_bytes", model_bytes)
+    return pack_model(content, codec=codec, target=target, decoder=decoder).content
 
 
 def pack_model(
@@ -128,6 +125,7 @@ def pack_model(
         ModelError: it is no .tflite file, or it is damaged.
     """
     check_options(codec, target, decoder)
+    content = file_bytes("content", content)
     file = read(content)
     with following_the_graph():
         was_packed = unpack_file(file)
@@ -149,24 +147,6 @@ def pack_model(
         result = file.to_bytes()
     check_packed(result)
     return Packing(result, tuple(packed), tuple(sorted(left, key=lambda other: -other.bytes)))
-
-
-def check_options(codec: str, target: str, decoder: str = "auto") -> None:
-    """Raises `ConfigError` for arguments of `pack_model` that cannot be used."""
-    if target == "delegate" and decoder != "auto":
-        raise ConfigError(f"decoder: {decoder!r} is for target 'builtin'; leave it out")
-    for name, value, choices in (
-        ("codec", codec, CODECS),
-        ("target", target, TARGETS),
-        ("decoder", decoder, DECODERS),
-    ):
-        if value not in choices:
-            raise ConfigError(f"{name}: got {value!r}, expected one of {', '.join(choices)}")
-    if target == "builtin" and codec not in BUILTIN_CODECS:
-        raise ConfigError(
-            f"codec: {codec!r} needs target 'delegate'; target 'builtin' decodes "
-            f"{', '.join(BUILTIN_CODECS[1:])}"
-        )
 
 
 def coded_bytes(integers: NDArray[np.int8]) -> int:

@@ -13,6 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 from tfcompress.codec import PackedTable
 from tfcompress.errors import CorruptTableError, ModelError
 from tfcompress.tflite.builtin.unpack import find_decoder, unpack_table
+from tfcompress.tflite.graph.file_bytes import file_bytes
 from tfcompress.tflite.graph.flatbuffer import TfliteFile, indices, read, text
 from tfcompress.tflite.graph.prune import prune
 from tfcompress.tflite.graph.readers import GATHER_VERSION
@@ -35,6 +36,7 @@ def unpack(model_bytes: bytes) -> bytes:
         ModelError: it is no .tflite file, or it is damaged.
         CorruptTableError: the bytes of a packed table are not what was packed.
     """
+    model_bytes = file_bytes("model_bytes", model_bytes)
     file = read(model_bytes)
     with following_the_graph():
         changed = unpack_file(file)

@@ -7,6 +7,7 @@ and custom operators all pass the converter under some settings and fail on the 
 from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.errors import ModelError
+from tfcompress.tflite.graph.file_bytes import file_bytes
 from tfcompress.tflite.graph.flatbuffer import TfliteFile, builtin_code, read
 from tfcompress.tflite.runtime.delegate import delegates_for
 from tfcompress.tflite.runtime.delegate_rows import CUSTOM_CODES
@@ -25,6 +26,7 @@ def check(content: bytes, *, custom_allowed: frozenset[str] = frozenset()) -> No
         ModelError: one line naming the operator and what to change, or what the runtime said when
             it prepared the graph.
     """
+    content = file_bytes("content", content)
     check_operators(read(content), custom_allowed=custom_allowed)
     if custom_allowed:
         return  # the delegate that serves them is not loaded here

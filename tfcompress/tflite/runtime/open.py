@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from tfcompress.errors import ModelError
+from tfcompress.tflite.graph.file_bytes import file_path
 from tfcompress.tflite.runtime.delegate import delegates_for
 
 
@@ -24,7 +25,7 @@ def open_model(path: str | Path, num_threads: int = 1) -> Any:
     """
     from ai_edge_litert.interpreter import Interpreter
 
-    if not Path(path).is_file():
+    if not Path(file_path("path", path)).is_file():
         reason = "is a directory" if Path(path).is_dir() else "no such file"
         raise ModelError(f"{path}: {reason}")
     delegates = delegates_for(Path(path))

@@ -20,6 +20,7 @@ from tfcompress.errors import ConfigError
 from tfcompress.rate_distortion import TransformedTable
 from tfcompress.tflite.graph.flatbuffer import TfliteFile, free_name, text
 from tfcompress.tflite.graph.readers import looked_up_buffers
+from tfcompress.validation import shown
 
 NARROW_COLUMNS = 8
 
@@ -102,6 +103,11 @@ def check_transformed(
     transformed: Mapping[str, TransformedTable], shapes: Mapping[str, tuple[int, ...]]
 ) -> None:
     """Raises `ConfigError` where transformed tables do not go with the tables of these shapes."""
+    if not isinstance(transformed, Mapping):
+        raise ConfigError(
+            f"transformed: got {shown(transformed)}, expected a mapping of table names to "
+            "TransformedTable"
+        )
     for name, given in transformed.items():
         if name not in shapes:
             known = ", ".join(shapes) or "none"

@@ -29,10 +29,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt, ValidationError
 
 from tfcompress import __version__
-from tfcompress.errors import ModelError
+from tfcompress.errors import ConfigError, ModelError
 from tfcompress.tflite.graph.flatbuffer import TfliteFile
 from tfcompress.tflite.tables.constants import ModelEmbedding
 from tfcompress.tflite.tables.table_dtype import StoredTable
+from tfcompress.validation import shown
 
 ENTRY = "tfcompress"
 FORMAT = 1
@@ -91,10 +92,36 @@ class _Entry(_Part):
     trained_on: _TrainedOn = _TrainedOn()
 
 
+def check_metadata(given: Any) -> None:
+    """Refuses what a caller adds to the entry where it could not be written, or read again.
+
+    Raises:
+        ConfigError: It is no mapping of texts to what JSON holds, or a part that is read is not of
+            its type.
+    """
+    if not isinstance(given, Mapping) or not all(isinstance(key, str) for key in given):
+        raise ConfigError(
+            f'metadata: got {shown(given)}, expected a mapping such as {{"model": {{...}}}}'
+        )
+    try:
+        content = json.loads(_json(given))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigError(
+            f"metadata: got {shown(given)}, which JSON cannot hold ({error}); give texts, finite "
+            "Python numbers, lists and dicts"
+        ) from error
+    try:
+        _Entry.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        expected = first["msg"].split(" or instance of")[0]  # "... a valid dictionary"
+        raise ConfigError(f"metadata: {place} is {shown(first['input'])}: {expected}") from error
+
+
 def write_metadata(file: TfliteFile, content: Mapping[str, Any]) -> None:
     """Writes the entry. Keys are sorted, so that equal content gives equal bytes."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    file.set_metadata(ENTRY, text.encode())
+    file.set_metadata(ENTRY, _json(content).encode())
 
 
 def read_metadata(file: TfliteFile) -> dict[str, Any] | None:
@@ -126,6 +153,11 @@ def read_metadata(file: TfliteFile) -> dict[str, Any] | None:
             "again"
         ) from error
     return content
+
+
+def _json(content: Mapping[str, Any]) -> str:
+    # Other mappings than dicts, too.
+    return json.dumps(dict(content), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def describe(

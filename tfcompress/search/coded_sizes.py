@@ -1,0 +1,88 @@
+"""How many bytes tables take at settings that were coded, and the step that gives a number of them.
+
+Bytes fall smoothly with the step, so a try or two by coding alone, without measuring any quality,
+finds it.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from tfcompress.search.settings import Coded, Settings
+from tfcompress.search.ways import way_of
+
+FINEST, COARSEST = 1 / 64, 64.0
+"""Steps that are tried."""
+_MAX_CODINGS = 4
+_SLOPE = -1.1
+"""About how fast the logarithm of bytes moves with that of the step."""
+
+
+class CodedSizes:
+    """Codes tables and remembers what they took.
+
+    Args:
+        encode: callable. Codes all tables at one setting.
+
+    Attributes:
+        sizes: dict Settings -> int. Bytes of all that was coded.
+    """
+
+    def __init__(self, encode: Callable[[Settings], Coded]) -> None:
+        self._encode = encode
+        self.sizes: dict[Settings, int] = {}
+        self._last: Coded | None = None
+
+    def coded(self, settings: Settings) -> Coded:
+        """The tables at one setting."""
+        # The setting found for given bytes was mostly coded last, and comes again to be examined.
+        if self._last is None or self._last.settings != settings:
+            self._last = self._encode(settings)
+            self.sizes[settings] = self._last.nbytes
+        return self._last
+
+    def step_for(self, way: Settings, nbytes: float, close: float) -> Settings:
+        """The setting of a way whose step gives about `nbytes`, by secants of the logarithms.
+
+        Args:
+            way: Settings. Its step is where to begin where nothing was coded before.
+            nbytes: float.
+            close: float. How near they must come (logarithm); a few codings are tried.
+        """
+        for _ in range(_MAX_CODINGS):
+            known = self._known(way)
+            off = [math.log(size / nbytes) for _, size in known]
+            nearest = min(range(len(known)), key=lambda k: abs(off[k])) if known else None
+            if nearest is None:
+                step = way.step * (self._like(way) / nbytes) ** (-1 / _SLOPE)
+            elif abs(off[nearest]) <= close:
+                break
+            else:
+                step = known[nearest][0] * math.exp(-off[nearest] / _slope_at(known, nearest))
+            step = min(max(step, FINEST), COARSEST)
+            if any(step == other for other, _ in known):
+                break
+            self.coded(replace(way, step=step))
+        step, _ = min(self._known(way), key=lambda point: abs(math.log(point[1] / nbytes)))
+        return replace(way, step=step)
+
+    def _known(self, way: Settings) -> list[tuple[float, int]]:
+        """Steps of this way that were coded before and their bytes, the finest first."""
+        return sorted(
+            (at.step, size) for at, size in self.sizes.items() if way_of(at) == way_of(way)
+        )
+
+    def _like(self, way: Settings) -> float:
+        """Bytes at the same step of some other way, to start from."""
+        sizes = [size for at, size in self.sizes.items() if at.step == way.step]
+        return sizes[-1] if sizes else self.coded(way).nbytes
+
+
+def _slope_at(known: Sequence[tuple[float, int]], nearest: int) -> float:
+    """How fast the logarithm of bytes moves with that of the step, by the nearest two."""
+    if len(known) == 1:
+        return _SLOPE
+    other = nearest + 1 if nearest + 1 < len(known) else nearest - 1
+    (step, size), (other_step, other_size) = known[nearest], known[other]
+    slope = math.log(other_size / size) / math.log(other_step / step)
+    return min(max(slope, 2 * _SLOPE), _SLOPE / 2)

@@ -1,0 +1,27 @@
+"""How tables can be packed: in which mode of the codec, for what that decodes the rows."""
+
+from tfcompress.codec.layout import MODES
+from tfcompress.errors import ConfigError
+
+CODECS = ("auto", *MODES)
+BUILTIN_CODECS = ("auto", "fixed", "indexed")
+TARGETS = ("builtin", "delegate")
+DECODERS = ("auto", "few-ids", "many-ids")
+
+
+def check_options(codec: str, target: str, decoder: str = "auto") -> None:
+    """Raises `ConfigError` for arguments of `pack.pack_model` that cannot be used."""
+    if target == "delegate" and decoder != "auto":
+        raise ConfigError(f"decoder: {decoder!r} is for target 'builtin'; leave it out")
+    for name, value, choices in (
+        ("codec", codec, CODECS),
+        ("target", target, TARGETS),
+        ("decoder", decoder, DECODERS),
+    ):
+        if value not in choices:
+            raise ConfigError(f"{name}: got {value!r}, expected one of {', '.join(choices)}")
+    if target == "builtin" and codec not in BUILTIN_CODECS:
+        raise ConfigError(
+            f"codec: {codec!r} needs target 'delegate'; target 'builtin' decodes "
+            f"{', '.join(BUILTIN_CODECS[1:])}"
+        )
