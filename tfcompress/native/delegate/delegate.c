@@ -7,7 +7,8 @@
  *
  * A kernel takes the place of one or more operators. It opens their tables when it is made (header
  * and tables are checked against their checksums; the rows' bytes are not read), and from then on
- * allocates nothing. Every id and every row is checked as it is read.
+ * allocates nothing. Every id and every row is checked as it is read; rows that were read without an
+ * error may be kept for later calls (row_cache.h).
  */
 #include "tfc_delegate.h"
 
@@ -89,7 +90,10 @@ static void free_kernel(TfLiteContext *context, void *buffer) {
   tfc_kernel *kernel = (tfc_kernel *)buffer;
   (void)context;
   if (!kernel) return;
-  for (int k = 0; k < kernel->tables; k++) free(kernel->packed[k].workspace);
+  for (int k = 0; k < kernel->tables; k++) {
+    free(kernel->packed[k].workspace);
+    close_cache(&kernel->packed[k].cache);
+  }
   free(kernel->packed);
   free(kernel->lookup);
   free(kernel->product);

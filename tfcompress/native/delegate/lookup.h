@@ -20,7 +20,7 @@ enum {
 typedef struct {
   int ids, rows;
   int scales; /* -1 for none */
-  const tfc_packed *packed;
+  tfc_packed *packed;
   int row_rank, row_shape[TFC_MAX_ROW_RANK];
 } tfc_lookup;
 
@@ -76,12 +76,13 @@ static TfLiteStatus check_scales(TfLiteContext *context, const tfc_lookup *looku
                   name_of(scales));
 }
 
-static TfLiteStatus read_lookup(TfLiteContext *context, const TfLiteNode *node,
-                                const tfc_packed *packed, tfc_lookup *lookup) {
+static TfLiteStatus read_lookup(TfLiteContext *context, const TfLiteNode *node, tfc_packed *packed,
+                                tfc_lookup *lookup) {
   lookup->ids = node->inputs->data[0];
   lookup->rows = node->outputs->data[0];
   lookup->scales = node->inputs->size == 3 ? node->inputs->data[2] : -1;
   lookup->packed = packed;
+  open_cache(&packed->cache, &packed->table);
   const TfLiteStatus status = check_scales(context, lookup);
   return status == kTfLiteOk ? shape_row(context, lookup) : status;
 }
@@ -98,11 +99,11 @@ static TfLiteStatus prepare_lookup(TfLiteContext *context, const tfc_lookup *loo
   return context->ResizeTensor(context, &context->tensors[lookup->rows], shape);
 }
 
-/* The decoder's scratch and, behind it, rows that wait for their scales. */
+/* The decoder's scratch and, behind it, rows on their way: to their scales, or into the cache. */
 static size_t scratch_of(const tfc_lookup *lookup) {
   const tfc_table *table = &lookup->packed->table;
-  const size_t rows = lookup->scales < 0 ? 0 : (size_t)TFC_AHEAD * table->row_bytes;
-  return tfc_scratch_bytes(table) + rows;
+  const int is_direct = lookup->scales < 0 && !lookup->packed->cache.places;
+  return tfc_scratch_bytes(table) + (is_direct ? 0 : (size_t)TFC_AHEAD * table->row_bytes);
 }
 
 /* A row of integers times a scale: what CAST and MUL would make of it. */
@@ -132,24 +133,89 @@ static TfLiteStatus decode_rows(TfLiteContext *context, const tfc_lookup *lookup
                   (long long)ids[bad], tfc_message(status));
 }
 
+/* What rows are multiplied by: the scale of row `id` is values[id * step]; without values they stay
+ * as they are. */
+typedef struct {
+  const float *values;
+  int64_t step; /* 0 where all rows have one scale */
+} tfc_factors;
+
+static tfc_factors scales_of(const TfLiteContext *context, const tfc_lookup *lookup) {
+  tfc_factors scales = {NULL, 0};
+  if (lookup->scales < 0) return scales;
+  scales.values = (const float *)context->tensors[lookup->scales].data;
+  scales.step = context->tensors[lookup->scales].bytes > sizeof(float);
+  return scales;
+}
+
+/* Asks the memory for the scales of ids. */
+static void fetch_scales(const tfc_table *table, const tfc_factors *scales, const int64_t *ids,
+                         size_t count) {
+  for (size_t k = 0; scales->step && k < count; k++)
+    if (ids[k] >= 0 && (uint64_t)ids[k] < table->rows)
+      tfc_fetch((const uint8_t *)(const void *)&scales->values[ids[k]]);
+}
+
+/* Writes a row that was decoded to where it belongs. */
+static inline void put_row(const tfc_table *table, const tfc_factors *scales, int64_t id,
+                           const uint8_t *row, uint8_t *out) {
+  if (scales->values)
+    scale_row(table, row, scales->values[id * scales->step], (float *)(void *)out);
+  else
+    memcpy(out, row, table->row_bytes);
+}
+
 /* Rows times their scales, as many at a time as the decoder finds ahead. */
 static TfLiteStatus scaled_rows(TfLiteContext *context, const tfc_lookup *lookup,
-                                const int64_t *ids, size_t count, float *out, void *scratch) {
+                                const int64_t *ids, size_t count, uint8_t *out, void *scratch) {
   const tfc_table *table = &lookup->packed->table;
-  const TfLiteTensor *tensor = &context->tensors[lookup->scales];
-  const float *scales = (const float *)tensor->data;
-  const int has_one = tensor->bytes == sizeof(float);
+  const tfc_factors scales = scales_of(context, lookup);
   uint8_t *const rows = (uint8_t *)scratch + tfc_scratch_bytes(table);
   for (size_t at = 0; at < count; at += TFC_AHEAD) {
     const size_t some = count - at < TFC_AHEAD ? count - at : (size_t)TFC_AHEAD;
-    for (size_t k = at; !has_one && k < at + some; k++)
-      if (ids[k] >= 0 && (uint64_t)ids[k] < table->rows)
-        tfc_fetch((const uint8_t *)(const void *)&scales[ids[k]]);
+    fetch_scales(table, &scales, ids + at, some);
     const TfLiteStatus status = decode_rows(context, lookup, ids + at, some, rows, scratch);
     if (status != kTfLiteOk) return status;
-    for (size_t k = 0; k < some; k++, out += table->columns)
-      scale_row(table, rows + k * table->row_bytes, scales[has_one ? 0 : ids[at + k]], out);
+    for (size_t k = 0; k < some; k++, out += table->columns * sizeof(float))
+      put_row(table, &scales, ids[at + k], rows + k * table->row_bytes, out);
   }
+  return kTfLiteOk;
+}
+
+/* The same, or rows as they are, where the cache may have some: the others are decoded, and kept. At
+ * most TFC_IDS_AT_ONCE. */
+static TfLiteStatus cached_rows(TfLiteContext *context, const tfc_lookup *lookup,
+                                const int64_t *ids, size_t count, size_t out_bytes, uint8_t *out,
+                                void *scratch) {
+  const tfc_table *table = &lookup->packed->table;
+  const tfc_factors scales = scales_of(context, lookup);
+  const size_t row_bytes = table->row_bytes;
+  tfc_row_cache *const cache = &lookup->packed->cache;
+  uint8_t *const rows = (uint8_t *)scratch + tfc_scratch_bytes(table);
+  int64_t missing[TFC_IDS_AT_ONCE];
+  uint8_t place[TFC_IDS_AT_ONCE];
+  size_t misses = 0;
+  fetch_scales(table, &scales, ids, count);
+  for (size_t k = 0; k < count; k++) {
+    const uint8_t *const row = cached_row(cache, ids[k], row_bytes);
+    if (row) {
+      put_row(table, &scales, ids[k], row, out + k * out_bytes);
+    } else {
+      missing[misses] = ids[k];
+      place[misses++] = (uint8_t)k;
+    }
+  }
+  for (size_t at = 0; at < misses; at += TFC_AHEAD) {
+    const size_t some = misses - at < TFC_AHEAD ? misses - at : (size_t)TFC_AHEAD;
+    const TfLiteStatus status = decode_rows(context, lookup, missing + at, some, rows, scratch);
+    if (status != kTfLiteOk) return status;
+    for (size_t k = 0; k < some; k++) {
+      const uint8_t *const row = rows + k * row_bytes;
+      put_row(table, &scales, missing[at + k], row, out + place[at + k] * out_bytes);
+      keep_row(cache, missing[at + k], row, row_bytes);
+    }
+  }
+  count_hits(cache, count - misses, misses);
   return kTfLiteOk;
 }
 
@@ -187,9 +253,13 @@ static TfLiteStatus look_up(TfLiteContext *context, const tfc_lookup *lookup, vo
       for (size_t k = 0; k < some; k++) wanted[k] = ((const int32_t *)ids->data)[at + k];
     uint8_t *const to = out + at * row_bytes;
     const size_t different = without_repeats(wanted, some, place);
-    const TfLiteStatus status =
-        is_scaled ? scaled_rows(context, lookup, wanted, different, (float *)(void *)to, scratch)
-                  : decode_rows(context, lookup, wanted, different, to, scratch);
+    TfLiteStatus status;
+    if (is_in_use(&lookup->packed->cache))
+      status = cached_rows(context, lookup, wanted, different, row_bytes, to, scratch);
+    else if (is_scaled)
+      status = scaled_rows(context, lookup, wanted, different, to, scratch);
+    else
+      status = decode_rows(context, lookup, wanted, different, to, scratch);
     if (status != kTfLiteOk) return status;
     /* From the last on: no row is written before it has gone where it belongs. */
     for (size_t k = some; k-- > 0 && place[k] != k;)
