@@ -1,6 +1,7 @@
 """Packed tables inside a .tflite beside the same tables unpacked: bytes, latency, memory.
 
-    python benchmarks/packed.py [--rows 100000] [--memory-rows 1000000] [--json FILE]
+    python benchmarks/packed.py [--rows 100000] [--memory-rows 1000000] [--only GROUP]
+        [--target delegate|builtin] [--json FILE]
 
 Every file gives the same rows, bit for bit (checked). One thread; files of a group take turns in
 one process (`tfcompress.measure.latency`), every invocation draws new ids, uniformly where nothing
@@ -266,16 +267,18 @@ def main() -> None:
     parser.add_argument("--memory-rows", type=int, default=1_000_000)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--only", choices=(*GROUPS, "memory"))
+    parser.add_argument("--target", choices=("delegate", "builtin"), default="")
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     ids = np.random.default_rng(2).integers(0, arguments.rows, 512).astype(np.int32)
     rows = arguments.rows
+    variants = {name: how for name, how in VARIANTS.items() if name.startswith(arguments.target)}
 
     def lookups(scale: float = 10) -> dict[str, bytes]:
-        return packed_variants(lookup_model(integers(rows, scale)))
+        return packed_variants(lookup_model(integers(rows, scale)), variants)
 
     def towers(granularity: str = "per_table") -> dict[str, bytes]:
-        return packed_variants(tower_model(integers(rows, 10), granularity))
+        return packed_variants(tower_model(integers(rows, 10), granularity), variants)
 
     groups: dict[str, tuple[Callable[[], dict[str, bytes]], str | None]] = {
         "lookup": (lookups, None),

@@ -20,6 +20,7 @@ enum {
   TFC_CACHE_BYTES = 80 << 10, /* at most, ids counted: 1,024 rows of 64 bytes */
   TFC_CACHE_PART = 8,         /* at most one row of so many of the table */
   TFC_FEWEST_PLACES = 8,
+  TFC_LARGEST_ROW = 1024, /* bytes: of larger ones few would have a place */
   TFC_HIT_WORTH = 8, /* a hit saves about eight times what looking for a row in vain costs */
   TFC_MOST_WORTH = 512,
   TFC_REST = 15 /* calls without the cache for one with it, where it is worth nothing */
@@ -39,7 +40,9 @@ typedef struct {
 
 /* Makes the cache of a table; leaves it without places where there is no use or no memory for one. */
 static void open_cache(tfc_row_cache *cache, const tfc_table *table) {
-  if (cache->place || table->mode == TFC_RAW || table->rows > INT32_MAX) return;
+  if (cache->place || table->mode == TFC_RAW || table->row_bytes > TFC_LARGEST_ROW ||
+      table->rows > INT32_MAX)
+    return;
   const size_t each = sizeof(tfc_place) + table->row_bytes;
   uint32_t places = 1;
   while (2 * places * each <= TFC_CACHE_BYTES &&
