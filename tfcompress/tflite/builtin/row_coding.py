@@ -107,7 +107,14 @@ def plan_rows(values: U8, source: Source, mode: str, *, is_compact: bool) -> Row
     if mode != "indexed":
         # The long words of compact look-ups would make the longest row longer.
         is_searched = mode == "fixed" or fixed.may_be_smaller(source)
-        for coder in _longest_row_coders(whole, values, source) if is_searched else whole:
+        for coder in whole:
+            if is_searched and coder.code.group > 1:
+                found, longest = for_longest_row(coder, values)
+            else:
+                found, longest = coder, int(coder.row_bits(values).max())
+            ways.append((found, fixed_places(rows, longest)))
+        if is_searched:
+            coder = RowCoder(_worst_row_code(values, source))
             ways.append((coder, fixed_places(rows, int(coder.row_bits(values).max()))))
     plans = [
         RowPlan(coder, _lookups(coder.code, places, is_compact=is_compact), columns, places)
@@ -122,12 +129,6 @@ def plan_rows(values: U8, source: Source, mode: str, *, is_compact: bool) -> Row
     most = (1 + _STEPS_WORTH) * min(plan.shipped_bytes for plan in plans)
     small = [plan for plan in plans if plan.shipped_bytes <= most]
     return min(small, key=lambda plan: (plan.steps, plan.nbytes))
-
-
-def _longest_row_coders(coders: list[RowCoder], values: U8, source: Source) -> list[RowCoder]:
-    """Coders of the codes under which the longest row is short, from those for all rows."""
-    several = [for_longest_row(coder, values) for coder in coders if coder.code.group > 1]
-    return [*several, RowCoder(_worst_row_code(values, source))]
 
 
 def _mean_coders(values: U8, *, is_compact: bool) -> list[RowCoder]:
