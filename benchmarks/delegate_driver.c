@@ -2,8 +2,9 @@
  *
  *   delegate_driver MUTANTS SEED (TABLE ROWS)...
  *
- * TABLE is a packed table, ROWS what its rows are. Each table must come out as its rows, ids out of
- * range must be refused by name, and mutants of the table must be refused or decode to something.
+ * TABLE is a packed table, ROWS what its rows are. Each table must come out as its rows, call after
+ * call, ids out of range must be refused by name, and mutants of the table must be refused or decode
+ * to something, the same each time.
  * Built with sanitizers, and for other processors, by tests/native/test_delegate_driver.py. Every
  * buffer has exactly the size that the delegate is told.
  */
@@ -171,6 +172,69 @@ static void check_table(TfLiteDelegate *delegate, const blob *packed, const blob
   set_ids(ids, 0);
   REQUIRE(run() == kTfLiteOk);
   free(ids);
+  close_graph();
+}
+
+/* Rows and ids out of range, call after call. Ids are few in some calls, so that rows come again, and
+ * any in others, so that they meet other rows where those are kept. */
+static void check_again(TfLiteDelegate *delegate, const blob *packed, const blob *rows) {
+  tfc_table table;
+  REQUIRE(tfc_parse(&table, packed->bytes, packed->size) == TFC_OK);
+  const int count = (int)table.rows, columns = (int)table.columns;
+  if (!count || open_graph(delegate, packed, columns, table.dtype) != kTfLiteOk) return;
+  for (int call = 0; call < 400; call++) {
+    int ids[80], is_sound = 1;
+    const int some = 1 + (int)below(80), pool = 1 + (int)below(below(2) ? count : 12);
+    for (int k = 0; k < some; k++) {
+      ids[k] = (int)below(pool) % count;
+      if (!below(500)) ids[k] = below(2) ? ids[k] + count : ids[k] - (1 << 20);
+      is_sound &= ids[k] >= 0 && ids[k] < count;
+    }
+    set_ids(ids, some);
+    REQUIRE(run() == (is_sound ? kTfLiteOk : kTfLiteError));
+    if (!is_sound) REQUIRE(strstr(said, "out of range"));
+    for (int k = 0; is_sound && k < some; k++)
+      REQUIRE(memcmp((uint8_t *)tensors[ROWS].data + (size_t)k * table.row_bytes,
+                     rows->bytes + (size_t)ids[k] * table.row_bytes, table.row_bytes) == 0);
+  }
+  close_graph();
+}
+
+/* Rows that are kept are there when their bytes no longer are; a row that is damaged is an error each
+ * time, and right once its bytes are. */
+static void check_kept(TfLiteDelegate *delegate, const blob *packed, const blob *rows) {
+  tfc_table table;
+  REQUIRE(tfc_parse(&table, packed->bytes, packed->size) == TFC_OK);
+  const int count = (int)table.rows, columns = (int)table.columns;
+  if (table.mode == TFC_RAW || count < 64) return; /* nothing is kept of those */
+  if (open_graph(delegate, packed, columns, table.dtype) != kTfLiteOk) return;
+  uint8_t *const payload = packed->bytes + (table.payload - packed->bytes);
+  const int ids[] = {count - 1, 0, count - 1};
+  int errors = 0;
+  set_ids(ids, 3);
+  for (int times = 0; times < 3; times++) REQUIRE(run() == kTfLiteOk);
+  for (uint64_t k = 0; k < table.payload_bytes; k++) payload[k] ^= 0x5a;
+  for (int times = 0; times < 3; times++) {
+    REQUIRE(run() == kTfLiteOk);
+    for (int k = 0; k < 3; k++)
+      REQUIRE(memcmp((uint8_t *)tensors[ROWS].data + (size_t)k * table.row_bytes,
+                     rows->bytes + (size_t)ids[k] * table.row_bytes, table.row_bytes) == 0);
+  }
+  for (int id = 1; id < count - 1; id++) {
+    set_ids(&id, 1);
+    const TfLiteStatus status = run();
+    for (int times = 0; times < 3; times++) REQUIRE(run() == status);
+    if (status == kTfLiteOk) continue; /* its bits do not show it */
+    errors++;
+    for (uint64_t k = 0; k < table.payload_bytes; k++) payload[k] ^= 0x5a;
+    for (int times = 0; times < 3; times++)
+      REQUIRE(run() == kTfLiteOk &&
+              memcmp(tensors[ROWS].data, rows->bytes + (size_t)id * table.row_bytes,
+                     table.row_bytes) == 0);
+    for (uint64_t k = 0; k < table.payload_bytes; k++) payload[k] ^= 0x5a;
+  }
+  for (uint64_t k = 0; k < table.payload_bytes; k++) payload[k] ^= 0x5a;
+  REQUIRE(errors || table.mode > TFC_INDEXED); /* other modes show hardly any damage */
   close_graph();
 }
 
@@ -350,7 +414,16 @@ static int try_mutant(TfLiteDelegate *delegate, const blob *mutant) {
   const int is_open = open_graph(delegate, mutant, columns, dtype) == kTfLiteOk;
   if (is_open) {
     set_ids(ids, 1 + (int)below(20));
-    if (run() != kTfLiteOk) REQUIRE(strstr(said, NAME));
+    const TfLiteStatus status = run();
+    if (status != kTfLiteOk) REQUIRE(strstr(said, NAME));
+    const size_t bytes = tensors[ROWS].bytes;
+    uint8_t *first = malloc(bytes + 1);
+    if (status == kTfLiteOk) memcpy(first, tensors[ROWS].data, bytes);
+    for (int times = 0; times < 3; times++) { /* what is kept of it changes nothing */
+      REQUIRE(run() == status);
+      REQUIRE(status != kTfLiteOk || memcmp(first, tensors[ROWS].data, bytes) == 0);
+    }
+    free(first);
     close_graph();
   } else {
     REQUIRE(strstr(said, NAME));
@@ -386,6 +459,8 @@ int main(int count, char **arguments) {
   for (int t = 0; t < tables; t++) {
     blob packed = read_file(arguments[3 + 2 * t]), rows = read_file(arguments[4 + 2 * t]);
     check_table(delegate, &packed, &rows);
+    check_again(delegate, &packed, &rows);
+    check_kept(delegate, &packed, &rows);
     check_scaled(delegate, &packed, &rows, 0);
     check_scaled(delegate, &packed, &rows, 1);
     check_scores(delegate, &packed, &rows);

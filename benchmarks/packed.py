@@ -1,14 +1,19 @@
 """Packed tables inside a .tflite beside the same tables unpacked: bytes, latency, memory.
 
-    python benchmarks/packed.py [--rows 100000] [--memory-rows 1000000] [--json FILE]
+    python benchmarks/packed.py [--rows 100000] [--memory-rows 1000000] [--only GROUP]
+        [--target delegate|builtin] [--json FILE]
 
 Every file gives the same rows, bit for bit (checked). One thread; files of a group take turns in
-one process (`tfcompress.measure.latency`), every invocation reads other random ids.
+one process (`tfcompress.measure.latency`), every invocation draws new ids, uniformly where nothing
+else is said.
 
 - lookup: ids -> int8 rows, D = 64, values of 5.8 bits of entropy, and a coarse table of 1.7 bits
+- popular-lookup: the same, id r drawn in proportion to 1 / (r + 1), as ids by popularity are (Zipf)
 - model: a history of 50 ids, mean, two dense layers of 64, no scores of all items, batch 1; the
   table with one scale; padded: the same, 12 random ids behind 38 times the padding id;
   row-scales: with a scale a row, which is what `convert` does unasked
+- popular: the same model, a new history of popular ids each time; user: one user's history, which
+  moves on by one popular id from call to call
 - quantizer: the int8 model ai-edge-quantizer makes of the table, packed
 - memory: a table of a million rows in a process of its own, after every row was read once
 """
@@ -17,6 +22,7 @@ import argparse
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +33,18 @@ HISTORY = 50
 PADDING = 38
 RUNS = 400
 BATCHES = (1, 32, 512)
-GROUPS = ("lookup", "coarse", "model", "padded", "row-scales", "quantizer")
-MODELS = ("model", "padded", "row-scales")
+GROUPS = (
+    *("lookup", "popular-lookup", "coarse"),
+    *("model", "padded", "popular", "user", "row-scales"),
+    "quantizer",
+)
+MODELS = ("model", "padded", "popular", "user", "row-scales")
 VARIANTS = {
+    "delegate, raw": {"codec": "raw", "target": "delegate"},
     "delegate, fixed": {"codec": "fixed", "target": "delegate"},
     "delegate, indexed": {"codec": "indexed", "target": "delegate"},
     "delegate, context": {"codec": "context", "target": "delegate"},
+    "delegate, rate": {"codec": "rate", "target": "delegate"},
     "delegate, predictive": {"codec": "predictive", "target": "delegate"},
     "builtin, fixed, few ids": {"codec": "fixed", "decoder": "few-ids"},
     "builtin, fixed, many ids": {"codec": "fixed", "decoder": "many-ids"},
@@ -140,20 +152,35 @@ def check_same(files: dict[str, bytes], ids: np.ndarray) -> None:
             raise SystemExit(f"{name}: other rows than the unpacked file")
 
 
-class PaddedHistories:
-    """Draws what a model's input draws, the first ids of each history the padding."""
+class Ids:
+    """Draws what a model's input draws, ids (batch, ...) of a kind: "padded", "popular", "user"."""
 
-    def __init__(self, drawn: Any) -> None:
+    def __init__(self, drawn: Any, kind: str) -> None:
         self._drawn = drawn
+        self._kind = kind
+        self._popularity = np.cumsum(1 / np.arange(1, drawn.limit + 1))
+        self._history: np.ndarray | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._drawn, name)
 
     def draw(self, rng: np.random.Generator, batch: int) -> np.ndarray:
-        """Ids (batch, HISTORY)."""
-        ids = self._drawn.draw(rng, batch)
-        ids[:, :PADDING] = 0
-        return ids
+        """New ids, or the same but for the oldest of each history."""
+        shape = self._drawn.batch_shape(batch)
+        if self._kind == "padded":
+            ids = self._drawn.draw(rng, batch)
+            ids[:, :PADDING] = 0
+            return np.asarray(ids)
+        if self._kind == "popular" or self._history is None:
+            self._history = self._popular(rng, shape)
+        else:
+            newest = self._popular(rng, (batch, 1))
+            self._history = np.concatenate([self._history[:, 1:], newest], axis=1)
+        return self._history
+
+    def _popular(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        drawn = rng.random(shape) * self._popularity[-1]
+        return np.searchsorted(self._popularity, drawn).astype(self._drawn.dtype)
 
 
 def measured(
@@ -161,9 +188,9 @@ def measured(
     folder: Path,
     batches: tuple[int, ...] = BATCHES,
     *,
-    is_padded: bool = False,
+    kind: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Bytes and latency (median us by batch size) of files that take turns."""
+    """Bytes and latency (median us by batch size) of files that take turns, `Ids` of a kind."""
     from tfcompress.measure.inputs import find_inputs
     from tfcompress.measure.latency import Runner, measure_latency
     from tfcompress.tflite import inspect_model, open_model
@@ -174,9 +201,7 @@ def measured(
         path.write_bytes(content)
         interpreter = open_model(path)
         inputs = find_inputs(interpreter, inspect_model(content))
-        runners.append(
-            Runner(interpreter, [PaddedHistories(i) for i in inputs] if is_padded else inputs)
-        )
+        runners.append(Runner(interpreter, [Ids(i, kind) for i in inputs] if kind else inputs))
     timings = measure_latency(runners, batch_sizes=batches, runs=RUNS)
     return [
         {
@@ -242,34 +267,47 @@ def main() -> None:
     parser.add_argument("--memory-rows", type=int, default=1_000_000)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--only", choices=(*GROUPS, "memory"))
+    parser.add_argument("--target", choices=("delegate", "builtin"), default="")
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     ids = np.random.default_rng(2).integers(0, arguments.rows, 512).astype(np.int32)
-    groups = {
-        "lookup": lambda: packed_variants(lookup_model(integers(arguments.rows, 10))),
-        "coarse": lambda: packed_variants(lookup_model(integers(arguments.rows, 0.6))),
-        "model": lambda: packed_variants(tower_model(integers(arguments.rows, 10), "per_table")),
-        "padded": lambda: packed_variants(tower_model(integers(arguments.rows, 10), "per_table")),
-        "row-scales": lambda: packed_variants(tower_model(integers(arguments.rows, 10), "per_row")),
-        "quantizer": lambda: packed_variants(
-            quantizer_model(integers(arguments.rows, 10)),
-            {"packed, delegate": {"target": "delegate"}, "packed, builtin": {}},
+    rows = arguments.rows
+    variants = {name: how for name, how in VARIANTS.items() if name.startswith(arguments.target)}
+
+    def lookups(scale: float = 10) -> dict[str, bytes]:
+        return packed_variants(lookup_model(integers(rows, scale)), variants)
+
+    def towers(granularity: str = "per_table") -> dict[str, bytes]:
+        return packed_variants(tower_model(integers(rows, 10), granularity), variants)
+
+    groups: dict[str, tuple[Callable[[], dict[str, bytes]], str | None]] = {
+        "lookup": (lookups, None),
+        "popular-lookup": (lookups, "popular"),
+        "coarse": (lambda: lookups(0.6), None),
+        "model": (towers, None),
+        "padded": (towers, "padded"),
+        "popular": (towers, "popular"),
+        "user": (towers, "user"),
+        "row-scales": (lambda: towers("per_row"), None),
+        "quantizer": (
+            lambda: packed_variants(
+                quantizer_model(integers(rows, 10)),
+                {"packed, delegate": {"target": "delegate"}, "packed, builtin": {}},
+            ),
+            None,
         ),
     }
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, build in groups.items():
+        for name, (build, kind) in groups.items():
             if arguments.only not in (None, name):
                 continue
             files = build()
-            if name in MODELS:
-                check_same(files, ids[:HISTORY].reshape(1, HISTORY))
-                padded = name == "padded"
-                results[name] = measured(files, Path(folder), (1,), is_padded=padded)
-            else:
-                check_same(files, ids)
-                results[name] = measured(files, Path(folder))
-            show(f"{name}, {arguments.rows:,} rows", results[name])
+            is_model = name in MODELS
+            check_same(files, ids[:HISTORY].reshape(1, HISTORY) if is_model else ids)
+            batches = (1,) if is_model else BATCHES
+            results[name] = measured(files, Path(folder), batches, kind=kind)
+            show(f"{name}, {rows:,} rows", results[name])
         if arguments.only in (None, "memory"):
             results["memory"] = memory(arguments.memory_rows, Path(folder))
             show(f"memory, {arguments.memory_rows:,} rows", results["memory"])

@@ -51,6 +51,12 @@ def test_a_round_gives_all_files_the_same_ids_and_the_next_round_others():
     assert not np.array_equal(first, third)
 
 
+def test_no_ids_come_again():
+    log = []
+    measure_latency([Runner(Recording("a", log), IDS)], batch_sizes=[1], runs=50)
+    assert len({value.tobytes() for _, _, value in log}) == len(log)
+
+
 def test_a_real_model_has_both_percentiles_for_every_batch(ranker):
     interpreter = ranker.open()
     runner = Runner(interpreter, find_inputs(interpreter, ranker.info))

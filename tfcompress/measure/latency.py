@@ -2,8 +2,8 @@
 
 All files live in one process with one thread each and take turns: every round invokes each file
 once, the order turning by one from round to round, so that whatever else the machine does hits all
-files alike. Only `invoke` is timed; each round sets other random ids first, so rows do not stay in
-the cache just because the same ids came before.
+files alike. Only `invoke` is timed; each round draws new random ids first, so rows do not stay in a
+cache just because the same ids came before.
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ from tfcompress.measure.measurement import Latency
 
 MIN_RUNS = 50
 _WARM_UP = 10
-# Inputs are drawn before the clock starts; so many different ones take turns.
-_POOL = 16
 
 
 @dataclass(frozen=True)
@@ -95,22 +93,22 @@ def check_runs(batch_sizes: Sequence[int], runs: int) -> None:
 
 
 class _Turn:
-    """One model at one batch size, with its inputs drawn."""
+    """One model at one batch size."""
 
     def __init__(self, runner: Runner, batch: int) -> None:
-        rng = np.random.default_rng(0)  # equal inputs for models of equal shape
+        self._rng = np.random.default_rng(0)  # equal inputs for models of equal shape
         self._interpreter = runner.interpreter
-        self._indices = [current.index for current in runner.inputs]
-        self._pool = [[i.draw(rng, batch) for i in runner.inputs] for _ in range(_POOL)]
+        self._inputs = runner.inputs
+        self._batch = batch
         resize(runner.interpreter, runner.inputs, batch)
         # The warm-up; a graph that cannot run at this batch size fails here.
-        for number in range(_WARM_UP):
-            self.time(number)
+        for _ in range(_WARM_UP):
+            self.time()
 
-    def time(self, round_number: int) -> int:
-        """Nanoseconds of one invocation."""
-        for index, value in zip(self._indices, self._pool[round_number % _POOL], strict=True):
-            self._interpreter.set_tensor(index, value)
+    def time(self) -> int:
+        """Nanoseconds of one invocation, on inputs that were not there before."""
+        for current in self._inputs:
+            self._interpreter.set_tensor(current.index, current.draw(self._rng, self._batch))
         start = time.perf_counter_ns()
         self._interpreter.invoke()
         return time.perf_counter_ns() - start
@@ -125,7 +123,7 @@ def _take_turns(turns: Sequence[_Turn], runs: int) -> NDArray[np.int64]:
         for number in range(runs):
             for step in range(len(turns)):
                 place = (number + step) % len(turns)
-                times[place, number] = turns[place].time(number)
+                times[place, number] = turns[place].time()
     finally:
         if collecting:
             gc.enable()

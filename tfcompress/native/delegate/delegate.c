@@ -7,34 +7,18 @@
  *
  * A kernel takes the place of one or more operators. It opens their tables when it is made (header
  * and tables are checked against their checksums; the rows' bytes are not read), and from then on
- * allocates nothing. Every id and every row is checked as it is read.
+ * allocates nothing. Every id and every row is checked as it is read; rows that were read without an
+ * error may be kept for later calls (row_cache.h).
  */
 #include "tfc_delegate.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "packed.h"
+#include "lookup.h"
 #include "scores.h"
 
-#define TFC_OPERATOR "tfcompress.lookup"
-
-enum {
-  TFC_OPERATOR_VERSION = 2,     /* the newest; earlier ones are served too */
-  TFC_SCALED_VERSION = 2,       /* from which on an operator may have scales */
-  TFC_REGISTERED_VERSION = 1,   /* what a runtime says of every operator it does not know */
-  TFC_MAX_ROW_RANK = 6,
-  TFC_IDS_AT_ONCE = 64 /* ids widened to 64 bits on the stack */
-};
-
-/* An operator: tensors by number, its table, its scales (none, one, or one per row of the table) and
- * the shape of a row. */
-typedef struct {
-  int ids, rows;
-  int scales; /* -1 for none */
-  const tfc_packed *packed;
-  int row_rank, row_shape[TFC_MAX_ROW_RANK];
-} tfc_lookup;
+enum { TFC_REGISTERED_VERSION = 1 }; /* what a runtime says of every operator it does not know */
 
 typedef struct {
   int lookups, products, tables;
@@ -48,68 +32,6 @@ typedef struct {
   TfLiteDelegate delegate; /* first: the runtime knows this struct by it */
   int verify;              /* check the rows' bytes against their checksums when opening */
 } tfc_delegate;
-
-/* Whether a tensor of this type can hold rows of the table as they come out. */
-static int holds_rows(const tfc_table *table, int32_t type, int is_scaled) {
-  if (is_scaled) return type == kTfLiteFloat32 && table->dtype <= TFC_INT4;
-  switch (table->dtype) {
-    case TFC_INT8: return type == kTfLiteInt8;
-    case TFC_UINT8: return type == kTfLiteUInt8;
-    case TFC_INT4: return type == kTfLiteInt4 && table->columns % 2 == 0;
-    case TFC_FLOAT32: return type == kTfLiteFloat32;
-    case TFC_FLOAT16: return type == kTfLiteFloat16 || type == kTfLiteInt16;
-  }
-  return 0;
-}
-
-/* Takes the shape of a row from the tensor of rows: what it has behind the dimensions of the ids. */
-static TfLiteStatus shape_row(TfLiteContext *context, tfc_lookup *lookup) {
-  const TfLiteTensor *ids = &context->tensors[lookup->ids];
-  const TfLiteTensor *rows = &context->tensors[lookup->rows];
-  const tfc_table *table = &lookup->packed->table;
-  lookup->row_rank = rows->dims->size - ids->dims->size;
-  uint64_t columns = 1;
-  if (lookup->row_rank >= 0 && lookup->row_rank <= TFC_MAX_ROW_RANK)
-    for (int k = 0; k < lookup->row_rank && columns <= TFC_MAX_COLUMNS; k++) {
-      lookup->row_shape[k] = rows->dims->data[ids->dims->size + k];
-      columns *= (uint64_t)(lookup->row_shape[k] < 0 ? TFC_MAX_COLUMNS + 1 : lookup->row_shape[k]);
-    }
-  if (lookup->row_rank < 0 || lookup->row_rank > TFC_MAX_ROW_RANK || columns != table->columns)
-    return TFC_FAIL(context, lookup->packed->name,
-                    "rows have %u values, which the shape of tensor '%s' does not fit",
-                    (unsigned)table->columns, name_of(rows));
-  if (ids->type != kTfLiteInt32 && ids->type != kTfLiteInt64)
-    return TFC_FAIL(context, lookup->packed->name,
-                    "ids '%s' have type %d, expected int32 or int64", name_of(ids), (int)ids->type);
-  if (!holds_rows(table, rows->type, lookup->scales >= 0))
-    return TFC_FAIL(context, lookup->packed->name,
-                    "tensor '%s' has type %d, which rows of this table do not have", name_of(rows),
-                    (int)rows->type);
-  return kTfLiteOk;
-}
-
-/* Whether the scales are a constant: one float, or one for each row. */
-static TfLiteStatus check_scales(TfLiteContext *context, const tfc_lookup *lookup) {
-  if (lookup->scales < 0) return kTfLiteOk;
-  const TfLiteTensor *scales = &context->tensors[lookup->scales];
-  const uint64_t count = scales->bytes / sizeof(float);
-  if (scales->type == kTfLiteFloat32 && scales->allocation_type == kTfLiteMmapRo && scales->data &&
-      scales->bytes % sizeof(float) == 0 && (count == 1 || count == lookup->packed->table.rows))
-    return kTfLiteOk;
-  return TFC_FAIL(context, lookup->packed->name,
-                  "scales '%s' are no constant of one float32 or one for each row",
-                  name_of(scales));
-}
-
-static TfLiteStatus read_lookup(TfLiteContext *context, const TfLiteNode *node,
-                                const tfc_packed *packed, tfc_lookup *lookup) {
-  lookup->ids = node->inputs->data[0];
-  lookup->rows = node->outputs->data[0];
-  lookup->scales = node->inputs->size == 3 ? node->inputs->data[2] : -1;
-  lookup->packed = packed;
-  const TfLiteStatus status = check_scales(context, lookup);
-  return status == kTfLiteOk ? shape_row(context, lookup) : status;
-}
 
 /* Whether a node has tensors that are there, as many as its operator takes. */
 static int has_tensors(const TfLiteContext *context, const TfLiteNode *node, int is_product,
@@ -168,19 +90,15 @@ static void free_kernel(TfLiteContext *context, void *buffer) {
   tfc_kernel *kernel = (tfc_kernel *)buffer;
   (void)context;
   if (!kernel) return;
-  for (int k = 0; k < kernel->tables; k++) free(kernel->packed[k].workspace);
+  for (int k = 0; k < kernel->tables; k++) {
+    free(kernel->packed[k].workspace);
+    close_cache(&kernel->packed[k].cache);
+  }
   free(kernel->packed);
   free(kernel->lookup);
   free(kernel->product);
   free(kernel->scratch);
   free(kernel);
-}
-
-/* The decoder's scratch and, behind it, rows that wait for their scales. */
-static size_t scratch_of(const tfc_lookup *lookup) {
-  const tfc_table *table = &lookup->packed->table;
-  const size_t rows = lookup->scales < 0 ? 0 : (size_t)TFC_AHEAD * table->row_bytes;
-  return tfc_scratch_bytes(table) + rows;
 }
 
 static void *init_kernel(TfLiteContext *context, const char *buffer, size_t length) {
@@ -215,113 +133,10 @@ static void *init_kernel(TfLiteContext *context, const char *buffer, size_t leng
 
 static TfLiteStatus prepare_kernel(TfLiteContext *context, TfLiteNode *node) {
   const tfc_kernel *kernel = (const tfc_kernel *)node->user_data;
-  for (int k = 0; k < kernel->lookups; k++) {
-    const tfc_lookup *lookup = &kernel->lookup[k];
-    const TfLiteIntArray *ids = context->tensors[lookup->ids].dims;
-    const int rank = ids->size + lookup->row_rank;
-    TfLiteIntArray *shape = (TfLiteIntArray *)malloc(sizeof *shape + sizeof(int) * (size_t)rank);
-    if (!shape) return kTfLiteError;
-    shape->size = rank;
-    memcpy(shape->data, ids->data, sizeof(int) * (size_t)ids->size);
-    memcpy(shape->data + ids->size, lookup->row_shape, sizeof(int) * (size_t)lookup->row_rank);
-    if (context->ResizeTensor(context, &context->tensors[lookup->rows], shape) != kTfLiteOk)
-      return kTfLiteError;
-  }
+  for (int k = 0; k < kernel->lookups; k++)
+    if (prepare_lookup(context, &kernel->lookup[k]) != kTfLiteOk) return kTfLiteError;
   for (int k = 0; k < kernel->products; k++)
     if (prepare_product(context, &kernel->product[k]) != kTfLiteOk) return kTfLiteError;
-  return kTfLiteOk;
-}
-
-/* A row of integers times a scale: what CAST and MUL would make of it. */
-static void scale_row(const tfc_table *table, const uint8_t *row, float scale, float *out) {
-  const uint32_t columns = table->columns;
-  if (table->dtype == TFC_UINT8)
-    for (uint32_t k = 0; k < columns; k++) out[k] = (float)row[k] * scale;
-  else if (table->dtype == TFC_INT8)
-    for (uint32_t k = 0; k < columns; k++) out[k] = (float)(int8_t)row[k] * scale;
-  else
-    for (uint32_t k = 0; k < columns; k++) {
-      const int nibble = row[k / 2] >> (k % 2 ? 4 : 0) & 15;
-      out[k] = (float)(nibble - (nibble > 7 ? 16 : 0)) * scale;
-    }
-}
-
-static TfLiteStatus decode_rows(TfLiteContext *context, const tfc_lookup *lookup,
-                                const int64_t *ids, size_t count, uint8_t *out, void *scratch) {
-  size_t bad = 0;
-  const tfc_table *table = &lookup->packed->table;
-  const tfc_status status = tfc_rows(table, ids, count, out, scratch, &bad);
-  if (status == TFC_OK) return kTfLiteOk;
-  if (status == TFC_NO_SUCH_ROW)
-    return TFC_FAIL(context, lookup->packed->name, "id %lld is out of range, ids are 0 to %lld. ",
-                    (long long)ids[bad], (long long)table->rows - 1);
-  return TFC_FAIL(context, lookup->packed->name, "row %lld is damaged, %s; take the file anew",
-                  (long long)ids[bad], tfc_message(status));
-}
-
-/* Rows times their scales, as many at a time as the decoder finds ahead. */
-static TfLiteStatus scaled_rows(TfLiteContext *context, const tfc_lookup *lookup,
-                                const int64_t *ids, size_t count, float *out, void *scratch) {
-  const tfc_table *table = &lookup->packed->table;
-  const TfLiteTensor *tensor = &context->tensors[lookup->scales];
-  const float *scales = (const float *)tensor->data;
-  const int has_one = tensor->bytes == sizeof(float);
-  uint8_t *const rows = (uint8_t *)scratch + tfc_scratch_bytes(table);
-  for (size_t at = 0; at < count; at += TFC_AHEAD) {
-    const size_t some = count - at < TFC_AHEAD ? count - at : (size_t)TFC_AHEAD;
-    for (size_t k = at; !has_one && k < at + some; k++)
-      if (ids[k] >= 0 && (uint64_t)ids[k] < table->rows)
-        tfc_fetch((const uint8_t *)(const void *)&scales[ids[k]]);
-    const TfLiteStatus status = decode_rows(context, lookup, ids + at, some, rows, scratch);
-    if (status != kTfLiteOk) return status;
-    for (size_t k = 0; k < some; k++, out += table->columns)
-      scale_row(table, rows + k * table->row_bytes, scales[has_one ? 0 : ids[at + k]], out);
-  }
-  return kTfLiteOk;
-}
-
-/* Leaves one of ids that follow each other and are equal, as the padding of a history is; returns
- * how many are left. `place` is where each of them stands then. */
-static size_t without_repeats(int64_t *ids, size_t count, uint8_t *place) {
-  size_t last = 0;
-  place[0] = 0;
-  for (size_t k = 1; k < count; k++) {
-    if (ids[k] != ids[last]) ids[++last] = ids[k];
-    place[k] = (uint8_t)last;
-  }
-  return last + 1;
-}
-
-static TfLiteStatus look_up(TfLiteContext *context, const tfc_lookup *lookup, void *scratch) {
-  const TfLiteTensor *ids = &context->tensors[lookup->ids];
-  const TfLiteTensor *rows = &context->tensors[lookup->rows];
-  const tfc_table *table = &lookup->packed->table;
-  const int is_scaled = lookup->scales >= 0;
-  const size_t row_bytes = is_scaled ? table->columns * sizeof(float) : table->row_bytes;
-  const size_t width = ids->type == kTfLiteInt64 ? sizeof(int64_t) : sizeof(int32_t);
-  const size_t count = ids->bytes / width;
-  uint8_t *out = (uint8_t *)rows->data;
-  if (!out || !count) return kTfLiteOk; /* rows that nothing reads have no memory */
-  if (rows->bytes != count * row_bytes)
-    return TFC_FAIL(context, lookup->packed->name, "tensor '%s' has the wrong size", name_of(rows));
-  for (size_t at = 0; at < count; at += TFC_IDS_AT_ONCE) {
-    const size_t some = count - at < TFC_IDS_AT_ONCE ? count - at : (size_t)TFC_IDS_AT_ONCE;
-    int64_t wanted[TFC_IDS_AT_ONCE];
-    uint8_t place[TFC_IDS_AT_ONCE];
-    if (width == sizeof(int64_t))
-      memcpy(wanted, (const int64_t *)ids->data + at, some * width);
-    else
-      for (size_t k = 0; k < some; k++) wanted[k] = ((const int32_t *)ids->data)[at + k];
-    uint8_t *const to = out + at * row_bytes;
-    const size_t different = without_repeats(wanted, some, place);
-    const TfLiteStatus status =
-        is_scaled ? scaled_rows(context, lookup, wanted, different, (float *)(void *)to, scratch)
-                  : decode_rows(context, lookup, wanted, different, to, scratch);
-    if (status != kTfLiteOk) return status;
-    /* From the last on: no row is written before it has gone where it belongs. */
-    for (size_t k = some; k-- > 0 && place[k] != k;)
-      memcpy(to + k * row_bytes, to + place[k] * row_bytes, row_bytes);
-  }
   return kTfLiteOk;
 }
 

@@ -5,14 +5,16 @@
 #include <stdlib.h>
 
 #include "../tfc_decode.h"
+#include "row_cache.h"
 #include "tflite_abi.h"
 
-/* A constant of the model, open for reading. */
+/* A constant of the model, open for reading, and rows of it for those that look them up. */
 typedef struct {
   int tensor;
   const char *name;
   tfc_table table;
   void *workspace;
+  tfc_row_cache cache;
 } tfc_packed;
 
 /* Reports an error about a table and returns kTfLiteError. */

@@ -70,7 +70,7 @@ class RowCoder:
         """Bits of each row, `(n,)`, of values `(n, D)`."""
         result = np.empty(len(values), np.int64)
         for rows in _chunks(*values.shape):
-            lengths = self.code.lengths[self._numbers(values[rows])]
+            lengths = self.code.lengths[self.numbers(values[rows])]
             result[rows] = lengths.sum(axis=1)
         return result
 
@@ -92,8 +92,8 @@ class RowCoder:
         result[: len(joined)] = joined
         return result
 
-    def _numbers(self, values: U8) -> NDArray[np.int64]:
-        """The symbol's number of every group: `(n, steps)`."""
+    def numbers(self, values: U8) -> NDArray[np.int64]:
+        """The symbol's number of every group of rows `(n, D)`: `(n, steps)`."""
         found = keys(grouped(values, self.code.group))
         if self._number_of_key is not None:
             return np.asarray(self._number_of_key[found])
@@ -101,7 +101,7 @@ class RowCoder:
 
     def _encode(self, values: U8, size: int) -> U8:
         """Rows as bits from the first byte on, zeros behind them: `(n, size)`."""
-        numbers = self._numbers(values)
+        numbers = self.numbers(values)
         count = len(values)
         # A word touches three bytes at most: 7 bits before it and 16 of its own.
         result = np.zeros((count, size + 3), np.uint8)

@@ -1,8 +1,9 @@
 """Chooses how the rows of a table become bits for the decoder of builtin operators.
 
-Mode `fixed` has the code that makes the worst row shortest (`codec.fixed`), `indexed` the one that
-makes all rows shortest. Where few enough combinations of neighbouring values occur, as in coarse
-tables, a word stands for 2 to 8 of them: fewer bits, and fewer operators to decode a row.
+Mode `fixed` has the code that makes the longest row shortest (`codec.fixed`, `longest_row`),
+`indexed` the one that makes all rows shortest. Where few enough combinations of neighbouring values
+occur, as in coarse tables, a word stands for 2 to 8 of them: fewer bits, and fewer operators to
+decode a row.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from tfcompress.codec.source import Source
 from tfcompress.errors import ConfigError
 from tfcompress.tflite.builtin.code_choice import code_of
 from tfcompress.tflite.builtin.code_lookups import CodeLookups, compact_lookups, whole_lookups
+from tfcompress.tflite.builtin.longest_row import for_longest_row
 from tfcompress.tflite.builtin.row_bits import (
     MAX_LOOKUP_BITS,
     U8,
@@ -98,20 +100,22 @@ def plan_rows(values: U8, source: Source, mode: str, *, is_compact: bool) -> Row
     """
     rows, columns = values.shape
     ways: list[tuple[RowCoder, RowPlaces | None]] = []
-    # The long words of compact look-ups would make the longest row of `fixed` longer.
-    is_long = is_compact and mode != "fixed"
-    for coder in _mean_coders(values, is_compact=is_long):
-        row_bits = coder.row_bits(values)
-        if mode != "fixed":
-            ways.append((coder, indexed_places(row_bits)))
-        if mode != "indexed" and not is_long:
-            ways.append((coder, fixed_places(rows, int(row_bits.max()))))
-    if mode == "auto" and is_long:
-        for coder in _mean_coders(values, is_compact=False):
+    whole = _mean_coders(values, is_compact=False) if mode != "indexed" or not is_compact else []
+    if mode != "fixed":
+        for coder in _mean_coders(values, is_compact=True) if is_compact else whole:
+            ways.append((coder, indexed_places(coder.row_bits(values))))
+    if mode != "indexed":
+        # The long words of compact look-ups would make the longest row longer.
+        is_searched = mode == "fixed" or fixed.may_be_smaller(source)
+        for coder in whole:
+            if is_searched and coder.code.group > 1:
+                found, longest = for_longest_row(coder, values)
+            else:
+                found, longest = coder, int(coder.row_bits(values).max())
+            ways.append((found, fixed_places(rows, longest)))
+        if is_searched:
+            coder = RowCoder(_worst_row_code(values, source))
             ways.append((coder, fixed_places(rows, int(coder.row_bits(values).max()))))
-    if mode == "fixed" or (mode == "auto" and fixed.may_be_smaller(source)):
-        coder = RowCoder(_worst_row_code(values, source))
-        ways.append((coder, fixed_places(rows, int(coder.row_bits(values).max()))))
     plans = [
         RowPlan(coder, _lookups(coder.code, places, is_compact=is_compact), columns, places)
         for coder, places in ways
