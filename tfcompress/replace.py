@@ -185,7 +185,8 @@ def _copy_weights(old: Any, clone: Any, new: Mapping[int, Any], inner: dict[int,
             "made again from its get_config"
         )
     for variable, trained in zip(ours, theirs, strict=True):
-        variable.assign(trained)
+        # By way of NumPy: on JAX the two would share an array, which training of one deletes.
+        variable.assign(np.array(ops.convert_to_numpy(trained)))
     for old_part, part in parts:
         _copy_weights(old_part, part, new, inner)
 
