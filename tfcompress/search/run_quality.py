@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,14 @@ class RunQuality:
         """Quality on the test split; as `splits`."""
         return self._on(self.dataset.test, model, top_k)
 
+    def on(self, examples: Any) -> RunQuality:
+        """The same with other examples in the place of the validation split."""
+        other = copy(self)
+        other.dataset = replace(self.dataset, valid=examples)
+        other.task = type(self.task)(self.task.config, other.dataset)
+        return other
+
     def _on(self, examples: Any, model: keras.Model, top_k: int | None) -> float:
-        task: Any = type(self.task)(self.task.config, replace(self.dataset, valid=examples))
+        task: Any = self.on(examples).task
         quality = task.validate(model) if top_k is None else task.validate_lists(model, top_k)
         return float(quality[self.metric])
