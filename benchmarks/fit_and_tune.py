@@ -50,6 +50,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, nargs="+", default=[1, 5])
     parser.add_argument("--scratch", action="store_true")
     given = parser.parse_args()
+    given.epochs = sorted(set(given.epochs))
     os.environ["KERAS_BACKEND"] = "jax"
     from tfcompress import replace_embeddings
     from tfcompress.data import load

@@ -38,18 +38,23 @@ def refuse_outputs(
 
     An output is no input, under whatever name, no folder and nothing that an input folder holds
     (but for .tflite files, which people keep in the folder of their run), and lies where a file can
-    be made. What is there already is replaced only where that was asked for: nothing tells a report
-    that could be made again from a file that could not.
+    be made; no two of them are one. What is there already is replaced only where that was asked
+    for: nothing tells a report that could be made again from a file that could not.
 
     Raises:
         ConfigError: An output is or has a wrong place.
         OutputExistsError: An output exists and `overwrite` is false.
     """
     read = {path.resolve() for path in inputs}
+    written: set[Path] = set()
     for output in outputs:
         if output is None:
             continue
         target = output.resolve()
+        is_device = output.exists() and not output.is_file()
+        if target in written and not is_device:
+            raise ConfigError(f"{output}: is named for two outputs; give each a name of its own")
+        written.add(target)
         if output.is_dir() or target in read:
             raise ConfigError(f"{output}: is an input or a folder; name another file to write to")
         if output.exists() and output.suffix != ".tflite" and not read.isdisjoint(target.parents):

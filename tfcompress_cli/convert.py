@@ -43,7 +43,10 @@ def convert(
     granularity: Annotated[
         Granularity, Option(help="One scale for what, with int8 and int4.")
     ] = "per-row",
-    dense_dtype: Annotated[DenseDtype, Option(help="Number type of the rest.")] = "float32",
+    dense_dtype: Annotated[
+        DenseDtype,
+        Option(help="Number type of the rest; int4: of large matrices, others are int8."),
+    ] = "float32",
     dense: Annotated[
         str | None,
         Option(

@@ -54,7 +54,7 @@ def report(
     # A name that was given may be that of any file; the others are the command's own.
     own = (None if out else page, None if out or png else picture, into, summary_picture)
     named = (out, picture if out or png else None, markdown)
-    console.refuse_outputs(own, [folder / FILE], overwrite=True)
+    console.refuse_outputs((*own, *named), [folder / FILE], overwrite=True)
     console.refuse_outputs(named, [folder / FILE], overwrite=overwrite)
     content = read_sweep(folder)
     pictures: dict[Path, bytes] = {}
@@ -74,7 +74,7 @@ def report(
         summary = summary_to_markdown(content, marked.shown if pictures else None)
         files[into] = marked.with_inside(summary).encode()
     for path, written in files.items():
-        write_file(path, written)
+        write_file(path, written, overwrite=overwrite or path not in named)
     console.out.print(
         f"{content.summary}: {', '.join(map(str, files))}", highlight=False, soft_wrap=True
     )

@@ -70,7 +70,7 @@ def sweep(
         list[str] | None, Option(help="Ours: per-row, per-table.", rich_help_panel=GridPanel)
     ] = None,
     dense_dtype: Annotated[
-        list[str] | None, Option(help="Ours.", rich_help_panel=GridPanel)
+        list[str] | None, Option(help="Ours: float32, int8, int4.", rich_help_panel=GridPanel)
     ] = None,
     codec: Annotated[list[str] | None, Option(help="Ours.", rich_help_panel=GridPanel)] = None,
     target: Annotated[

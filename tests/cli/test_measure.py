@@ -35,6 +35,11 @@ def test_files_are_measured_side_by_side(tfcompress, files, interactions, tmp_pa
     assert again.code == 2
     assert "sizes.json: exists already; pass --overwrite" in again.err
     assert outputs["markdown"].read_text().startswith("|")
+    new = tmp_path / "new"
+    twice = tfcompress("measure", *files, "--data", interactions, "--json", new, "--csv", new)
+    assert twice.code == 2
+    assert "new: is named for two outputs" in twice.err
+    assert not new.exists()
 
 
 def test_the_artefact_is_as_good_as_the_keras_model(

@@ -67,3 +67,10 @@ def test_without_lora_nothing_changes():
     before = output(model)
     layers.merge_lora(model)
     assert np.array_equal(output(model), before)
+
+
+def test_a_frozen_layer_stays_frozen():
+    model, words = with_lora()
+    words.trainable = False
+    layers.merge_lora(model)
+    assert words.trainable_weights == []

@@ -11,7 +11,7 @@ from tfcompress.models import build_sequence_ranker
 from tfcompress.peers import PEERS, convert_peer
 from tfcompress.tflite.compare import run
 
-ROWS, COLS, LENGTH = 300, 64, 6
+ROWS, COLS, LENGTH = 1100, 64, 6  # the matrix of the scores is a large one
 METADATA = {
     "model": {"kind": "sequence-ranker", "history_length": LENGTH, "input_dim": ROWS},
     "trained_on": {"sha256": "0" * 64},
@@ -75,11 +75,13 @@ def test_a_full_table(full, ids, name):
     assert_close(full, content, ids, LARGEST_DIFFERENCE.get(name, 0.03))
 
 
+@pytest.mark.parametrize("embedding", ["full", "truncated"])
 @pytest.mark.parametrize("name", [name for name in PEERS if name.endswith("-whole")])
-def test_all_weights_of_a_file(full, ids, name):
+def test_all_weights_of_a_file(name, embedding):
     """The output matrix has the number type of the table, the dense layers are int8."""
+    model = ranker(embedding)
     tables, whole = (
-        tflite.inspect_model(convert_peer(which, full, METADATA))
+        tflite.inspect_model(convert_peer(which, model, METADATA))
         for which in (name.removesuffix("-whole"), name)
     )
     bits = int(name.removeprefix("edge-int")[0])
@@ -114,7 +116,16 @@ def test_any_batch_runs(full, ids):
 
 
 def test_what_cannot_be_quantised_is_one_line():
-    with pytest.raises(
-        ConfigError, match=r"item_embedding/embeddings has 16 columns; blocks of 32"
-    ):
+    said = "item_embedding/embeddings has 16 columns; this number type needs a multiple of 32"
+    with pytest.raises(ConfigError, match=said):
         convert_peer("edge-int4-blocks", ranker(columns=16), METADATA)
+
+
+@pytest.mark.parametrize(("name", "columns", "needed"), [("int4", 15, 2), ("int2", 18, 4)])
+def test_rows_of_broken_bytes_are_refused(name, columns, needed):
+    """EMBEDDING_LOOKUP would read them from wrong places, without a word."""
+    model = ranker(columns=columns)
+    for peer in (f"edge-{name}", f"edge-{name}-whole"):
+        with pytest.raises(ConfigError, match=f"{columns} columns; .* a multiple of {needed}"):
+            convert_peer(peer, model, METADATA)
+    assert_close(model, convert_peer("edge-int8", model, METADATA), np.ones((2, LENGTH), "i"), 0.05)

@@ -3,7 +3,6 @@
 import re
 import shutil
 import subprocess
-import time
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -70,7 +69,7 @@ def test_the_page_is_whole_and_needs_no_network(page):
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: the page is not opened")
-def test_chromium_opens_it_quickly_and_without_errors(page, tmp_path):
+def test_chromium_opens_it_without_errors(page, tmp_path):
     probe = """
     <script>
     addEventListener("error", (event) => document.title += " ERROR " + event.message);
@@ -89,8 +88,8 @@ def test_chromium_opens_it_quickly_and_without_errors(page, tmp_path):
       mark.dispatchEvent(new Event("mouseenter"));
       const tip = document.getElementById("tip").textContent.split("\\n")[0];
       const network = performance.getEntriesByType("resource").length;
-      document.title = ["checked", small, large, rows.length, tip, network,
-        Math.round(performance.now())].join("|") + document.title;
+      const checked = ["checked", small, large, rows.length, tip, network];
+      document.title = [...checked, document.title].join("|");
     });
     </script>"""
     checked = tmp_path / "checked.html"
@@ -102,18 +101,11 @@ def test_chromium_opens_it_quickly_and_without_errors(page, tmp_path):
     assert title, done.stderr[-1000:]
     assert "CONSOLE" not in done.stderr
     assert "ERROR" not in title[1]
-    _, small, large, rows, tip, network, rest = title[1].split("|")
+    _, small, large, rows, tip, network, _ = title[1].split("|")
     assert int(small.replace(",", "")) < int(large.replace(",", "")) == 20_000 * 64 * 4
     assert int(rows) == 4
     assert tip == "full float32"
     assert int(network) == 0
-    assert int(re.match(r"\d+", rest)[0]) < 3000  # milliseconds
-
-
-def test_it_is_made_quickly(page):
-    started = time.process_time()
-    to_html(read_sweep(page.parent))
-    assert time.process_time() - started < 3
 
 
 def test_the_picture_is_a_png(page):

@@ -68,6 +68,8 @@ def test_an_output_matrix_is_searched_where_there_is_one():
         "synthetic qr 16x max-loss 1% delegate output too seed 0",
         "synthetic qr 16x max-loss 1% delegate tied seed 0",
     ]
+    texts = artefacts(**values, model="text-classifier", code_output=[False, True])
+    assert names(texts) == ["synthetic qr 16x max-loss 1% delegate seed 0"]
     # The field came later: a sweep without it has the files that it had.
     assert planned[0].key == artefacts(**values)[0].key
     with pytest.raises(ConfigError, match="nothing to run: code_output: needs target 'delegate'"):

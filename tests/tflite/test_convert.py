@@ -118,7 +118,7 @@ def test_metadata(untied):
         "model": {"kind": "sequence-ranker", "history_length": 5, "input_dim": 50},
         "trained_on": {"name": "synthetic", "sha256": "0" * 64},
     }
-    info = inspect_model(finish(untied, table_dtype="int8", top_k=3, metadata=given))
+    info = inspect_model(finish(untied, table_dtype="int8", top_k=np.int64(3), metadata=given))
     assert info.metadata["model"] == {**given["model"], "output": "top_k", "top_k": 3}
     assert info.metadata["trained_on"] == given["trained_on"]
     assert info.metadata["embeddings"] == [

@@ -34,7 +34,7 @@ def merge_lora(model: Any) -> None:
     """
     for layer in _with_lora(model):
         layer._embeddings.assign(merged_table(layer))
-        layer._embeddings.trainable = True
+        layer._embeddings.trainable = layer.trainable
         layer.lora_enabled = False
         layer.lora_rank = layer.lora_alpha = None
         for name in ("lora_embeddings_a", "lora_embeddings_b"):

@@ -65,16 +65,16 @@ PEERS: dict[str, Peer] = {
     "edge-int2": Peer("ai-edge-quantizer, int2 per row", _edge(2)),
     "edge-int8-whole": Peer("ai-edge-quantizer, all weights int8 per row", _edge(8, whole=True)),
     "edge-int4-whole": Peer(
-        "ai-edge-quantizer, tables and output matrix int4 per row, the rest int8",
+        "ai-edge-quantizer, tables and large matrices int4 per row, the rest int8",
         _edge(4, whole=True),
     ),
     "edge-int4-blocks-whole": Peer(
-        "ai-edge-quantizer, tables and output matrix int4 in blocks of 32, the rest int8",
+        "ai-edge-quantizer, tables and large matrices int4 in blocks of 32, the rest int8",
         _edge(4, blocks=True, whole=True),
         ("full", "truncated"),
     ),
     "edge-int2-whole": Peer(
-        "ai-edge-quantizer, tables and output matrix int2 per row, the rest int8",
+        "ai-edge-quantizer, tables and large matrices int2 per row, the rest int8",
         _edge(2, whole=True),
     ),
 }

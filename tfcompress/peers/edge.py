@@ -8,6 +8,7 @@ whose kernel takes one vector of ids and multiplies integers by the scales of th
 `weight_only` recipes would dequantise the whole table in every run; these are its dynamic ones.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.errors import ConfigError
+from tfcompress.tflite.dense import LARGE
 from tfcompress.tflite.graph.flatbuffer import TfliteFile, read, text
 from tfcompress.tflite.graph.operator_chain import ChainConstants, OperatorChain
 from tfcompress.tflite.graph.prune import prune
@@ -32,15 +34,16 @@ def quantize(content: bytes, num_bits: int, *, blocks: bool = False, whole: bool
         num_bits: int. 8, 4 or 2 bits a value.
         blocks: bool. Whether every 32 values of a row have a scale of their own; a row has one
             otherwise.
-        whole: bool. Whether matrices that are multiplied by are quantised, too: those with as many
-            rows as a table, which scores are taken against, like the tables, and others as int8.
+        whole: bool. Whether matrices that are multiplied by are quantised, too: large ones, such as
+            those that scores are taken against, like the tables, and others as int8.
 
     Raises:
-        ConfigError: it has no table, or one whose rows are not whole blocks.
+        ConfigError: it has no table, or one whose rows are not whole blocks, or not whole bytes,
+            which the operator reads wrongly.
     """
     from ai_edge_quantizer import qtyping, quantizer
 
-    lookups = embedding_lookups(content, _BLOCK if blocks else 1)
+    lookups = embedding_lookups(content, _BLOCK if blocks else 8 // num_bits)
     recipe = quantizer.Quantizer(lookups)
     granularity = qtyping.QuantGranularity
     how = {
@@ -51,31 +54,30 @@ def quantize(content: bytes, num_bits: int, *, blocks: bool = False, whole: bool
     recipe.add_dynamic_config(".*", names.EMBEDDING_LOOKUP, **how)
     if whole:
         recipe.add_dynamic_config(".*", names.FULLY_CONNECTED, num_bits=8)
-    for scope in _score_products(read(lookups), untied=whole):
+    for scope in _products(read(lookups), large=whole):
         # Tied ones alike in any case, or the quantiser would make a second table for them.
         recipe.add_dynamic_config(f"^{re.escape(scope)}$", names.FULLY_CONNECTED, **how)
     done = recipe.quantize(enable_progress_bar=False, enable_progress_report=False)
     return bytes(done.quantized_model)
 
 
-def _score_products(file: TfliteFile, *, untied: bool) -> Iterator[str]:
-    """What the quantiser calls the operators that take scores against a table, or the like of it.
+def _products(file: TfliteFile, *, large: bool) -> Iterator[str]:
+    """What the quantiser calls the operators that multiply by a table.
 
     Args:
         file: TfliteFile.
-        untied: bool. Whether a matrix of its own with as many rows as a table is meant, too.
+        large: bool. Whether other matrices that are large are meant, too.
     """
     from ai_edge_quantizer.utils import tfl_flatbuffer_utils
 
     tables = looked_up_buffers(file)
-    tensors = [tensor for subgraph in file.subgraphs for tensor in subgraph.tensors]
-    rows = {int(tensor.shape[0]) for tensor in tensors if tensor.buffer in tables}
     for subgraph in file.subgraphs:
         for operator in subgraph.operators:
             if file.operator_name(operator) != "FULLY_CONNECTED":
                 continue
             matrix = subgraph.tensors[operator.inputs[1]]
-            if matrix.buffer in tables or (untied and int(matrix.shape[0]) in rows):
+            is_large = math.prod(int(size) for size in matrix.shape) >= LARGE
+            if matrix.buffer in tables or (large and is_large):
                 yield tfl_flatbuffer_utils.get_op_scope(operator, subgraph.tensors)
 
 
@@ -122,7 +124,9 @@ def _flat_lookup(constants: ChainConstants, subgraph: Any, gather: Any, block: i
     columns = int(subgraph.tensors[table].shape[1])
     if columns % block:
         name = text(subgraph.tensors[table].name)
-        raise ConfigError(f"{name} has {columns} columns; blocks of {block} need a multiple")
+        raise ConfigError(
+            f"{name} has {columns} columns; this number type needs a multiple of {block}"
+        )
     chain = OperatorChain(constants, subgraph)
     flat_ids = chain.reshape(ids, [-1])
     rows = file.add_tensor(

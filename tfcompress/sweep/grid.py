@@ -118,7 +118,7 @@ class Grid(BaseModel):
         max_loss: list of float. Of "search", as the next one; none of it where both are empty.
         max_bytes: list of int.
         code_output: list of bool. Of "search" with target "delegate": whether an untied output
-            matrix is coded, too. Tied models have none and are searched once.
+            matrix is coded, too. Tied models and classifiers are searched once.
         backend: str. Of Keras, for the trainings.
         training: dict. Other fields of TrainConfig: epochs, dim, history_length, ...
         measure: Measured.
@@ -267,8 +267,9 @@ def _files(grid: Grid, training: Training, left_out: dict[str, int]) -> Iterator
 def _searches(grid: Grid, training: Training, left_out: dict[str, int]) -> Iterator[Artefact]:
     tied = training.config.tie
     budgets = len(grid.max_loss) + len(grid.max_bytes)
-    # A tied model has no output matrix of its own.
-    outputs = [False] if tied else grid.code_output
+    # No output matrix of its own has a tied model, nor a classifier one that is worth it.
+    has_output = not tied and training.config.model == "sequence-ranker"
+    outputs = grid.code_output if has_output else [False]
     for dense_dtype, target, output in itertools.product(grid.dense_dtype, grid.target, outputs):
         reason = _TIED_BUILTIN if tied else _OUTPUT_BUILTIN
         if target == "builtin" and (tied or output) and budgets:

@@ -178,7 +178,7 @@ def assemble(
     snr_db = {entry.name: embedding_snr_db(entry, stored) for entry in embeddings}
     entry: dict[str, Any] = dict(metadata or {})
     if top_k is not None:
-        entry["model"] = {**entry.get("model", {}), "output": "top_k", "top_k": top_k}
+        entry["model"] = {**entry.get("model", {}), "output": "top_k", "top_k": int(top_k)}
     if vocabulary is not None:
         dims = [int(embedding.layer.input_dim) for embedding in embeddings]
         check_vocabulary(vocabulary, dims, entry.get("trained_on", {}))

@@ -21,7 +21,7 @@ from tfcompress.tflite.graph.readers import looked_up_buffers
 # and apply the first channel's scale to all of them.
 _VERSIONS = {"FULLY_CONNECTED": 12, "CONV_2D": 5, "DEPTHWISE_CONV_2D": 6}
 _WEIGHTS = 1
-_LARGE = 1 << 16
+LARGE = 1 << 16
 """Values from which a matrix is worth 4 bits: all that are smaller together weigh little."""
 _INTEGERS = (schema.TensorType.INT8, schema.TensorType.INT4)
 
@@ -85,7 +85,7 @@ def _is_dense(file: TfliteFile, subgraph: Any, operator: Any, name: str, tables:
 
 def _is_large(subgraph: Any, operator: Any, name: str) -> bool:
     shape = _weights(subgraph, operator).shape
-    return name == "FULLY_CONNECTED" and math.prod(int(size) for size in shape) >= _LARGE
+    return name == "FULLY_CONNECTED" and math.prod(int(size) for size in shape) >= LARGE
 
 
 def _weights(subgraph: Any, operator: Any) -> Any:

@@ -43,8 +43,8 @@ def for_longest_row(coder: RowCoder, values: U8) -> tuple[RowCoder, int]:
     numbers = _all_numbers(coder, values)
     row_bits = _row_bits(numbers, coder.code.lengths)
     best, least = coder, int(row_bits.max())
-    excess = least - float(row_bits.mean())
-    if len(coder.code.lengths) < 3 or not excess:
+    excess = least - float(row_bits.mean(dtype=np.float64))
+    if len(coder.code.lengths) < 3 or excess <= 0:
         return coder, least
     playing = max(1, min(_PLAYING_ROWS, _PLAYING_VALUES // values.shape[1]))
     rows = np.empty(0, np.int64)
