@@ -75,8 +75,11 @@ def test_a_full_table(full, ids, name):
     assert_close(full, content, ids, LARGEST_DIFFERENCE.get(name, 0.03))
 
 
-@pytest.mark.parametrize("embedding", ["full", "truncated"])
-@pytest.mark.parametrize("name", [name for name in PEERS if name.endswith("-whole")])
+@pytest.mark.parametrize(
+    ("name", "embedding"),
+    [(name, "full") for name in PEERS if name.endswith("-whole")]
+    + [("edge-int4-blocks-whole", "truncated")],
+)
 def test_all_weights_of_a_file(name, embedding):
     """The output matrix has the number type of the table, the dense layers are int8."""
     model = ranker(embedding)
