@@ -22,7 +22,8 @@ from tfcompress.prefix_codes import length_limited_lengths
 from tfcompress.tflite.builtin.row_bits import U8, RowCode, RowCoder
 
 _PLAYING_ROWS, _PLAYING_VALUES = 2000, 1 << 19
-_CODES = 60
+_CODES, _PATIENCE = 60, 8
+"""Codes that are tried at most, and those in a row that are no better."""
 _MAX_ROUNDS = 4
 _OTHER_ROWS = 0.01
 """The share of rows that do not play, so that words which only they need stay short enough."""
@@ -85,14 +86,17 @@ def _play(numbers: NDArray[np.uint16], code: RowCode, rate: float) -> NDArray[np
     """
     total = np.zeros(len(numbers))
     others = _OTHER_ROWS * 0.5**code.lengths
-    best, least = code.lengths, np.inf
+    best, least, since = code.lengths, np.inf, 0
     for _ in range(_CODES):
         weights = np.exp(rate * (total - total.max()))
         weights = np.repeat(weights / (weights.sum() * numbers.shape[1]), numbers.shape[1])
         shares = np.bincount(numbers.ravel(), weights, len(code.lengths)) + others
         lengths = length_limited_lengths(shares, code.bits)
         row_bits = _row_bits(numbers, lengths)
+        since += 1
         if row_bits.max() < least:
-            best, least = lengths, row_bits.max()
+            best, least, since = lengths, row_bits.max(), 0
+        if since == _PATIENCE:
+            break
         total += row_bits
     return best

@@ -34,6 +34,10 @@ _STEP_BYTES = 280
 """Bytes of one to five operators."""
 _STEPS_WORTH = 0.05
 """The part of a table's bytes given for fewer words a row, which decode faster."""
+_HOPE = 0.8
+"""What a search leaves of the longest row at best; nine tenths were met."""
+_INDEX_BITS = 16
+"""Of a row of mode `indexed`, at most."""
 _COMPACT_BYTES = 500
 """Bytes of the operators of compact look-ups."""
 _COMPACT_WORTH = 0.003
@@ -100,18 +104,21 @@ def plan_rows(values: U8, source: Source, mode: str, *, is_compact: bool) -> Row
     """
     rows, columns = values.shape
     ways: list[tuple[RowCoder, RowPlaces | None]] = []
+    # The longest row that is worth a search: none where `indexed` is smaller in any case.
+    hopeful = np.inf
     whole = _mean_coders(values, is_compact=False) if mode != "indexed" or not is_compact else []
     if mode != "fixed":
         for coder in _mean_coders(values, is_compact=True) if is_compact else whole:
-            ways.append((coder, indexed_places(coder.row_bits(values))))
+            row_bits = coder.row_bits(values)
+            ways.append((coder, indexed_places(row_bits)))
+            hopeful = min(hopeful, (float(row_bits.mean()) + _INDEX_BITS) / _HOPE)
     if mode != "indexed":
         # The long words of compact look-ups would make the longest row longer.
         is_searched = mode == "fixed" or fixed.may_be_smaller(source)
         for coder in whole:
-            if is_searched and coder.code.group > 1:
+            found, longest = coder, int(coder.row_bits(values).max())
+            if is_searched and coder.code.group > 1 and longest <= hopeful:
                 found, longest = for_longest_row(coder, values)
-            else:
-                found, longest = coder, int(coder.row_bits(values).max())
             ways.append((found, fixed_places(rows, longest)))
         if is_searched:
             coder = RowCoder(_worst_row_code(values, source))
