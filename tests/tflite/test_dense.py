@@ -33,7 +33,7 @@ def test_dense_weights_become_int8(untied, histories):
 
 
 def test_of_int4_only_large_dense_matrices(untied, histories, monkeypatch):
-    monkeypatch.setattr(dense, "LARGE", 50 * 8)
+    monkeypatch.setattr(dense, "_LARGE", 50 * 8)
     file, counts = quantize_dense(read(untied.content), num_bits=4)
     assert counts == {"FULLY_CONNECTED": 3}
     int8, int4 = (schema.TensorType.INT8, 12), (schema.TensorType.INT4, 12)

@@ -8,7 +8,6 @@ whose kernel takes one vector of ids and multiplies integers by the scales of th
 `weight_only` recipes would dequantise the whole table in every run; these are its dynamic ones.
 """
 
-import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.errors import ConfigError
-from tfcompress.tflite.dense import LARGE
+from tfcompress.tflite.dense import is_large
 from tfcompress.tflite.graph.flatbuffer import TfliteFile, read, text
 from tfcompress.tflite.graph.operator_chain import ChainConstants, OperatorChain
 from tfcompress.tflite.graph.prune import prune
@@ -76,8 +75,7 @@ def _products(file: TfliteFile, *, large: bool) -> Iterator[str]:
             if file.operator_name(operator) != "FULLY_CONNECTED":
                 continue
             matrix = subgraph.tensors[operator.inputs[1]]
-            is_large = math.prod(int(size) for size in matrix.shape) >= LARGE
-            if matrix.buffer in tables or (large and is_large):
+            if matrix.buffer in tables or (large and is_large(matrix)):
                 yield tfl_flatbuffer_utils.get_op_scope(operator, subgraph.tensors)
 
 

@@ -21,7 +21,7 @@ from tfcompress.tflite.graph.readers import looked_up_buffers
 # and apply the first channel's scale to all of them.
 _VERSIONS = {"FULLY_CONNECTED": 12, "CONV_2D": 5, "DEPTHWISE_CONV_2D": 6}
 _WEIGHTS = 1
-LARGE = 1 << 16
+_LARGE = 1 << 16
 """Values from which a matrix is worth 4 bits: all that are smaller together weigh little."""
 _INTEGERS = (schema.TensorType.INT8, schema.TensorType.INT4)
 
@@ -52,11 +52,12 @@ def quantize_dense(
             if not _is_dense(file, subgraph, operator, name, kept):
                 continue
             counts[name] = counts.get(name, 0) + 1
+            weights = _weights(subgraph, operator)
             scope = tfl_flatbuffer_utils.get_op_scope(operator, subgraph.tensors)
             recipe.add_dynamic_config(
                 f"^{re.escape(scope)}$",
                 qtyping.TFLOperationName(name),
-                num_bits=num_bits if _is_large(subgraph, operator, name) else 8,
+                num_bits=num_bits if name == "FULLY_CONNECTED" and is_large(weights) else 8,
             )
     if not counts:
         return file, counts
@@ -83,9 +84,9 @@ def _is_dense(file: TfliteFile, subgraph: Any, operator: Any, name: str, tables:
     )
 
 
-def _is_large(subgraph: Any, operator: Any, name: str) -> bool:
-    shape = _weights(subgraph, operator).shape
-    return name == "FULLY_CONNECTED" and math.prod(int(size) for size in shape) >= LARGE
+def is_large(weights: Any) -> bool:
+    """Whether a weight tensor has so many values that 4 bits each are worth it."""
+    return math.prod(int(size) for size in weights.shape) >= _LARGE
 
 
 def _weights(subgraph: Any, operator: Any) -> Any:

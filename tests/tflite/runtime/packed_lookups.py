@@ -3,12 +3,15 @@
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from tests.codec.tables import gaussian
+from tests.codec.tables import MODES, gaussian, offered
+from tfcompress.codec import pack
+from tfcompress.codec.layout import DTYPES
 from tfcompress.tflite.graph.flatbuffer import TfliteFile
 from tfcompress.tflite.runtime.delegate_rows import DelegateRows
 
 Type = schema.TensorType
 ROWS, COLUMNS = 300, 18
+OFFERED = [(mode, dtype) for mode in MODES for dtype in DTYPES if offered(mode, dtype)]
 
 
 def matrix(dtype):
@@ -22,6 +25,13 @@ def matrix(dtype):
         "float16": (floats.astype(np.float16), Type.FLOAT16),
         "float32": (floats, Type.FLOAT32),
     }[dtype]
+
+
+def packed_matrix(mode, dtype):
+    """The rows of `matrix`, and a file that looks them up packed."""
+    rows, kind = matrix(dtype)
+    packed = pack(rows, mode, dtype="int4" if dtype == "int4" else None)
+    return rows, lookup_file(packed, kind)
 
 
 def values(rows, dtype):

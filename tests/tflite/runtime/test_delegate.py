@@ -7,19 +7,20 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, load_delegate
 
-from tests.codec.tables import MODES, fibonacci, offered
+from tests.codec.tables import fibonacci
 from tests.tflite.runtime.packed_lookups import (
     COLUMNS,
+    OFFERED,
     ROWS,
     Type,
     again,
     look_up,
     lookup_file,
     matrix,
+    packed_matrix,
     values,
 )
 from tfcompress.codec import pack
-from tfcompress.codec.layout import DTYPES
 from tfcompress.errors import ModelError
 from tfcompress.native import DELEGATE_LIBRARY
 from tfcompress.tflite.runtime.delegate import delegates_for, needs_delegate
@@ -28,14 +29,10 @@ from tfcompress.tflite.runtime.delegate_rows import DelegateRows
 BATCHES = (0, 1, 7, 512)
 
 
-@pytest.mark.parametrize(
-    ("mode", "dtype"),
-    [(mode, dtype) for mode in MODES for dtype in DTYPES if offered(mode, dtype)],
-)
+@pytest.mark.parametrize(("mode", "dtype"), OFFERED)
 def test_gives_the_rows_that_were_packed(opened, mode, dtype):
-    rows, kind = matrix(dtype)
-    packed = pack(rows, mode, dtype="int4" if dtype == "int4" else None)
-    interpreter = opened(lookup_file(packed, kind))
+    rows, file = packed_matrix(mode, dtype)
+    interpreter = opened(file)
     for batch in BATCHES:
         ids = np.random.default_rng(batch).integers(0, ROWS, batch)
         expected = values(rows[ids], dtype)

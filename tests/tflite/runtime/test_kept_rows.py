@@ -4,19 +4,19 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from tests.codec.tables import MODES, offered
 from tests.tflite.runtime.packed_lookups import (
     COLUMNS,
+    OFFERED,
     ROWS,
     Type,
     again,
     look_up,
     lookup_file,
     matrix,
+    packed_matrix,
     values,
 )
 from tfcompress.codec import pack
-from tfcompress.codec.layout import DTYPES
 from tfcompress.tflite.packing.fused_scales import fuse_scales
 from tfcompress.tflite.runtime.delegate_rows import DelegateRows
 
@@ -36,14 +36,10 @@ def histories(calls, rng):
         yield ids
 
 
-@pytest.mark.parametrize(
-    ("mode", "dtype"),
-    [(mode, dtype) for mode in MODES for dtype in DTYPES if offered(mode, dtype)],
-)
+@pytest.mark.parametrize(("mode", "dtype"), OFFERED)
 def test_calls_after_calls_give_the_rows_that_were_packed(opened, mode, dtype):
-    rows, kind = matrix(dtype)
-    packed = pack(rows, mode, dtype="int4" if dtype == "int4" else None)
-    interpreter = opened(lookup_file(packed, kind))
+    rows, file = packed_matrix(mode, dtype)
+    interpreter = opened(file)
     for ids in histories(40, np.random.default_rng(3)):
         expected = values(rows[ids], dtype)
         result = look_up(interpreter, ids)

@@ -35,9 +35,9 @@ _STEP_BYTES = 280
 _STEPS_WORTH = 0.05
 """The part of a table's bytes given for fewer words a row, which decode faster."""
 _HOPE = 0.8
-"""What a search leaves of the longest row at best; nine tenths were met."""
+"""What a search may leave of the longest row; at best 0.87 was met."""
 _INDEX_BITS = 16
-"""Of a row of mode `indexed`, at most."""
+"""Of a row of mode `indexed`, with a margin."""
 _COMPACT_BYTES = 500
 """Bytes of the operators of compact look-ups."""
 _COMPACT_WORTH = 0.003
@@ -104,7 +104,7 @@ def plan_rows(values: U8, source: Source, mode: str, *, is_compact: bool) -> Row
     """
     rows, columns = values.shape
     ways: list[tuple[RowCoder, RowPlaces | None]] = []
-    # The longest row that is worth a search: none where `indexed` is smaller in any case.
+    # The longest row that is worth a search: beyond it `indexed` stays smaller.
     hopeful = np.inf
     whole = _mean_coders(values, is_compact=False) if mode != "indexed" or not is_compact else []
     if mode != "fixed":
