@@ -1,4 +1,7 @@
-"""Every layer at a small size; any test with a `case` argument runs once for each."""
+"""Every layer at a small size; any test with a `case` argument runs once for each.
+
+One with a `computed` argument runs for those that read large batches from the whole table.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -176,6 +179,9 @@ CASES = [
 def pytest_generate_tests(metafunc: Any) -> None:
     if "case" in metafunc.fixturenames:
         metafunc.parametrize("case", CASES, ids=[case.id for case in CASES])
+    if "computed" in metafunc.fixturenames:
+        cases = [case for case in CASES if case.make().embeds_all]
+        metafunc.parametrize("computed", cases, ids=[case.id for case in cases])
 
 
 def table_of(layer: Any) -> Any:

@@ -83,6 +83,7 @@ class HuffmanEmbedding(CompressedEmbedding):
         if pooling not in POOLINGS:
             raise ConfigError(f"pooling must be one of {', '.join(POOLINGS)}; got {pooling!r}")
         self.pooling = pooling
+        self.embeds_all = pooling != "max"
 
     @classmethod
     def from_counts(

@@ -58,6 +58,7 @@ class MixedWidthEmbedding(CompressedEmbedding):
     """
 
     size_argument = "boundaries"
+    embeds_all = True
 
     def __init__(
         self,

@@ -103,6 +103,7 @@ class TensorTrainEmbedding(CompressedEmbedding):
 
     size_argument = "rank"
     flat_ids = True
+    embeds_all = True
 
     def __init__(
         self,
@@ -173,6 +174,17 @@ class TensorTrainEmbedding(CompressedEmbedding):
             product = ops.matmul(product, part)  # (batch, columns so far, d_k r_{k-1})
             product = ops.reshape(product, (-1, math.prod(columns[k:]), below))
         return ops.reshape(product, (-1, self.output_dim))
+
+    def embed_all(self) -> Any:
+        """The cores multiplied, from the first to the last."""
+        rows, columns = self.shapes
+        state = ops.ones((1, 1, 1), self.compute_dtype)  # (rows so far, columns so far, r_k)
+        for k in range(self.num_cores):
+            below, above = self.ranks_of_cores[k], self.ranks_of_cores[k + 1]
+            core = ops.reshape(self.dense(self.cores[k]), (rows[k], above, columns[k], below))
+            state = ops.einsum("ijb,nadb->indja", state, core)
+            state = ops.reshape(state, (math.prod(rows[: k + 1]), -1, above))
+        return state[: self.input_dim, :, 0]
 
     def score(self, h: Any) -> Any:
         """H contracted with one core after the other; largest about n^(1 - 1/k) D / d_1 r wide."""
