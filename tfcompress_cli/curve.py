@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tfcompress.errors import ConfigError
 from tfcompress_cli import console
@@ -55,6 +55,25 @@ def show(found: Found) -> None:
         )
     console.out.print(table)
     console.out.print()
+
+
+def show_added(dataset: Any) -> None:
+    """Says what a small validation was measured with.
+
+    Args:
+        dataset: Dataset, or one of another kind.
+    """
+    from tfcompress.search.steady_quality import added_examples
+
+    if (added := added_examples(dataset)) is not None:
+        few = len(dataset.valid.targets.values)
+        console.out.print(
+            f"validation has {few:,} targets, too few to tell codings apart: the curve counts "
+            f"{len(added.targets.values):,} of the training in, each relative to what was trained; "
+            "the last line is validation alone\n",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 @contextmanager

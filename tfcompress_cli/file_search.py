@@ -60,6 +60,8 @@ class Result:
     def show(self) -> None:
         """Prints the curve, and what rows were weighted by."""
         curve.show(self.packed.found)
+        if self.measured is not None:
+            curve.show_added(self.measured.dataset)
         console.out.print(f"rows count {self.weighted_by}\n", highlight=False, soft_wrap=True)
 
     def check(self, before: bytes) -> str:
@@ -78,6 +80,7 @@ def find(source: Path, content: bytes, wanted: WantedOfFile, *, codec: str, deco
     """Searches, with a line for every trial while it lasts."""
     from tfcompress.search.file_quality import FileQuality, stored_counts
     from tfcompress.search.file_search import pack_lossy
+    from tfcompress.search.steady_quality import steady_examine
     from tfcompress.tflite import inspect_model
 
     info = inspect_model(content)
@@ -102,7 +105,7 @@ def find(source: Path, content: bytes, wanted: WantedOfFile, *, codec: str, deco
             decoder=decoder,
             counts=counts,
             ranked_rows=wanted.ranked_rows,
-            examine=judged.examine if judged else None,
+            examine=steady_examine(judged, content) if judged else None,
             outputs=judged.outputs if judged else None,
             tell=tell,
         )

@@ -71,27 +71,12 @@ class Result:
     def show(self) -> None:
         """Prints the curve: trials that no other beats, fewest bytes first; and what was fitted."""
         curve.show(self.found)
-        self._show_added()
+        if self.measured is not None and not self.wanted.tune:
+            curve.show_added(self.measured.dataset)
         if self.found.refitted:
             console.out.print(
                 f"dense weights changed: {', '.join(self.found.refitted)}, fitted to the coded "
                 "tables (--no-refit leaves them)\n",
-                highlight=False,
-                soft_wrap=True,
-            )
-
-    def _show_added(self) -> None:
-        """Says what a small validation was measured with."""
-        from tfcompress.search.steady_quality import added_examples
-
-        if self.measured is None or self.wanted.tune:
-            return
-        if (added := added_examples(self.measured.dataset)) is not None:
-            few = len(self.measured.dataset.valid.targets.values)
-            console.out.print(
-                f"validation has {few:,} targets, too few to tell codings apart: the curve counts "
-                f"{len(added.targets.values):,} of the training in, each relative to the trained "
-                "model; the last line is validation alone\n",
                 highlight=False,
                 soft_wrap=True,
             )

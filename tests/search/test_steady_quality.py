@@ -11,7 +11,11 @@ from tfcompress.data.dataset import Examples
 from tfcompress.search import Budget, run_search
 from tfcompress.search.run_quality import RunQuality
 from tfcompress.search.run_search import search_run
-from tfcompress.search.steady_quality import SteadyQuality, added_examples
+from tfcompress.search.steady_quality import (
+    SteadyQuality,
+    added_examples,
+    steady_examine,
+)
 
 
 def test_the_last_items_of_training_rows_are_asked_for(dataset):
@@ -78,6 +82,18 @@ def test_a_part_of_which_nothing_is_known_leaves_validation_alone():
     added = Part({"trained": (0.0, 0.9), "coded": (0.0, 0.81)}, 300)
     measured = Part({"trained": (0.1, 0.2), "coded": (0.05, 0.15)}, 100, added)
     assert SteadyQuality(measured, "trained", EXAMPLES).examine("coded") == (0.05, 0.15)
+
+
+def test_only_a_small_validation_is_steadied(dataset, monkeypatch):
+    measured = Part({"trained": (0.1, 0.2), "coded": (0.05, 0.15)}, 100)
+    measured.dataset = dataset
+    measured.added = Part({"trained": (0.1, 0.2), "coded": (0.1, 0.2)}, 0)
+    monkeypatch.setattr(measured, "on", lambda examples: measured.added)
+    measured.added.dataset = replace(dataset, valid=added_examples(dataset))
+    quality, _ = steady_examine(measured, "trained")("coded")
+    assert 0.05 < quality < 0.1
+    monkeypatch.setattr("tfcompress.search.steady_quality._SUFFICES", 0)
+    assert steady_examine(measured, "trained") == measured.examine
 
 
 @pytest.mark.parametrize("tuned", [False, True])

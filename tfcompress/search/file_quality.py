@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -70,6 +72,12 @@ class FileQuality:
         if metric not in known:
             raise ConfigError(f"--metric: got {metric!r}, expected one of {', '.join(known)}")
         return known[metric], soft
+
+    def on(self, examples: Any) -> FileQuality:
+        """The same with other examples in the place of the validation split."""
+        other = copy(self)
+        other.dataset = replace(self.dataset, valid=examples)
+        return other
 
     def splits(self, content: bytes) -> dict[str, float]:
         """Quality of a file on "validation" and "test"; the keys end in the metric."""

@@ -12,7 +12,7 @@ from tfcompress.errors import ConfigError
 from tfcompress.search.find import find_tables
 from tfcompress.search.measures import Measures
 from tfcompress.search.shipped_bytes import shipped_bytes
-from tfcompress.search.steady_quality import SteadyQuality, added_examples
+from tfcompress.search.steady_quality import steady_examine
 from tfcompress.search.walk import Found
 from tfcompress.training.tune import tune
 
@@ -94,14 +94,11 @@ def search_run(
     if measured is not None:
         task, counts = measured.task, measured.dataset.id_counts
         measures = Measures.of(model, measured, coded, refits=refit)
-        examine = measured.examine
-        # Tuning learns what it would be judged by.
-        if not tune_epochs and (added := added_examples(measured.dataset)) is not None:
-            examine = SteadyQuality(measured, model, added).examine
         options = {
             "probe": measures.inputs,
             "metrics": measures.metrics,
-            "examine": examine,
+            # Tuning would learn what it is judged by.
+            "examine": measured.examine if tune_epochs else steady_examine(measured, model),
             "reference": reference,
             "refit": measures.refit if refit else None,
             "start": measures.start,

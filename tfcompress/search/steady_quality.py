@@ -15,7 +15,8 @@ It is no measure of training, which learns these very examples.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -23,16 +24,14 @@ from tfcompress.data import Dataset
 from tfcompress.data.dataset import Examples
 from tfcompress.data.sample import spread_rows
 
-if TYPE_CHECKING:
-    import keras
-
-    from tfcompress.search.run_quality import RunQuality
-
 _SUFFICES = 10_000
 """Validation targets that are enough by themselves: a change then has a standard error of 1 %."""
 _WANTED = 20_000
 """Targets of both together, where validation has fewer than suffice."""
 _TARGETS_OF_A_ROW = 3
+
+SubjectT = TypeVar("SubjectT")
+_SubjectT_contra = TypeVar("_SubjectT_contra", contravariant=True)
 
 
 def added_examples(dataset: Any) -> Examples | None:
@@ -57,31 +56,60 @@ def added_examples(dataset: Any) -> Examples | None:
     return Examples(rows.where(~is_target), rows.where(is_target))
 
 
-class SteadyQuality:
-    """Measures by validation and added examples, each relative to what the trained model gives.
+class Measured(Protocol[_SubjectT_contra]):
+    """What measures a model or a file on the validation split of its data.
+
+    Attributes:
+        dataset: Dataset, or one of another kind.
+    """
+
+    dataset: Any
+
+    def examine(self, subject: _SubjectT_contra, /) -> tuple[float, float]:
+        """Quality and its smooth companion (see `Task.examine`)."""
+
+    def on(self, examples: Any, /) -> Self:
+        """The same with other examples in the place of the validation split."""
+
+
+class SteadyQuality(Generic[SubjectT]):
+    """Measures by validation and added examples, each relative to what was trained gives.
 
     Args:
-        measured: RunQuality.
-        model: keras.Model. As it was trained.
+        measured: Measured.
+        trained: keras.Model or bytes of a file, as it was trained.
         added: Examples.
     """
 
-    def __init__(self, measured: RunQuality, model: keras.Model, added: Examples) -> None:
+    def __init__(self, measured: Measured[SubjectT], trained: SubjectT, added: Examples) -> None:
         self._parts = [measured, measured.on(added)]
         counts = [len(part.dataset.valid.targets.values) for part in self._parts]
         self._weights = np.array(counts) / sum(counts)
-        self._trained = self._examined(model)
+        self._trained = self._examined(trained)
 
-    def examine(self, model: keras.Model) -> tuple[float, float]:
-        """Quality and its smooth companion, as `RunQuality.examine`, of the trained model the same.
+    def examine(self, subject: SubjectT) -> tuple[float, float]:
+        """Quality and its smooth companion, of what was trained the same as validation alone.
 
         Targets weigh alike.
         """
         if not self._trained.all():  # Nothing to be relative to.
-            return self._parts[0].examine(model)
-        kept = self._weights @ (self._examined(model) / self._trained)
+            return self._parts[0].examine(subject)
+        kept = self._weights @ (self._examined(subject) / self._trained)
         quality, soft = self._trained[0] * kept
         return float(quality), float(soft)
 
-    def _examined(self, model: keras.Model) -> np.ndarray[Any, np.dtype[np.float64]]:
-        return np.array([part.examine(model) for part in self._parts])
+    def _examined(self, subject: SubjectT) -> np.ndarray[Any, np.dtype[np.float64]]:
+        return np.array([part.examine(subject) for part in self._parts])
+
+
+def steady_examine(
+    measured: Measured[SubjectT], trained: SubjectT
+) -> Callable[[SubjectT], tuple[float, float]]:
+    """What measures changes of something trained: with examples added where validation is small.
+
+    Args:
+        measured: Measured.
+        trained: keras.Model or bytes of a file, as it was trained.
+    """
+    added = added_examples(measured.dataset)
+    return measured.examine if added is None else SteadyQuality(measured, trained, added).examine
