@@ -22,9 +22,11 @@ class WantedOfFile(budget.Wanted):
 
     Attributes:
         ranked_rows: bool. Whether rows without counts are sorted, the most frequent first.
+        code_output: bool. Whether output matrices are coded too.
     """
 
     ranked_rows: bool = False
+    code_output: bool = False
 
     def check_measuring(self, source: Path) -> None:
         """Raises `ConfigError` for flags about measuring that do not go together."""
@@ -105,6 +107,7 @@ def find(source: Path, content: bytes, wanted: WantedOfFile, *, codec: str, deco
             decoder=decoder,
             counts=counts,
             ranked_rows=wanted.ranked_rows,
+            code_output=wanted.code_output,
             examine=steady_examine(judged, content) if judged else None,
             outputs=judged.outputs if judged else None,
             tell=tell,

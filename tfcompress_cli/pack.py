@@ -64,6 +64,14 @@ def pack(
             rich_help_panel=budget.PANEL,
         ),
     ] = False,
+    code_output: Annotated[
+        bool,
+        Option(
+            "--code-output",
+            help="Code matrices of one row an item too, which scores are taken against.",
+            rich_help_panel=budget.PANEL,
+        ),
+    ] = False,
     curve: budget.Curve = None,
     plot: budget.Plot = None,
 ) -> None:
@@ -87,6 +95,7 @@ def pack(
             curve=curve,
             plot=plot,
             ranked_rows=ranked_rows,
+            code_output=code_output,
         )
         wanted.check(out, source, codec, overwrite=overwrite or dry_run)
         with naming(source):
@@ -97,10 +106,10 @@ def pack(
         left = {constant.name for constant in packing.left}
         only_packed = [part for part in search.packed.left if part.name not in left]
         show_left("packed without loss", only_packed, len(packing.content))
-    elif (metric, data, curve, plot, ranked_rows) != (None, None, None, None, False):
+    elif any((metric, data, curve, plot, ranked_rows, code_output)):
         raise ConfigError(
-            "--metric, --data, --ranked-rows, --curve and --plot belong to a search; give "
-            "--max-loss, --max-bytes or --snr"
+            "--metric, --data, --ranked-rows, --code-output, --curve and --plot belong to a "
+            "search; give --max-loss, --max-bytes or --snr"
         )
     else:
         with console.err.status("Packing"), naming(source):

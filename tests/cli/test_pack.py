@@ -109,6 +109,8 @@ def test_bytes_and_decibels_need_no_data(tfcompress, runs, ranker, tmp_path):
     ("options", "message"),
     [
         (["--ranked-rows"], "belong to a search"),
+        (["--code-output"], "belong to a search"),
+        (["--code-output", "--snr", "9"], "use target 'delegate'"),
         (["--data", "synthetic"], "belong to a search"),
         (["--max-loss", "1%"], "give them with --data, or give --snr"),
         (["--snr", "9", "--metric", "hr@10"], "--metric: needs --data to measure on"),

@@ -1,6 +1,7 @@
 """Tables of .tflite files coded within a budget: what the files then give, and what they take."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -16,7 +17,9 @@ from tfcompress.models import build_sequence_ranker
 from tfcompress.peers import convert_peer
 from tfcompress.search import Budget, pack_lossy
 from tfcompress.search.file_tables import FileTables
+from tfcompress.search.settings import Settings
 from tfcompress.tflite.compare import run
+from tfcompress.tflite.packing.lookups import is_output_matrix
 
 N, D, LENGTH = 3000, 16, 6
 TABLE = "item_embedding/embeddings"
@@ -50,7 +53,7 @@ def files():
     }
     made["int8-table"] = tflite.convert(model, table_dtype="int8", granularity="per_table")
     made["packed"] = tflite.pack(made["int4"], codec="raw", target="delegate")
-    for peer in ("edge-int8", "edge-int4", "converter-default"):
+    for peer in ("edge-int8", "edge-int4", "converter-default", "edge-int8-whole"):
         made[peer] = convert_peer(peer, model, metadata=METADATA)
     return made
 
@@ -96,6 +99,41 @@ def test_every_number_type_is_coded(files, name, target):
     assert table.name in info.transforms
     plain = tflite.inspect_model(tflite.unpack(made.packing.content))
     assert plain.transforms == info.transforms
+
+
+@pytest.mark.parametrize("name", ["float32", "int8", "converter-default", "edge-int8-whole"])
+def test_an_output_matrix_is_coded_where_that_is_asked_for(files, name):
+    content = files[name]
+    made = pack_lossy(
+        content, Budget(snr_db=12), target="delegate", counts=COUNTS, code_output=True
+    )
+    assert_gives_the_coded(made, content, code_output=True)
+    info = tflite.inspect_model(made.packing.content)
+    tables = [table for table in info.tables if table.rows == N]
+    assert sum("output_items" in table.name for table in tables) == 1
+    assert sum("item_embedding" in table.name for table in tables) == 1
+    for table in tables:
+        assert (table.rows, table.cols, table.codec) == (N, D, "rate")
+    assert len(made.packing.content) < len(content) / 3
+    with pytest.raises(ConfigError, match="code_output: target 'builtin' cannot"):
+        pack_lossy(content, Budget(snr_db=12), target="builtin", code_output=True)
+
+
+def test_layers_of_a_tower_are_no_output_matrices():
+    shapes = [(3000, 16), (128, 16), (127, 16), (64, 64), (3000,), (8, 4, 3)]
+    assert [is_output_matrix(shape) for shape in shapes] == [True, True, *[False] * 4]
+
+
+def test_rare_rows_that_are_scored_are_not_shrunk(files):
+    """Where a bias would have to make up for it, which no file search fits."""
+    tied = tflite.convert(ranker(tied=True), metadata=METADATA)
+    settings = Settings(0.05, 0.0, 0.0, rotation=False, rare_shrinkage=3.0)
+    for content, is_shrunk in ((tied, False), (files["float32"], True)):
+        tables = FileTables(content, counts=COUNTS)
+        (shrunk,) = tables.encode(settings).tables.values()
+        (whole,) = tables.encode(replace(settings, rare_shrinkage=0.0)).tables.values()
+        lengths = [np.linalg.norm(table.dequantize()[-500:]) for table in (shrunk, whole)]
+        assert (lengths[0] < 0.9 * lengths[1]) is is_shrunk
 
 
 def test_a_number_of_bytes_is_kept_as_shipped(files):

@@ -31,3 +31,12 @@ class Budget:
         for name in ("max_bytes", "snr_db"):
             if name in given and not given[name] > 0:
                 raise ConfigError(f"{name}: got {given[name]:g}, expected a positive number")
+
+
+def check_code_output(code_output: bool, target: str) -> None:
+    """Raises `ConfigError` where an output matrix is to be coded that nothing could decode."""
+    if code_output and target == "builtin":
+        raise ConfigError(
+            "code_output: target 'builtin' cannot take scores against a packed matrix; use target "
+            "'delegate' or leave the output as it is"
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -40,6 +40,7 @@ class CodedTogether:
         metrics: mapping of name to array `(D, D)`. What errors along the columns of a table do; see
             `fisher`. In tables that are not in it all directions are alike.
         size_of: callable. Bytes of a coded table in the file, from its name and the table.
+        kept_long: collection of str. Tables whose rare rows are not shrunk.
 
     Attributes:
         names: tuple of str. In the order given.
@@ -53,11 +54,13 @@ class CodedTogether:
         ranked: bool = False,
         metrics: Mapping[str, NDArray[np.float64]] | None = None,
         size_of: SizeOf = lambda _, table: table.nbytes,
+        kept_long: Collection[str] = (),
     ) -> None:
         self.names = tuple(tables)
         self._tables = _matrices(tables)
         self._known, self._ranked = weights, ranked
         self._metrics, self._size_of = metrics or {}, size_of
+        self._kept_long = frozenset(kept_long)
         self._coder = lru_cache(maxsize=8)(self._make_coder)
         self._share = dict.fromkeys(self.names, 1.0)
 
@@ -147,7 +150,7 @@ class CodedTogether:
             rotation,
             exponent if is_known or self._ranked else 0.0,
             metric=self._metrics.get(name) if rotation else None,
-            rare_shrinkage=shrinkage if is_known else 0.0,
+            rare_shrinkage=shrinkage if is_known and name not in self._kept_long else 0.0,
             name=name,
         )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tfcompress.search.budget import Budget
+from tfcompress.search.budget import Budget, check_code_output
 from tfcompress.search.file_tables import FileTables
 from tfcompress.search.settings import Coded
 from tfcompress.search.walk import Found, Tell, found, walk
@@ -44,6 +44,7 @@ def pack_lossy(
     decoder: str = "auto",
     counts: NDArray[np.number] | None = None,
     ranked_rows: bool = False,
+    code_output: bool = False,
     examine: Callable[[bytes], tuple[float, float]] | None = None,
     outputs: Callable[[bytes], NDArray[np.float32]] | None = None,
     tell: Tell | None = None,
@@ -62,6 +63,9 @@ def pack_lossy(
         counts: number array `(n,)` or None. How often each id is read; for the tables of n rows.
         ranked_rows: bool. Whether the other tables have the most frequent row first. Without either
             all rows count alike and share one step.
+        code_output: bool. Whether output matrices are coded, too: weights of at least eight times
+            as many rows as columns that scores are taken against and no rows are read of. For
+            target "delegate".
         examine: callable or None. Quality of a file and a smooth companion of it (see
             `Task.examine`); higher is better. None goes by the SNR of the tables.
         outputs: callable or None. What a file gives for some inputs: several tables share the bytes
@@ -74,10 +78,16 @@ def pack_lossy(
         ModelError: It is no .tflite file, or it is damaged.
     """
     check_options(codec, target, decoder)
+    check_code_output(code_output, target)
     content = file_bytes("content", content)
     measures = examine is not None and budget.snr_db is None
     tables = FileTables(
-        content, counts=counts, ranked_rows=ranked_rows, by_layers=measures, target=target
+        content,
+        counts=counts,
+        ranked_rows=ranked_rows,
+        by_layers=measures,
+        target=target,
+        code_output=code_output,
     )
     if outputs is not None:
         tables.share_steps(lambda coded: outputs(tables.content(coded)))

@@ -33,6 +33,8 @@ class FileTables(CodedTogether):
             a search that measures a model; else all directions of a row are alike, as for an SNR.
         target: str. "delegate" or "builtin": what will decode the rows, and so how many bytes they
             take.
+        code_output: bool. Whether output matrices are coded, too, which only scores are taken
+            against; for target "delegate".
 
     Attributes:
         names: tuple of str. Those that are coded, the largest first.
@@ -51,15 +53,16 @@ class FileTables(CodedTogether):
         ranked_rows: bool = False,
         by_layers: bool = False,
         target: str = "builtin",
+        code_output: bool = False,
     ) -> None:
         file = read(content)
         with following_the_graph():
             unpack_file(file)
-            found, _ = find_float_tables(file)
+            found, _ = find_float_tables(file, outputs=code_output)
             chosen = [table for table in found if _too_small(table) is None]
             constants = make_float(file, chosen)
             prune(file)
-            others, left = find_float_tables(file)
+            others, left = find_float_tables(file, outputs=code_output)
         small = [
             table.left(file, reason)
             for table in others
@@ -91,6 +94,8 @@ class FileTables(CodedTogether):
             size_of=lambda name, table: shipped_bytes(
                 table, target, is_tied=name in tied, is_folded=name in folded
             ),
+            # Shorter rows have lower scores, and here nothing is fitted that makes up for it.
+            kept_long=tied,
         )
 
     def content(self, tables: Mapping[str, TransformedTable]) -> bytes:

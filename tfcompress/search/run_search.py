@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import keras
 
     from tfcompress.rate_distortion import TransformedTable
-    from tfcompress.search.budget import Budget
+    from tfcompress.search.budget import Budget, check_code_output
     from tfcompress.search.run_quality import RunQuality
     from tfcompress.search.settings import Trial
 
@@ -60,11 +60,7 @@ def search_run(
         ConfigError: The budget cannot be kept, or there is nothing to code: target "builtin" leaves
             tables that scores are taken against as they are.
     """
-    if code_output and target == "builtin":
-        raise ConfigError(
-            "code_output: target 'builtin' cannot take scores against a packed matrix; use target "
-            "'delegate' or leave the output as it is"
-        )
+    check_code_output(code_output, target)
     from tfcompress import layers, tflite
 
     embeddings = layers.model_embeddings(model)

@@ -111,6 +111,16 @@ def float_scores(
     return FloatRows(multiply.outputs[0], scales, behind=(multiply,))
 
 
+def weight_scales(product: Product) -> F32 | None:
+    """The scales that a product itself multiplies by; None where its weights are floats.
+
+    Args:
+        product: Product.
+    """
+    own = _quantization(product.subgraph.tensors[product.weights])
+    return None if own is None else own[0]
+
+
 def _half_rows(file: TfliteFile, lookup: Lookup) -> FloatRows | str:
     subgraph, tensors = lookup.subgraph, lookup.subgraph.tensors
     bitcast = only_reader(file, subgraph, lookup.rows, "BITCAST")

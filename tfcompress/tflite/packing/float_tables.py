@@ -13,7 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from tfcompress.tflite.graph.flatbuffer import TYPE_NAMES, TfliteFile, free_name, text
-from tfcompress.tflite.packing.float_rows import FloatRows, float_rows, float_scores
+from tfcompress.tflite.packing.float_rows import FloatRows, float_rows, float_scores, weight_scales
 from tfcompress.tflite.packing.lookups import (
     LeftConstant,
     LookupTable,
@@ -65,7 +65,7 @@ class FloatTable:
 
     def value(self, file: TfliteFile) -> NDArray[np.float32]:
         """The numbers it stands for: float32 array, in the shape of the table."""
-        table, first = self.table, self.rows[0]
+        table, first = self.table, (*self.rows, *self.scores)[0]
         matrix = table.matrix(file)
         if first.scales is None:
             return matrix.astype(np.float32).reshape(table.shape)
@@ -74,9 +74,16 @@ class FloatTable:
         return (values * first.scales[:, None]).reshape(table.shape)
 
 
-def find_float_tables(file: TfliteFile) -> tuple[list[FloatTable], list[LeftConstant]]:
-    """The tables that stand for floats, and the constants that do not; both largest first."""
-    tables, left = find_tables(file, scored=True)
+def find_float_tables(
+    file: TfliteFile, *, outputs: bool = False
+) -> tuple[list[FloatTable], list[LeftConstant]]:
+    """The tables that stand for floats, and the constants that do not; both largest first.
+
+    Args:
+        file: TfliteFile.
+        outputs: bool. Whether output matrices are tables, too (`lookups.is_output_matrix`).
+    """
+    tables, left = find_tables(file, scored=True, outputs=outputs)
     found = []
     for table in tables:
         made = _float_table(file, table)
@@ -159,12 +166,12 @@ def _float_table(file: TfliteFile, table: LookupTable) -> FloatTable | str:
         if isinstance(found, str):
             return found
         rows.append(found)
-    first = rows[0]
-    if any(not _same(first, other) for other in rows):
+    if any(not _same(rows[0], other) for other in rows):
         return "its readers see it with different scales"
+    scales = rows[0].scales if rows else weight_scales(table.products[0])
     scores = []
     for product in table.products:
-        made = float_scores(file, table, product, first.scales)
+        made = float_scores(file, table, product, scales)
         if isinstance(made, str):
             return made
         scores.append(made)

@@ -38,6 +38,7 @@ DTYPE_OF_KIND: dict[int, Dtype] = {
     _Type.FLOAT32: "float32",
 }
 """What the codec calls the values of a tensor."""
+_ROWS_TO_COLUMNS = 8
 _MIN_BYTES = 256
 """Smaller constants are not worth a word."""
 
@@ -150,13 +151,15 @@ class LeftConstant:
 
 
 def find_tables(
-    file: TfliteFile, *, scored: bool = False
+    file: TfliteFile, *, scored: bool = False, outputs: bool = False
 ) -> tuple[list[LookupTable], list[LeftConstant]]:
     """The constants that can be packed, and those that cannot; both largest first.
 
     Args:
         file: TfliteFile.
         scored: bool. Whether constants are found, too, that scores are taken against besides.
+        outputs: bool. With `scored`: whether output matrices are found, too, that scores are taken
+            against and nothing else (`is_output_matrix`).
     """
     found: list[tuple[int, LookupTable]] = []
     left: list[LeftConstant] = []
@@ -167,7 +170,7 @@ def find_tables(
         if len(data) < _MIN_BYTES or buffer in metadata or is_packed:
             continue
         tensor = uses[0].tensor
-        reason = _obstacle(uses, scored)
+        reason = _obstacle(uses, scored, outputs)
         if reason is None:
             lookups = [use.lookup for use in uses if use.lookup is not None]
             name = free_name(text(tensor.name) or "table", {table.name for _, table in found})
@@ -230,11 +233,20 @@ def _subgraph_uses(file: TfliteFile, subgraph: Any) -> Iterator[tuple[int, _Use]
                     yield index, _Use(tensors[index], None, "the scales of another constant")
 
 
-def _obstacle(uses: list[_Use], scored: bool) -> str | None:
+def is_output_matrix(shape: tuple[int, ...]) -> bool:
+    """Whether weights of this shape are taken for one row an item, which scores are taken against.
+
+    Other layers of a tower have about as many outputs as inputs.
+    """
+    return len(shape) == 2 and shape[0] >= _ROWS_TO_COLUMNS * shape[1]
+
+
+def _obstacle(uses: list[_Use], scored: bool, outputs: bool) -> str | None:
     """Why a constant with these uses cannot be packed; None when it can."""
     whole = [use for use in uses if use.lookup is None]
     lookups = [use.lookup for use in uses if use.lookup is not None]
-    if not lookups:
+    is_output = outputs and is_output_matrix(tuple(indices(uses[0].tensor.shape)))
+    if not lookups and not (is_output and all(use.product for use in whole)):
         return f"{_listed(whole)} reads all of it"
     if others := [use for use in whole if not (scored and use.product)]:
         return f"rows are looked up, but {_listed(others)} reads all of it too"
