@@ -14,9 +14,9 @@ import numpy.typing as npt
 from keras import ops
 
 from tfcompress.errors import ConfigError
-from tfcompress.layers.base import Floats
 from tfcompress.layers.budget import positive_integer
 from tfcompress.layers.lookup import MAX_ID
+from tfcompress.layers.tables import Floats
 
 Integers = npt.NDArray[np.int64]
 

@@ -9,10 +9,11 @@ import numpy as np
 from keras import ops
 
 from tfcompress.errors import ConfigError
-from tfcompress.layers.base import CompressedEmbedding, Floats
+from tfcompress.layers.base import CompressedEmbedding
 from tfcompress.layers.budget import SizeRange, positive_integer
 from tfcompress.layers.lookup import lookup, refuse_above
 from tfcompress.layers.products import times_columns, times_rows
+from tfcompress.layers.tables import Floats
 from tfcompress.layers.tensor_train import DEFAULT_STDDEV
 
 # Alternating least squares of `fit_table`: rounds at most, and the relative change that ends it.

@@ -4,10 +4,11 @@ from typing import Any
 
 import keras
 
-from tfcompress.layers.base import CompressedEmbedding, Floats
+from tfcompress.layers.base import CompressedEmbedding
 from tfcompress.layers.budget import SizeRange
 from tfcompress.layers.lookup import lookup
 from tfcompress.layers.products import times_rows
+from tfcompress.layers.tables import Floats
 
 
 @keras.saving.register_keras_serializable(package="tfcompress")

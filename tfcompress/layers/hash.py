@@ -7,11 +7,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from tfcompress.layers.base import CompressedEmbedding, Floats
+from tfcompress.layers.base import CompressedEmbedding
 from tfcompress.layers.budget import SizeRange, positive_integer
 from tfcompress.layers.least_squares import fit_sum_of_rows
 from tfcompress.layers.lookup import lookup
 from tfcompress.layers.products import times_rows
+from tfcompress.layers.tables import Floats
 
 
 def bucket_of(ids: Any, num_buckets: int) -> Any:

@@ -10,13 +10,14 @@ import numpy.typing as npt
 from keras import ops
 
 from tfcompress.errors import ConfigError
-from tfcompress.layers.base import CompressedEmbedding, Floats
+from tfcompress.layers.base import CompressedEmbedding
 from tfcompress.layers.budget import out_of_reach, parameter_budget, positive_integer
 from tfcompress.layers.code_tree import CodeTree
 from tfcompress.layers.huffman_tree import fewest_rows, largest_tree, leaves_of_counts
 from tfcompress.layers.least_squares import fit_sum_of_rows
 from tfcompress.layers.lookup import MAX_ID, lookup
 from tfcompress.layers.products import times_rows
+from tfcompress.layers.tables import Floats
 
 POOLINGS = ("sum", "mean", "max")
 

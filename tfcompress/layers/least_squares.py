@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from tfcompress.layers.base import Floats
+from tfcompress.layers.tables import Floats
 
 # The residual, relative to the right-hand side, at which conjugate gradients stop.
 _TOLERANCE = 1e-10

@@ -5,10 +5,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfcompress.layers.base import CompressedEmbedding, Floats
+from tfcompress.layers.base import CompressedEmbedding
 from tfcompress.layers.budget import SizeRange, positive_integer
 from tfcompress.layers.lookup import lookup
 from tfcompress.layers.products import times_columns, times_rows
+from tfcompress.layers.tables import Floats
 
 
 @keras.saving.register_keras_serializable(package="tfcompress")

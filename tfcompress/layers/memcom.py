@@ -6,11 +6,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from tfcompress.layers.base import CompressedEmbedding, Floats
+from tfcompress.layers.base import CompressedEmbedding
 from tfcompress.layers.budget import SizeRange, positive_integer
 from tfcompress.layers.hash import blocks_of_buckets, repeat_scores
 from tfcompress.layers.lookup import lookup
 from tfcompress.layers.products import times_rows
+from tfcompress.layers.tables import Floats
 
 # Where v starts for all but the most frequent id of a bucket; 0.3 did less well.
 _TAIL_SCALE = 0.1

@@ -8,10 +8,11 @@ import numpy as np
 from keras import ops
 
 from tfcompress.errors import ConfigError
-from tfcompress.layers.base import CompressedEmbedding, Floats
+from tfcompress.layers.base import CompressedEmbedding
 from tfcompress.layers.budget import SizeRange, positive_integer
 from tfcompress.layers.lookup import lookup
 from tfcompress.layers.products import times_columns, times_rows
+from tfcompress.layers.tables import Floats
 
 
 def default_widths(output_dim: int) -> tuple[int, ...]:

@@ -8,12 +8,13 @@ import numpy as np
 from keras import ops
 
 from tfcompress.errors import ConfigError
-from tfcompress.layers.base import CompressedEmbedding, Floats
+from tfcompress.layers.base import CompressedEmbedding
 from tfcompress.layers.budget import SizeRange, positive_integer
 from tfcompress.layers.hash import blocks_of_buckets
 from tfcompress.layers.least_squares import fit_sum_of_rows
 from tfcompress.layers.lookup import lookup, refuse_above
 from tfcompress.layers.products import times_rows
+from tfcompress.layers.tables import Floats
 
 OPERATIONS = ("mult", "add", "concat")
 

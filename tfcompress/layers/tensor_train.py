@@ -8,10 +8,11 @@ import keras
 from keras import ops
 
 from tfcompress.errors import ConfigError
-from tfcompress.layers.base import CompressedEmbedding, Floats
+from tfcompress.layers.base import CompressedEmbedding
 from tfcompress.layers.budget import SizeRange, positive_integer
 from tfcompress.layers.lookup import lookup, refuse_above
 from tfcompress.layers.products import times_rows
+from tfcompress.layers.tables import Floats
 from tfcompress.layers.tensor_train_svd import tensor_train_svd
 
 DISTRIBUTIONS = ("normal", "tails")

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from tfcompress.layers.base import Floats
+from tfcompress.layers.tables import Floats
 
 # Where the digits give more combinations than there are ids, the spare rows are free: they are
 # filled with what the last round made of them.

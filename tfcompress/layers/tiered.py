@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from tfcompress.errors import ConfigError
-from tfcompress.layers.base import CompressedEmbedding, Floats
+from tfcompress.layers.base import CompressedEmbedding
 from tfcompress.layers.budget import (
     SizeRange,
     largest_within,
@@ -17,6 +17,7 @@ from tfcompress.layers.budget import (
 from tfcompress.layers.hash import HashEmbedding
 from tfcompress.layers.lookup import MAX_ID, lookup, refuse_above
 from tfcompress.layers.products import times_rows
+from tfcompress.layers.tables import Floats
 
 
 @keras.saving.register_keras_serializable(package="tfcompress")

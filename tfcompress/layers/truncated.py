@@ -7,10 +7,11 @@ import numpy as np
 from keras import ops
 
 from tfcompress.errors import ConfigError
-from tfcompress.layers.base import CompressedEmbedding, Floats
+from tfcompress.layers.base import CompressedEmbedding
 from tfcompress.layers.budget import SizeRange, positive_integer
 from tfcompress.layers.lookup import lookup, refuse_above
 from tfcompress.layers.products import times_rows
+from tfcompress.layers.tables import Floats
 
 
 @keras.saving.register_keras_serializable(package="tfcompress")
