@@ -77,12 +77,12 @@ static TfLiteStatus check_scales(TfLiteContext *context, const tfc_lookup *looku
 }
 
 static TfLiteStatus read_lookup(TfLiteContext *context, const TfLiteNode *node, tfc_packed *packed,
-                                tfc_lookup *lookup) {
+                                size_t kept_bytes, tfc_lookup *lookup) {
   lookup->ids = node->inputs->data[0];
   lookup->rows = node->outputs->data[0];
   lookup->scales = node->inputs->size == 3 ? node->inputs->data[2] : -1;
   lookup->packed = packed;
-  open_cache(&packed->cache, &packed->table);
+  open_cache(&packed->cache, &packed->table, kept_bytes);
   const TfLiteStatus status = check_scales(context, lookup);
   return status == kTfLiteOk ? shape_row(context, lookup) : status;
 }
