@@ -4,7 +4,8 @@
  * each other, a step takes one integer of each. Rows of as many integers come together, and a row
  * that has fewer than the longest of its four goes on with zeros of a column of zeros behind the
  * vector. A row's sum goes by columns, whatever rows stand beside it, so a score is the same to the
- * bit in any group.
+ * bit in any group, and for any number of vectors (of a compiler that fuses all products with their
+ * sums, or none: for GCC see CMakeLists.txt).
  *
  * An entry is an integer in the low byte and its column above, in 16 bits where columns have a byte:
  *

@@ -132,7 +132,7 @@ def test_a_damaged_table_is_an_error_each_time(opened, mode, kept_bytes):
 
 def test_operators_on_one_table_by_their_own_classes(opened):
     table = TABLES["coarse"]
-    operators = [(STARTS, 1.0), (STARTS, 0.5), ((0, 20), 1.0), ((0,), 2.0)]
+    operators = [(STARTS, 1.0), (STARTS, 0.5), ((0, 20), 1.0), ((0, 40), 1.0), ((0,), 2.0)]
     interpreter = opened(scores_file(table, "rate", operators=operators))
     for seed, count in enumerate((1, 33, 1)):
         vectors = vectors_of(count, 24, seed)
