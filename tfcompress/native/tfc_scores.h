@@ -21,12 +21,6 @@ typedef struct {
   float shrink;
 } tfc_row_steps;
 
-/* Groups of a whole table that are kept: `used` bytes of them follow, and more in the next chunk. */
-typedef struct tfc_chunk {
-  struct tfc_chunk *next;
-  size_t used;
-} tfc_chunk;
-
 /* The decoder's scratch; then vectors, a group, columns of integers not zero, and integers. */
 static inline size_t tfc_scores_scratch_bytes(const tfc_table *table) {
   const size_t columns = table->columns;
@@ -88,22 +82,16 @@ static inline tfc_status tfc_decode_some(const tfc_table *table, uint64_t first,
   return status;
 }
 
-/* Where the rows of a class end. */
-static inline uint64_t tfc_class_end(const tfc_table *table, const tfc_row_steps *row_steps,
-                                     uint32_t k) {
-  return k + 1 < row_steps->classes ? (uint64_t)row_steps->starts[k + 1] : table->rows;
+/* How many rows the group has that begins with row `first` of a table. */
+static inline uint32_t tfc_rows_of_group(const tfc_table *table, uint64_t first) {
+  const uint64_t left = table->rows - first;
+  return left < TFC_TOGETHER ? (uint32_t)left : (uint32_t)TFC_TOGETHER;
 }
 
-/* How many rows the group has that begins with row `first` of a class. */
-static inline uint32_t tfc_rows_of_group(uint64_t first, uint64_t class_end) {
-  return class_end - first < TFC_TOGETHER ? (uint32_t)(class_end - first) : (uint32_t)TFC_TOGETHER;
-}
-
-/* Scores of one vector against rows as they were decoded: in as many steps as a group would take,
- * and without making one. */
-static inline void tfc_score_decoded(const tfc_some_rows *rows, uint32_t count, uint32_t columns,
-                                     const float *values, float *out) {
-  for (uint32_t k = 0; k < count; k++) {
+/* Scores of one vector against rows from..to as they were decoded: less than making a group takes. */
+static inline void tfc_score_decoded(const tfc_some_rows *rows, uint32_t from, uint32_t to,
+                                     uint32_t columns, const float *values, float *out) {
+  for (uint32_t k = from; k < to; k++) {
     const uint8_t *const symbols = rows->symbols + (size_t)k * columns;
     const uint16_t *const places = rows->places + (size_t)k * columns;
     float sum = 0;
@@ -111,16 +99,6 @@ static inline void tfc_score_decoded(const tfc_some_rows *rows, uint32_t count, 
       sum += values[symbols[places[i]]] * rows->vectors[places[i]];
     out[k] = sum;
   }
-}
-
-/* The group at a place in what is kept, which moves on. */
-static inline const tfc_group *tfc_next_kept(const tfc_chunk **chunk, size_t *at,
-                                             uint32_t columns) {
-  if (*at == (*chunk)->used) *chunk = (*chunk)->next, *at = 0;
-  const uint8_t *const bytes = (const uint8_t *)(*chunk + 1) + *at;
-  const tfc_group *const group = (const tfc_group *)(const void *)bytes;
-  *at += tfc_group_bytes(group, columns);
-  return group;
 }
 
 /* A plain group made sparse, in the scratch. */
@@ -142,55 +120,77 @@ static inline void tfc_turn_vectors(const float *vectors, uint32_t count, uint32
 }
 
 static inline int tfc_all_finite(const float *numbers, size_t count) {
-  int is_finite = 1;
-  for (size_t k = 0; k < count; k++) is_finite &= numbers[k] - numbers[k] == 0;
-  return is_finite;
+  int are_finite = 1;
+  for (size_t k = 0; k < count; k++) are_finite &= numbers[k] - numbers[k] == 0;
+  return are_finite;
+}
+
+/* What the integers of a class stand for, by their bytes. */
+static inline void tfc_fill_values(const tfc_row_steps *row_steps, uint32_t k, float *values) {
+  for (int q = -128; q < 128; q++)
+    values[q & 255] =
+        ((float)q - row_steps->shrink * (float)((q > 0) - (q < 0))) * row_steps->steps[k];
+  values[0] = 0; /* whatever the step: zeros make up short rows */
+}
+
+/* Scores against rows from..to of a group, those of one class. */
+static inline void tfc_score_part(const tfc_group *group, uint32_t from, uint32_t to,
+                                  const float *values, const float *vectors, uint32_t lanes,
+                                  uint32_t count, float *out, size_t stride) {
+  const int is_whole = to - from == group->rows;
+  float scores[TFC_VECTORS * TFC_TOGETHER];
+  tfc_score_group(group, values, vectors, lanes, count, is_whole ? out : scores,
+                  is_whole ? stride : (size_t)TFC_TOGETHER);
+  for (uint32_t i = 0; !is_whole && i < count; i++)
+    memcpy(out + i * stride + from, scores + (size_t)i * TFC_TOGETHER + from,
+           (to - from) * sizeof(float));
 }
 
 /* Scores of at most TFC_VECTORS vectors. */
 static inline tfc_status tfc_score_some(const tfc_table *table, const tfc_row_steps *row_steps,
-                                        const tfc_chunk *kept, const float *vectors, uint32_t count,
-                                        float *out, void *scratch, uint64_t *failed) {
+                                        const tfc_group *const *kept, const float *vectors,
+                                        uint32_t count, float *out, void *scratch,
+                                        uint64_t *failed) {
   const uint32_t columns = table->columns, lanes = tfc_lanes_of(count);
   tfc_some_rows rows = tfc_first_rows(table, scratch);
   const int are_finite = tfc_all_finite(vectors, (size_t)count * columns);
-  size_t at = 0; /* in what is kept */
+  uint32_t classes = 0; /* that have begun */
+  float values[256];
   tfc_turn_vectors(vectors, count, columns, lanes, rows.vectors);
-  for (uint32_t c = 0; c < row_steps->classes; c++) {
-    const uint64_t stop = tfc_class_end(table, row_steps, c);
-    float values[256];
-    for (int q = -128; q < 128; q++)
-      values[q & 255] =
-          ((float)q - row_steps->shrink * (float)((q > 0) - (q < 0))) * row_steps->steps[c];
-    values[0] = 0; /* whatever the step: zeros make up short rows */
-    for (uint64_t row = (uint64_t)row_steps->starts[c]; row < stop; row += TFC_TOGETHER) {
-      const uint32_t some = tfc_rows_of_group(row, stop);
-      const tfc_group *group = rows.group;
-      if (kept) {
-        group = tfc_next_kept(&kept, &at, columns);
-        if (group->form == TFC_PLAIN && !are_finite) group = tfc_sparse_group(group, columns, &rows);
-      } else {
-        const tfc_status status = tfc_decode_some(table, row, some, &rows, failed);
-        if (status != TFC_OK) return status;
-        if (lanes == 1) {
-          tfc_score_decoded(&rows, some, columns, values, out + row);
-          continue;
-        }
+  for (uint64_t first = 0; first < table->rows; first += TFC_TOGETHER) {
+    const uint32_t some = tfc_rows_of_group(table, first);
+    const int takes_group = kept || lanes > 1;
+    const tfc_group *group = kept ? kept[first / TFC_TOGETHER] : rows.group;
+    if (kept) {
+      if (group->form == TFC_PLAIN && !are_finite) group = tfc_sparse_group(group, columns, &rows);
+    } else {
+      const tfc_status status = tfc_decode_some(table, first, some, &rows, failed);
+      if (status != TFC_OK) return status;
+      if (takes_group)
         tfc_make_group(rows.group, rows.symbols, rows.places, rows.present, some, columns);
-      }
-      tfc_score_group(group, values, rows.vectors, lanes, count, out + row, table->rows);
+    }
+    for (uint32_t from = 0, to; from < some; from = to) {
+      if (classes < row_steps->classes && (uint64_t)row_steps->starts[classes] == first + from)
+        tfc_fill_values(row_steps, classes++, values);
+      to = some;
+      if (classes < row_steps->classes && (uint64_t)row_steps->starts[classes] < first + some)
+        to = (uint32_t)((uint64_t)row_steps->starts[classes] - first);
+      if (takes_group)
+        tfc_score_part(group, from, to, values, rows.vectors, lanes, count, out + first,
+                       table->rows);
+      else
+        tfc_score_decoded(&rows, from, to, columns, values, out + first);
     }
   }
   return TFC_OK;
 }
 
 /* Scores of `count` vectors of `columns` numbers each against every row of an int8 table: `out` has
- * `rows` numbers for each. `kept` are all groups of the table, by these classes; NULL to decode
- * them. Scratch takes tfc_scores_scratch_bytes. On failure `*failed` is the row that could not be
- * decoded. */
+ * `rows` numbers for each. `kept` are the table's groups, NULL to decode them. Scratch takes
+ * tfc_scores_scratch_bytes. On failure `*failed` is the row that could not be decoded. */
 static inline tfc_status tfc_scores(const tfc_table *table, const tfc_row_steps *row_steps,
-                                    const tfc_chunk *kept, const float *vectors, size_t count,
-                                    float *out, void *scratch, uint64_t *failed) {
+                                    const tfc_group *const *kept, const float *vectors,
+                                    size_t count, float *out, void *scratch, uint64_t *failed) {
   for (size_t at = 0; at < count; at += TFC_VECTORS) {
     const uint32_t some = count - at < TFC_VECTORS ? (uint32_t)(count - at) : (uint32_t)TFC_VECTORS;
     const tfc_status status =

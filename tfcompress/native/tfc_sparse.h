@@ -142,6 +142,26 @@ static inline uint32_t tfc_entry(const tfc_group *group, tfc_form form, size_t s
   return ((const uint32_t *)entries)[start + 4 * (size_t)i];
 }
 
+/* Row `row` of a group, as `columns` bytes. */
+static inline void tfc_group_row(const tfc_group *group, uint32_t row, uint32_t columns,
+                                 uint8_t *out) {
+  const tfc_form form = (tfc_form)group->form;
+  if (form == TFC_PLAIN) {
+    memcpy(out, (const uint8_t *)(group + 1) + (size_t)row * columns, columns);
+    return;
+  }
+  uint32_t k = 0;
+  size_t fours = 0;
+  while (group->order[k] != row) k++;
+  for (uint32_t i = 0; i < k / 4; i++) fours += 4 * (size_t)group->longest[i];
+  memset(out, 0, columns);
+  for (uint32_t i = 0; i < group->longest[k / 4]; i++) {
+    const uint32_t entry = tfc_entry(group, form, fours + k % 4, i);
+    if (!(entry & 255)) return; /* the row ends before the longest of its four */
+    out[entry >> 8] = (uint8_t)entry;
+  }
+}
+
 /* Scores of one vector against a group: `values` are what integers stand for, by their bytes. */
 static inline void tfc_score_one(const tfc_group *group, tfc_form form, const float *values,
                                  const float *vector, float *out) {

@@ -86,12 +86,11 @@ static TfLiteStatus read_node(TfLiteContext *context, tfc_kernel *kernel, int in
   while (packed < kernel->packed + kernel->tables && packed->tensor != tensor) packed++;
   if (packed == kernel->packed + kernel->tables) {
     kernel->tables++;
-    if (open_table(context, packed, tensor, delegate->verify) != kTfLiteOk) return kTfLiteError;
+    if (open_table(context, packed, tensor, delegate->verify, &delegate->shelf) != kTfLiteOk) return kTfLiteError;
   }
-  tfc_shelf *const shelf = &delegate->shelf;
-  return is_product
-             ? read_product(context, node, packed, shelf, &kernel->product[kernel->products++])
-             : read_lookup(context, node, packed, shelf->limit, &kernel->lookup[kernel->lookups++]);
+  return is_product ? read_product(context, node, packed, &kernel->product[kernel->products++])
+                    : read_lookup(context, node, packed, delegate->shelf.limit,
+                                  &kernel->lookup[kernel->lookups++]);
 }
 
 static void free_kernel(TfLiteContext *context, void *buffer) {
@@ -101,8 +100,8 @@ static void free_kernel(TfLiteContext *context, void *buffer) {
   for (int k = 0; k < kernel->tables; k++) {
     free(kernel->packed[k].workspace);
     close_cache(&kernel->packed[k].cache);
+    release_kept(kernel->packed[k].kept);
   }
-  for (int k = 0; k < kernel->products; k++) release_kept(kernel->product[k].kept);
   free(kernel->packed);
   free(kernel->lookup);
   free(kernel->product);

@@ -120,11 +120,32 @@ static void scale_row(const tfc_table *table, const uint8_t *row, float scale, f
     }
 }
 
+/* Whether scores keep all rows of the table. */
+static int has_groups(const tfc_lookup *lookup) {
+  return lookup->packed->kept && lookup->packed->kept->groups;
+}
+
+/* Rows that scores keep; as tfc_rows. */
+static tfc_status kept_rows(const tfc_lookup *lookup, const int64_t *ids, size_t count, uint8_t *out,
+                            size_t *failed) {
+  const tfc_table *table = &lookup->packed->table;
+  const tfc_group **const groups = lookup->packed->kept->groups;
+  for (size_t k = 0; k < count; k++, out += table->row_bytes) {
+    *failed = k;
+    if (ids[k] < 0 || (uint64_t)ids[k] >= table->rows) return TFC_NO_SUCH_ROW;
+    tfc_group_row(groups[ids[k] / TFC_TOGETHER], (uint32_t)(ids[k] % TFC_TOGETHER), table->columns,
+                  out);
+  }
+  return TFC_OK;
+}
+
 static TfLiteStatus decode_rows(TfLiteContext *context, const tfc_lookup *lookup,
                                 const int64_t *ids, size_t count, uint8_t *out, void *scratch) {
   size_t bad = 0;
   const tfc_table *table = &lookup->packed->table;
-  const tfc_status status = tfc_rows(table, ids, count, out, scratch, &bad);
+  const tfc_status status = has_groups(lookup)
+                                ? kept_rows(lookup, ids, count, out, &bad)
+                                : tfc_rows(table, ids, count, out, scratch, &bad);
   if (status == TFC_OK) return kTfLiteOk;
   if (status == TFC_NO_SUCH_ROW)
     return TFC_FAIL(context, lookup->packed->name, "id %lld is out of range, ids are 0 to %lld. ",
@@ -254,7 +275,7 @@ static TfLiteStatus look_up(TfLiteContext *context, const tfc_lookup *lookup, vo
     uint8_t *const to = out + at * row_bytes;
     const size_t different = without_repeats(wanted, some, place);
     TfLiteStatus status;
-    if (is_in_use(&lookup->packed->cache))
+    if (!has_groups(lookup) && is_in_use(&lookup->packed->cache))
       status = cached_rows(context, lookup, wanted, different, row_bytes, to, scratch);
     else if (is_scaled)
       status = scaled_rows(context, lookup, wanted, different, to, scratch);

@@ -2,19 +2,17 @@
 #ifndef TFC_SCORES_OPERATOR_H
 #define TFC_SCORES_OPERATOR_H
 
-#include "kept_integers.h"
 #include "packed.h"
 
 #define TFC_SCORES_OPERATOR "tfcompress.scores"
 
 enum { TFC_SCORES_VERSION = 1, TFC_MOST_COLUMNS = UINT16_MAX };
 
-/* An operator: tensors by number, its table, what integers stand for, and those that are kept. */
+/* An operator: tensors by number, its table, and what integers stand for. */
 typedef struct {
   int vectors, scores;
   const tfc_packed *packed;
   tfc_row_steps row_steps;
-  tfc_kept *kept; /* NULL for none */
 } tfc_product;
 
 /* The values of a constant vector of this type; NULL where the tensor is none. */
@@ -52,8 +50,7 @@ static TfLiteStatus read_row_steps(TfLiteContext *context, const TfLiteIntArray 
 }
 
 static TfLiteStatus read_product(TfLiteContext *context, const TfLiteNode *node,
-                                 const tfc_packed *packed, tfc_shelf *shelf,
-                                 tfc_product *product) {
+                                 const tfc_packed *packed, tfc_product *product) {
   product->vectors = node->inputs->data[0];
   product->scores = node->outputs->data[0];
   product->packed = packed;
@@ -67,10 +64,7 @@ static TfLiteStatus read_product(TfLiteContext *context, const TfLiteNode *node,
   if (vectors->type != kTfLiteFloat32 || scores->type != kTfLiteFloat32)
     return TFC_FAIL(context, packed->name, "'%s' and '%s' have types %d and %d, expected float32",
                     name_of(vectors), name_of(scores), (int)vectors->type, (int)scores->type);
-  const TfLiteStatus status = read_row_steps(context, node->inputs, product);
-  if (status == kTfLiteOk && shelf->limit)
-    product->kept = share_kept(shelf, &packed->table, &product->row_steps);
-  return status;
+  return read_row_steps(context, node->inputs, product);
 }
 
 /* Gives the scores their shape: that of the vectors, with the table's rows in place of columns. */
@@ -102,11 +96,11 @@ static TfLiteStatus score(TfLiteContext *context, const tfc_product *product, vo
     return TFC_FAIL(context, product->packed->name, "tensor '%s' or '%s' has the wrong size",
                     name_of(vectors), name_of(scores));
   uint64_t bad = 0;
-  tfc_kept *const kept = product->kept;
+  tfc_kept *const kept = product->packed->kept;
   tfc_status status = TFC_OK;
-  if (kept) status = keep_integers(kept, table, &product->row_steps, scratch, &bad);
+  if (kept) status = keep_integers(kept, table, scratch, &bad);
   if (status == TFC_OK)
-    status = tfc_scores(table, &product->row_steps, kept ? kept->chunks : NULL,
+    status = tfc_scores(table, &product->row_steps, kept ? kept->groups : NULL,
                         (const float *)vectors->data, count, (float *)scores->data, scratch, &bad);
   if (status == TFC_OK) return kTfLiteOk;
   return TFC_FAIL(context, product->packed->name, "row %lld is damaged, %s; take the file anew",
