@@ -264,6 +264,7 @@ static TfLiteStatus look_up(TfLiteContext *context, const tfc_lookup *lookup, vo
   if (!out || !count) return kTfLiteOk; /* rows that nothing reads have no memory */
   if (rows->bytes != count * row_bytes)
     return TFC_FAIL(context, lookup->packed->name, "tensor '%s' has the wrong size", name_of(rows));
+  if (has_groups(lookup)) close_cache(&lookup->packed->cache); /* of no more use */
   for (size_t at = 0; at < count; at += TFC_IDS_AT_ONCE) {
     const size_t some = count - at < TFC_IDS_AT_ONCE ? count - at : (size_t)TFC_IDS_AT_ONCE;
     int64_t wanted[TFC_IDS_AT_ONCE];
@@ -275,7 +276,7 @@ static TfLiteStatus look_up(TfLiteContext *context, const tfc_lookup *lookup, vo
     uint8_t *const to = out + at * row_bytes;
     const size_t different = without_repeats(wanted, some, place);
     TfLiteStatus status;
-    if (!has_groups(lookup) && is_in_use(&lookup->packed->cache))
+    if (is_in_use(&lookup->packed->cache))
       status = cached_rows(context, lookup, wanted, different, row_bytes, to, scratch);
     else if (is_scaled)
       status = scaled_rows(context, lookup, wanted, different, to, scratch);

@@ -60,7 +60,11 @@ static void open_cache(tfc_row_cache *cache, const tfc_table *table, size_t limi
     cache->place[k].kept = cache->place[k].noted = (int32_t)(k ^ 1);
 }
 
-static void close_cache(tfc_row_cache *cache) { free(cache->place); }
+static void close_cache(tfc_row_cache *cache) {
+  free(cache->place);
+  cache->place = NULL;
+  cache->places = 0;
+}
 
 /* Whether rows are to be looked for: there is a cache, and it does not rest. */
 static int is_in_use(tfc_row_cache *cache) {
