@@ -404,7 +404,7 @@ static void damage(const blob *packed, const tfc_table *table) {
 /* Integers that are kept give the scores of those that are not; they are there when their bytes no
  * longer are, for all graphs of a delegate, until the last is closed; a table that is damaged keeps
  * nothing, and one over the limit neither. */
-static void check_kept_scores(TfLiteDelegate *delegate, const blob *packed) {
+static void check_kept_scores(TfLiteDelegate *delegate, const blob *packed, const blob *rows) {
   tfc_table table;
   REQUIRE(tfc_parse(&table, packed->bytes, packed->size) == TFC_OK);
   const int columns = (int)table.columns, number = (int)table.rows;
@@ -455,6 +455,17 @@ static void check_kept_scores(TfLiteDelegate *delegate, const blob *packed) {
   REQUIRE(take_scores(vectors, &table, found) == kTfLiteOk);
   void *const first = kernel_node.user_data;
   damage(packed, &table);
+  set_operator(0); /* rows that another graph keeps are looked up there */
+  REQUIRE(open_graph(delegate, packed, columns, TFC_INT8) == kTfLiteOk);
+  int *const ids = malloc((size_t)number * sizeof *ids);
+  for (int k = 0; k < number; k++) ids[k] = k;
+  set_ids(ids, number);
+  const TfLiteStatus looked_up = run();
+  const int is_there =
+      looked_up == kTfLiteOk && !memcmp(tensors[ROWS].data, rows->bytes, rows->size);
+  REQUIRE(is_there == (table.mode != TFC_RAW));
+  free(ids);
+  close_graph();
   REQUIRE(open_scores(delegate, packed, vectors, columns) == kTfLiteOk);
   kernel.free(&context, first);
   const TfLiteStatus shared = take_scores(vectors, &table, found);
@@ -577,7 +588,7 @@ int main(int count, char **arguments) {
     check_scaled(delegate, &packed, &rows, 0);
     check_scaled(delegate, &packed, &rows, 1);
     check_scores(delegate, &packed, &rows);
-    check_kept_scores(delegate, &packed);
+    check_kept_scores(delegate, &packed, &rows);
     for (int k = 0; k < mutants; k++) {
       blob mutant = mutant_of(&packed);
       opened += k % 2 ? try_mutant(delegate, &mutant) : score_mutant(delegate, &mutant);

@@ -74,16 +74,21 @@ def expected(table, vectors, starts=STARTS, step=1.0):
     return vectors @ values.T, np.abs(vectors) @ np.abs(values).T
 
 
-def score(interpreter, vectors):
-    """All outputs but the rows of two ids, which are looked up as well."""
-    given, ids = interpreter.get_input_details()
-    interpreter.resize_tensor_input(given["index"], vectors.shape)
+def call(interpreter, vectors, ids=(3, ROWS - 1)):
+    """The rows of ids, and scores of vectors by each operator."""
+    inputs = interpreter.get_input_details()
+    for detail, value in zip(inputs, (vectors, np.array(ids, np.int32)), strict=True):
+        interpreter.resize_tensor_input(detail["index"], value.shape)
     interpreter.allocate_tensors()
-    interpreter.set_tensor(given["index"], vectors)
-    interpreter.set_tensor(ids["index"], np.array([3, ROWS - 1], np.int32))
+    for detail, value in zip(inputs, (vectors, np.array(ids, np.int32)), strict=True):
+        interpreter.set_tensor(detail["index"], value)
     interpreter.invoke()
-    _, *outputs = interpreter.get_output_details()
+    outputs = interpreter.get_output_details()
     return [interpreter.get_tensor(output["index"]).copy() for output in outputs]
+
+
+def score(interpreter, vectors):
+    return call(interpreter, vectors)[1:]
 
 
 def vectors_of(count, columns, seed=0):
@@ -130,6 +135,23 @@ def test_a_damaged_table_is_an_error_each_time(opened, mode, kept_bytes):
             score(interpreter, vectors_of(count, 24))
 
 
+@pytest.mark.parametrize("mode", ["rate", "fixed", "raw"])
+@pytest.mark.parametrize("name", TABLES)
+def test_rows_that_scores_keep_are_looked_up(opened, name, mode):
+    table = TABLES[name]
+    interpreter = opened(scores_file(table, mode))
+    vectors = vectors_of(1, table.shape[1])
+    for seed, count in enumerate((2, ROWS, 1, 0, 90)):
+        ids = np.random.default_rng(seed).permutation(ROWS)[:count]
+        rows, found = call(interpreter, vectors, ids)
+        np.testing.assert_array_equal(rows, table[ids])
+        exact, size = expected(table, vectors)
+        assert (np.abs(found - exact) <= 1e-5 * size).all()
+    for wrong in (-1, ROWS, 2**31 - 1):
+        with pytest.raises(RuntimeError, match=f"'items': id {wrong} is out of range"):
+            call(interpreter, vectors, [5, wrong])
+
+
 def test_operators_on_one_table_by_their_own_classes(opened):
     table = TABLES["coarse"]
     operators = [(STARTS, 1.0), (STARTS, 0.5), ((0, 20), 1.0), ((0, 40), 1.0), ((0,), 2.0)]
@@ -149,10 +171,10 @@ def test_interpreters_at_once(opened):
     alone = [score(opened(file, kept_bytes=0), vectors)[0] for vectors in given]
     with ThreadPoolExecutor(2) as threads:
         interpreters = [opened(file) for _ in range(2)]
-        calls = [
+        running = [
             threads.submit(lambda i: [score(i, vectors)[0] for vectors in given], interpreter)
             for interpreter in interpreters
         ]
-        for call in calls:
-            for found, decoded in zip(call.result(), alone, strict=True):
+        for thread in running:
+            for found, decoded in zip(thread.result(), alone, strict=True):
                 np.testing.assert_array_equal(found, decoded)

@@ -8,6 +8,7 @@
  * and all of them or none: where a row is damaged nothing stays, and it is an error each time.
  *
  * What is kept of a table is shared by all graphs of an interpreter; the last that is freed frees it.
+ * A delegate serves one interpreter at a time, so nothing is locked.
  */
 #ifndef TFC_KEPT_INTEGERS_H
 #define TFC_KEPT_INTEGERS_H
