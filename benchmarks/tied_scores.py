@@ -4,9 +4,10 @@
 
 RUN is what `tfcompress train --embedding full --tie` made. Its table becomes a `TransformedTable`;
 one file reads the integers by builtin operators, one has them packed in mode `rate` for the
-delegate, which takes scores by `tfcompress.scores`. Files take turns; a call is one `invoke` of the
-whole model, on one thread, of histories with 8 items. Memory is what a process has more (anonymous,
-resident) once it has opened the file and called it.
+delegate, which takes scores by `tfcompress.scores`: with integers kept from the first call on, and
+with nothing kept. Files take turns; a call is one `invoke` of the whole model, on one thread, of
+histories with 8 items. Memory is what a process has more (anonymous, resident) once it has opened
+the file and called it.
 """
 
 import argparse
@@ -42,11 +43,11 @@ def files(run: Path, step: float) -> tuple[dict[str, bytes], float]:
     return {"int8": plain, "packed": packed}, table.nbytes / coded.pack().nbytes
 
 
-def opened(path: Path, batch: int) -> Any:
+def opened(path: Path, batch: int, kept_bytes: int | None) -> Any:
     """An interpreter that is ready to be called."""
     from tfcompress.tflite import open_model
 
-    interpreter = open_model(path)
+    interpreter = open_model(path, kept_bytes=kept_bytes)
     given = interpreter.get_input_details()[0]
     length = int(given["shape"][1])
     interpreter.resize_tensor_input(given["index"], [batch, length])
@@ -63,11 +64,11 @@ def anonymous_bytes() -> int:
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
 
 
-def memory(path: Path, batch: int) -> int:
+def memory(path: Path, batch: int, kept_bytes: int | None) -> int:
     """What opening and calling a file takes, in a process of its own."""
-    opened(path, 1).invoke()  # the runtime's own, once
+    opened(path, 1, 0).invoke()  # what the runtime itself takes, once
     before = anonymous_bytes()
-    interpreter = opened(path, batch)
+    interpreter = opened(path, batch, kept_bytes)
     interpreter.invoke()
     return anonymous_bytes() - before
 
@@ -80,12 +81,13 @@ def main() -> None:
     made, times_smaller = files(given.run, given.step)
     print(f"packed table: {times_smaller:.1f}x smaller than float32\n")
     with tempfile.TemporaryDirectory() as folder:
-        cases = {}
+        cases: dict[tuple[str, int], tuple[Path, int, int | None]] = {}
         for name, content in made.items():
             path = Path(folder) / f"{name}.tflite"
             path.write_bytes(content)
-            cases |= {(name, batch): path for batch in BATCHES}
-        interpreters = {case: opened(path, case[1]) for case, path in cases.items()}
+            cases |= {(name, batch): (path, batch, None) for batch in BATCHES}
+        cases |= {("packed, kept_bytes=0", batch): (path, batch, 0) for batch in BATCHES}
+        interpreters = {case: opened(*how) for case, how in cases.items()}
         samples: dict[tuple[str, int], list[float]] = {case: [] for case in cases}
         for _ in range(ROUNDS):
             for case, interpreter in interpreters.items():
@@ -94,11 +96,11 @@ def main() -> None:
                 samples[case].append(1000 * (time.perf_counter() - start))
         print("| file | batch | ms a call, least | median | memory, MB |")
         print("| --- | --- | --- | --- | --- |")
-        for (name, batch), path in cases.items():
+        for (name, batch), how in cases.items():
             with multiprocessing.get_context("spawn").Pool(1) as pool:
-                held = pool.apply(memory, (path, batch)) / 1e6
+                held = pool.apply(memory, how) / 1e6
             own = samples[name, batch]
-            print(f"| {name} | {batch} | {min(own):.1f} | {np.median(own):.1f} | {held:.1f} |")
+            print(f"| {name} | {batch} | {min(own):.2f} | {np.median(own):.2f} | {held:.1f} |")
 
 
 if __name__ == "__main__":

@@ -12,11 +12,20 @@ package tfcompress
 
 import org.tensorflow.lite.Delegate
 
-class PackedLookupDelegate : Delegate {
+/**
+ * [keptBytes]: how many bytes of decoded integers may stay in memory for each table, 0 for none;
+ * 8 MiB unless told.
+ */
+class PackedLookupDelegate(keptBytes: Int? = null) : Delegate {
+    init {
+        require((keptBytes ?: 0) >= 0) { "keptBytes: got $keptBytes, expected 0 or more" }
+    }
+
     private var handle: Long = create()
 
     init {
         check(handle != 0L) { "no memory for the packed-lookup delegate" }
+        if (keptBytes != null) setKeptBytes(handle, keptBytes.toLong())
     }
 
     override fun getNativeHandle(): Long {
@@ -30,6 +39,8 @@ class PackedLookupDelegate : Delegate {
     }
 
     private external fun create(): Long
+
+    private external fun setKeptBytes(handle: Long, bytes: Long)
 
     private external fun delete(handle: Long)
 

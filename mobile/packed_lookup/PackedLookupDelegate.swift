@@ -10,10 +10,14 @@ import TensorFlowLite
 public final class PackedLookupDelegate: Delegate {
     public let cDelegate: CDelegate
 
-    public init() {
+    /// - Parameter keptBytes: How many bytes of decoded integers may stay in memory for each table,
+    ///   0 for none; 8 MiB unless told.
+    public init(keptBytes: Int? = nil) {
+        precondition((keptBytes ?? 0) >= 0, "keptBytes: got \(keptBytes ?? 0), expected 0 or more")
         guard let delegate = PackedLookupCreate() else {
             fatalError("no memory for the packed-lookup delegate")
         }
+        if let bytes = keptBytes { PackedLookupSetKeptBytes(delegate, bytes) }
         cDelegate = delegate.assumingMemoryBound(to: CDelegate.Pointee.self)
     }
 

@@ -7,6 +7,10 @@
 
 static inline void *PackedLookupCreate(void) { return TfcDelegateCreate(); }
 
+static inline void PackedLookupSetKeptBytes(void *delegate, size_t bytes) {
+  TfcDelegateSetKeptBytes((struct TfLiteDelegate *)delegate, bytes);
+}
+
 static inline void PackedLookupDelete(void *delegate) {
   TfcDelegateDelete((struct TfLiteDelegate *)delegate);
 }

@@ -7,9 +7,9 @@ from tfcompress.tflite.runtime.open import open_model
 def opened(tmp_path):
     """Opens a file with the delegate."""
 
-    def open_file(file):
+    def open_file(file, **options):
         path = tmp_path / "packed.tflite"
         path.write_bytes(file.to_bytes())
-        return open_model(path)
+        return open_model(path, **options)
 
     return open_file

@@ -21,7 +21,7 @@ from tests.tflite.runtime.packed_lookups import (
     values,
 )
 from tfcompress.codec import pack
-from tfcompress.errors import ModelError
+from tfcompress.errors import ConfigError, ModelError
 from tfcompress.native import DELEGATE_LIBRARY
 from tfcompress.tflite.runtime.delegate import delegates_for, needs_delegate
 from tfcompress.tflite.runtime.delegate_rows import DelegateRows
@@ -184,9 +184,21 @@ def test_loaded_only_when_the_file_needs_it():
         assert not needs_delegate(damaged)
 
 
-def test_an_option_it_does_not_know():
-    with pytest.raises(ValueError, match="the only option is verify"):
-        load_delegate(str(DELEGATE_LIBRARY), {"threads": 1})
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("threads", 1), ("verify", 2), ("kept_bytes", -1), ("kept_bytes", 10**9), ("kept_bytes", "")],
+)
+def test_an_option_it_does_not_know(option, value):
+    with pytest.raises(ValueError, match="options are verify, 0 or 1, and kept_bytes, 0 to 9"):
+        load_delegate(str(DELEGATE_LIBRARY), {option: value})
+
+
+@pytest.mark.parametrize("number", [-1, 10**9])
+def test_a_number_of_bytes_that_it_does_not_take(number):
+    rows, kind = matrix("int8")
+    content = lookup_file(pack(rows, "raw"), kind).to_bytes()
+    with pytest.raises(ConfigError, match=f"kept_bytes: got {number}, expected 0 to 999,999,999"):
+        delegates_for(content, kept_bytes=number)
 
 
 def test_no_library(monkeypatch):

@@ -7,8 +7,9 @@
  *
  * A kernel takes the place of one or more operators. It opens their tables when it is made (header
  * and tables are checked against their checksums; the rows' bytes are not read), and from then on
- * allocates nothing. Every id and every row is checked as it is read; rows that were read without an
- * error may be kept for later calls (row_cache.h).
+ * allocates nothing but what the first scores keep (kept_integers.h). Every id and every row is
+ * checked as it is read; rows that were read without an error may be kept for later calls
+ * (row_cache.h).
  */
 #include "tfc_delegate.h"
 
@@ -18,7 +19,10 @@
 #include "lookup.h"
 #include "scores.h"
 
-enum { TFC_REGISTERED_VERSION = 1 }; /* what a runtime says of every operator it does not know */
+enum {
+  TFC_REGISTERED_VERSION = 1, /* what a runtime says of every operator it does not know */
+  TFC_KEPT_BYTES = 8 << 20    /* of each table, unless told */
+};
 
 typedef struct {
   int lookups, products, tables;
@@ -31,6 +35,7 @@ typedef struct {
 typedef struct {
   TfLiteDelegate delegate; /* first: the runtime knows this struct by it */
   int verify;              /* check the rows' bytes against their checksums when opening */
+  tfc_shelf shelf;
 } tfc_delegate;
 
 /* Whether a node has tensors that are there, as many as its operator takes. */
@@ -49,7 +54,8 @@ static int has_tensors(const TfLiteContext *context, const TfLiteNode *node, int
   return sound;
 }
 
-static TfLiteStatus read_node(TfLiteContext *context, tfc_kernel *kernel, int index, int verify) {
+static TfLiteStatus read_node(TfLiteContext *context, tfc_kernel *kernel, int index,
+                              tfc_delegate *delegate) {
   TfLiteNode *node;
   TfLiteRegistration *registration;
   if (context->GetNodeAndRegistration(context, index, &node, &registration) != kTfLiteOk)
@@ -80,10 +86,11 @@ static TfLiteStatus read_node(TfLiteContext *context, tfc_kernel *kernel, int in
   while (packed < kernel->packed + kernel->tables && packed->tensor != tensor) packed++;
   if (packed == kernel->packed + kernel->tables) {
     kernel->tables++;
-    if (open_table(context, packed, tensor, verify) != kTfLiteOk) return kTfLiteError;
+    if (open_table(context, packed, tensor, delegate->verify, &delegate->shelf) != kTfLiteOk) return kTfLiteError;
   }
   return is_product ? read_product(context, node, packed, &kernel->product[kernel->products++])
-                    : read_lookup(context, node, packed, &kernel->lookup[kernel->lookups++]);
+                    : read_lookup(context, node, packed, delegate->shelf.limit,
+                                  &kernel->lookup[kernel->lookups++]);
 }
 
 static void free_kernel(TfLiteContext *context, void *buffer) {
@@ -93,6 +100,7 @@ static void free_kernel(TfLiteContext *context, void *buffer) {
   for (int k = 0; k < kernel->tables; k++) {
     free(kernel->packed[k].workspace);
     close_cache(&kernel->packed[k].cache);
+    release_kept(kernel->packed[k].kept);
   }
   free(kernel->packed);
   free(kernel->lookup);
@@ -114,8 +122,7 @@ static void *init_kernel(TfLiteContext *context, const char *buffer, size_t leng
   TfLiteStatus status =
       kernel->lookup && kernel->product && kernel->packed ? kTfLiteOk : kTfLiteError;
   for (int k = 0; status == kTfLiteOk && k < nodes->size; k++)
-    status = read_node(context, kernel, nodes->data[k],
-                       ((const tfc_delegate *)(const void *)params->delegate)->verify);
+    status = read_node(context, kernel, nodes->data[k], (tfc_delegate *)(void *)params->delegate);
   size_t scratch = 8;
   for (int k = 0; status == kTfLiteOk && k < kernel->lookups; k++) {
     const size_t need = scratch_of(&kernel->lookup[k]);
@@ -189,24 +196,48 @@ TfLiteDelegate *TfcDelegateCreate(void) {
   if (!made) return NULL;
   made->delegate.Prepare = prepare_delegate;
   made->delegate.flags = kTfLiteDelegateFlagsAllowDynamicTensors;
+  made->shelf.limit = TFC_KEPT_BYTES;
   return &made->delegate;
 }
 
-void TfcDelegateDelete(TfLiteDelegate *delegate) { free(delegate); }
+void TfcDelegateDelete(TfLiteDelegate *delegate) {
+  if (delegate) leave_shelf(&((tfc_delegate *)(void *)delegate)->shelf);
+  free(delegate);
+}
 
-/* What `load_delegate` looks for in a library. The only option is "verify": "1". */
+void TfcDelegateSetKeptBytes(TfLiteDelegate *delegate, size_t bytes) {
+  ((tfc_delegate *)(void *)delegate)->shelf.limit = bytes;
+}
+
+/* Reads a whole number of at most nine digits, in decimal; returns whether it is one. */
+static int read_number(const char *text, size_t *number) {
+  const size_t digits = strlen(text);
+  *number = 0;
+  for (size_t k = 0; k < digits; k++) {
+    if (text[k] < '0' || text[k] > '9') return 0;
+    *number = 10 * *number + (size_t)(text[k] - '0');
+  }
+  return digits > 0 && digits < 10;
+}
+
+/* What `load_delegate` looks for in a library. Options are "verify": "1" and "kept_bytes", as
+ * TfcDelegateSetKeptBytes takes them. */
 TFC_EXPORT TfLiteDelegate *tflite_plugin_create_delegate(char **keys, char **values, size_t count,
                                                          void (*report_error)(const char *)) {
-  int verify = 0;
+  size_t verify = 0, kept_bytes = TFC_KEPT_BYTES;
   for (size_t k = 0; k < count; k++) {
-    if (strcmp(keys[k], "verify") != 0 || strlen(values[k]) != 1 || !strchr("01", values[k][0])) {
-      if (report_error) report_error("tfcompress: the only option is verify, 0 or 1");
+    const int is_verify = strcmp(keys[k], "verify") == 0;
+    const int is_known = is_verify || strcmp(keys[k], "kept_bytes") == 0;
+    if (!is_known || !read_number(values[k], is_verify ? &verify : &kept_bytes) || verify > 1) {
+      if (report_error)
+        report_error("tfcompress: options are verify, 0 or 1, and kept_bytes, 0 to 999999999");
       return NULL;
     }
-    verify = values[k][0] == '1';
   }
   TfLiteDelegate *delegate = TfcDelegateCreate();
-  if (delegate) ((tfc_delegate *)(void *)delegate)->verify = verify;
+  if (!delegate) return NULL;
+  ((tfc_delegate *)(void *)delegate)->verify = (int)verify;
+  TfcDelegateSetKeptBytes(delegate, kept_bytes);
   return delegate;
 }
 

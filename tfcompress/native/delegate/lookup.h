@@ -77,12 +77,12 @@ static TfLiteStatus check_scales(TfLiteContext *context, const tfc_lookup *looku
 }
 
 static TfLiteStatus read_lookup(TfLiteContext *context, const TfLiteNode *node, tfc_packed *packed,
-                                tfc_lookup *lookup) {
+                                size_t kept_bytes, tfc_lookup *lookup) {
   lookup->ids = node->inputs->data[0];
   lookup->rows = node->outputs->data[0];
   lookup->scales = node->inputs->size == 3 ? node->inputs->data[2] : -1;
   lookup->packed = packed;
-  open_cache(&packed->cache, &packed->table);
+  open_cache(&packed->cache, &packed->table, kept_bytes);
   const TfLiteStatus status = check_scales(context, lookup);
   return status == kTfLiteOk ? shape_row(context, lookup) : status;
 }
@@ -120,11 +120,32 @@ static void scale_row(const tfc_table *table, const uint8_t *row, float scale, f
     }
 }
 
+/* Whether scores keep all rows of the table. */
+static int has_groups(const tfc_lookup *lookup) {
+  return lookup->packed->kept && lookup->packed->kept->groups;
+}
+
+/* Rows that scores keep; as tfc_rows. */
+static tfc_status kept_rows(const tfc_lookup *lookup, const int64_t *ids, size_t count, uint8_t *out,
+                            size_t *failed) {
+  const tfc_table *table = &lookup->packed->table;
+  const tfc_group **const groups = lookup->packed->kept->groups;
+  for (size_t k = 0; k < count; k++, out += table->row_bytes) {
+    *failed = k;
+    if (ids[k] < 0 || (uint64_t)ids[k] >= table->rows) return TFC_NO_SUCH_ROW;
+    tfc_group_row(groups[ids[k] / TFC_TOGETHER], (uint32_t)(ids[k] % TFC_TOGETHER), table->columns,
+                  out);
+  }
+  return TFC_OK;
+}
+
 static TfLiteStatus decode_rows(TfLiteContext *context, const tfc_lookup *lookup,
                                 const int64_t *ids, size_t count, uint8_t *out, void *scratch) {
   size_t bad = 0;
   const tfc_table *table = &lookup->packed->table;
-  const tfc_status status = tfc_rows(table, ids, count, out, scratch, &bad);
+  const tfc_status status = has_groups(lookup)
+                                ? kept_rows(lookup, ids, count, out, &bad)
+                                : tfc_rows(table, ids, count, out, scratch, &bad);
   if (status == TFC_OK) return kTfLiteOk;
   if (status == TFC_NO_SUCH_ROW)
     return TFC_FAIL(context, lookup->packed->name, "id %lld is out of range, ids are 0 to %lld. ",
@@ -243,6 +264,7 @@ static TfLiteStatus look_up(TfLiteContext *context, const tfc_lookup *lookup, vo
   if (!out || !count) return kTfLiteOk; /* rows that nothing reads have no memory */
   if (rows->bytes != count * row_bytes)
     return TFC_FAIL(context, lookup->packed->name, "tensor '%s' has the wrong size", name_of(rows));
+  if (has_groups(lookup)) close_cache(&lookup->packed->cache); /* of no more use */
   for (size_t at = 0; at < count; at += TFC_IDS_AT_ONCE) {
     const size_t some = count - at < TFC_IDS_AT_ONCE ? count - at : (size_t)TFC_IDS_AT_ONCE;
     int64_t wanted[TFC_IDS_AT_ONCE];

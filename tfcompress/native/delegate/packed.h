@@ -5,16 +5,18 @@
 #include <stdlib.h>
 
 #include "../tfc_decode.h"
+#include "kept_integers.h"
 #include "row_cache.h"
 #include "tflite_abi.h"
 
-/* A constant of the model, open for reading, and rows of it for those that look them up. */
+/* A constant of the model, open for reading, and what of it is kept for later calls. */
 typedef struct {
   int tensor;
   const char *name;
   tfc_table table;
   void *workspace;
   tfc_row_cache cache;
+  tfc_kept *kept; /* NULL for nothing */
 } tfc_packed;
 
 /* Reports an error about a table and returns kTfLiteError. */
@@ -26,7 +28,8 @@ static const char *name_of(const TfLiteTensor *tensor) {
   return tensor->name && tensor->name[0] ? tensor->name : "(no name)";
 }
 
-static TfLiteStatus open_table(TfLiteContext *context, tfc_packed *packed, int index, int verify) {
+static TfLiteStatus open_table(TfLiteContext *context, tfc_packed *packed, int index, int verify,
+                               tfc_shelf *shelf) {
   const TfLiteTensor *tensor = &context->tensors[index];
   packed->tensor = index;
   packed->name = name_of(tensor);
@@ -51,7 +54,10 @@ static TfLiteStatus open_table(TfLiteContext *context, tfc_packed *packed, int i
     if (status == TFC_OK) status = TFC_BAD_TABLES;
   }
   if (status == TFC_OK && verify) status = tfc_verify(&packed->table);
-  if (status == TFC_OK) return kTfLiteOk;
+  if (status == TFC_OK) {
+    packed->kept = share_kept(shelf, &packed->table);
+    return kTfLiteOk;
+  }
   return TFC_FAIL(context, packed->name, "damaged, %s; take the file anew", tfc_message(status));
 }
 

@@ -38,14 +38,16 @@ typedef struct {
   uint8_t *rows;
 } tfc_row_cache;
 
-/* Makes the cache of a table; leaves it without places where there is no use or no memory for one. */
-static void open_cache(tfc_row_cache *cache, const tfc_table *table) {
+/* Makes the cache of a table, of at most `limit` bytes; leaves it without places where there is no
+ * use or no memory for one. */
+static void open_cache(tfc_row_cache *cache, const tfc_table *table, size_t limit) {
   if (cache->place || table->mode == TFC_RAW || table->row_bytes > TFC_LARGEST_ROW ||
       table->rows > INT32_MAX)
     return;
   const size_t each = sizeof(tfc_place) + table->row_bytes;
+  if (limit > TFC_CACHE_BYTES) limit = TFC_CACHE_BYTES;
   uint32_t places = 1;
-  while (2 * places * each <= TFC_CACHE_BYTES &&
+  while (2 * places * each <= limit &&
          2 * (uint64_t)places * TFC_CACHE_PART <= table->rows)
     places *= 2;
   if (places < TFC_FEWEST_PLACES) return;
@@ -58,7 +60,11 @@ static void open_cache(tfc_row_cache *cache, const tfc_table *table) {
     cache->place[k].kept = cache->place[k].noted = (int32_t)(k ^ 1);
 }
 
-static void close_cache(tfc_row_cache *cache) { free(cache->place); }
+static void close_cache(tfc_row_cache *cache) {
+  free(cache->place);
+  cache->place = NULL;
+  cache->places = 0;
+}
 
 /* Whether rows are to be looked for: there is a cache, and it does not rest. */
 static int is_in_use(tfc_row_cache *cache) {

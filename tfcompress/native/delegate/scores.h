@@ -2,12 +2,11 @@
 #ifndef TFC_SCORES_OPERATOR_H
 #define TFC_SCORES_OPERATOR_H
 
-#include "../tfc_scores.h"
 #include "packed.h"
 
 #define TFC_SCORES_OPERATOR "tfcompress.scores"
 
-enum { TFC_SCORES_VERSION = 1 };
+enum { TFC_SCORES_VERSION = 1, TFC_MOST_COLUMNS = UINT16_MAX };
 
 /* An operator: tensors by number, its table, and what integers stand for. */
 typedef struct {
@@ -57,9 +56,11 @@ static TfLiteStatus read_product(TfLiteContext *context, const TfLiteNode *node,
   product->packed = packed;
   const TfLiteTensor *vectors = &context->tensors[product->vectors];
   const TfLiteTensor *scores = &context->tensors[product->scores];
-  if (packed->table.dtype != TFC_INT8 || packed->table.rows > INT32_MAX)
-    return TFC_FAIL(context, packed->name, "scores are taken against int8 rows, at most %d",
-                    (int)INT32_MAX);
+  if (packed->table.dtype != TFC_INT8 || packed->table.rows > INT32_MAX ||
+      packed->table.columns > TFC_MOST_COLUMNS)
+    return TFC_FAIL(context, packed->name,
+                    "scores are taken against int8 rows, at most %d of at most %d columns",
+                    (int)INT32_MAX, (int)TFC_MOST_COLUMNS);
   if (vectors->type != kTfLiteFloat32 || scores->type != kTfLiteFloat32)
     return TFC_FAIL(context, packed->name, "'%s' and '%s' have types %d and %d, expected float32",
                     name_of(vectors), name_of(scores), (int)vectors->type, (int)scores->type);
@@ -95,9 +96,12 @@ static TfLiteStatus score(TfLiteContext *context, const tfc_product *product, vo
     return TFC_FAIL(context, product->packed->name, "tensor '%s' or '%s' has the wrong size",
                     name_of(vectors), name_of(scores));
   uint64_t bad = 0;
-  const tfc_status status =
-      tfc_scores(table, &product->row_steps, (const float *)vectors->data, count,
-                 (float *)scores->data, scratch, &bad);
+  tfc_kept *const kept = product->packed->kept;
+  tfc_status status = TFC_OK;
+  if (kept) status = keep_integers(kept, table, scratch, &bad);
+  if (status == TFC_OK)
+    status = tfc_scores(table, &product->row_steps, kept ? kept->groups : NULL,
+                        (const float *)vectors->data, count, (float *)scores->data, scratch, &bad);
   if (status == TFC_OK) return kTfLiteOk;
   return TFC_FAIL(context, product->packed->name, "row %lld is damaged, %s; take the file anew",
                   (long long)bad, tfc_message(status));

@@ -9,6 +9,8 @@
 #ifndef TFC_DELEGATE_H
 #define TFC_DELEGATE_H
 
+#include <stddef.h>
+
 #if defined(__GNUC__)
 #define TFC_EXPORT __attribute__((visibility("default")))
 #else
@@ -24,6 +26,11 @@ struct TfLiteDelegate;
 /* NULL when there is no memory. */
 TFC_EXPORT struct TfLiteDelegate *TfcDelegateCreate(void);
 TFC_EXPORT void TfcDelegateDelete(struct TfLiteDelegate *delegate);
+
+/* How many bytes of integers that were decoded may stay in memory for each table: rows looked up (80
+ * KB at most), and a table that scores are taken against. 8 MiB unless told; 0 keeps nothing. Before
+ * the delegate is given to an interpreter. */
+TFC_EXPORT void TfcDelegateSetKeptBytes(struct TfLiteDelegate *delegate, size_t bytes);
 
 #ifdef __cplusplus
 }

@@ -6,9 +6,11 @@ from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
 
-from tfcompress.errors import ModelError
+from tfcompress.errors import ConfigError, ModelError
 from tfcompress.native import DELEGATE_LIBRARY
 from tfcompress.tflite.runtime.delegate_rows import CUSTOM_CODES
+
+MAX_KEPT_BYTES = 999_999_999
 
 
 def needs_delegate(model: bytes | Path) -> bool:
@@ -26,17 +28,25 @@ def needs_delegate(model: bytes | Path) -> bool:
         return _has_own_codes(mapped)
 
 
-def delegates_for(model: bytes | Path, *, verify: bool = False) -> list[Any]:
+def delegates_for(
+    model: bytes | Path, *, verify: bool = False, kept_bytes: int | None = None
+) -> list[Any]:
     """What an interpreter of this file takes as `experimental_delegates`.
 
     Args:
         model: bytes or Path. The file.
         verify: bool. Check every packed table's rows against their checksums when the interpreter
             is made. This reads all of them.
+        kept_bytes: int or None. How many bytes of integers that were decoded may stay in memory for
+            each table, at most `MAX_KEPT_BYTES`: rows looked up (80 KB at most), and tables that
+            scores are taken against. None: 8 MiB; 0: nothing is kept.
 
     Raises:
+        ConfigError: `kept_bytes` is no such number.
         ModelError: the delegate is needed and is not there.
     """
+    if kept_bytes is not None and not 0 <= kept_bytes <= MAX_KEPT_BYTES:
+        raise ConfigError(f"kept_bytes: got {kept_bytes!r}, expected 0 to {MAX_KEPT_BYTES:,}")
     if not needs_delegate(model):
         return []
     from ai_edge_litert.interpreter import load_delegate
@@ -46,7 +56,10 @@ def delegates_for(model: bytes | Path, *, verify: bool = False) -> list[Any]:
             f"{DELEGATE_LIBRARY.name}, which serves packed lookups, is missing: install tfcompress "
             "anew"
         )
-    return [load_delegate(str(DELEGATE_LIBRARY), {"verify": int(verify)})]
+    options = {"verify": int(verify)}
+    if kept_bytes is not None:
+        options["kept_bytes"] = int(kept_bytes)
+    return [load_delegate(str(DELEGATE_LIBRARY), options)]
 
 
 def _has_own_codes(model: Any) -> bool:
