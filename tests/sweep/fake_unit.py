@@ -64,6 +64,14 @@ def some_fail(job):
     return made
 
 
+def only_again(job):
+    """Has to have been made; of seed 0 the file is gone."""
+    if job["before"] is None:
+        raise RuntimeError("it would be made anew")
+    made = row(job["config"])
+    return made | ({"status": "failed", "error": "gone"} if seed(job) == 0 else {})
+
+
 def sleep(job):
     print(os.getpid(), flush=True)  # On the standard error: the output is for the answer.
     time.sleep(60)
