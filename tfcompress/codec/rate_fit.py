@@ -262,7 +262,7 @@ def _costs(folded: NDArray[np.float32], band_class: NDArray[np.int64]) -> NDArra
     cells = context[..., None] * BUCKETS + np.arange(BUCKETS)
     # Adds one after the other, so that every platform comes to the same sums.
     own = np.bincount(cells.ravel(), weights=folded.ravel(), minlength=contexts * BUCKETS)
-    return _bits(own.reshape(contexts, BUCKETS))
+    return _bits(np.asarray(own, np.float64).reshape(contexts, BUCKETS))
 
 
 def _bits(own: NDArray[np.float64]) -> NDArray[np.float32]:
