@@ -114,6 +114,10 @@ def sweep(
     retry_failed: Annotated[
         bool, Option("--retry-failed", help="Run what failed before once more.")
     ] = False,
+    only_measure: Annotated[
+        bool,
+        Option("--only-measure", help="Measure what finished files lack, and make no new ones."),
+    ] = False,
     dry_run: Annotated[bool, Option("--dry-run", help="Say what would run.")] = False,
 ) -> None:
     """Train, convert and measure every combination, ours and what people use today.
@@ -126,8 +130,11 @@ def sweep(
     for part in skip or ():
         if part not in ("latency", "memory"):
             raise ConfigError(f"--skip {part}: expected latency or memory")
+    if only_measure and retry_failed:
+        raise ConfigError("--only-measure: runs nothing once more; leave out --retry-failed")
     from tfcompress.sweep import Grid, expand
     from tfcompress.sweep.grid import read_toml
+    from tfcompress.sweep.results import FILE
 
     values = read_toml(settings) if settings is not None else {}
     axes = {
@@ -167,21 +174,39 @@ def sweep(
     if dry_run:
         _list(plan)
         return
-    for entry in grid.data:
-        console.download(entry.source)
-    _run(plan, out, jobs=jobs, reuse=reuse or [], retry_failed=retry_failed)
+    if only_measure and not (out / FILE).exists():
+        raise ConfigError(f"--only-measure: {out}: no finished run; is it the --out of a sweep?")
+    if not only_measure:
+        for entry in grid.data:
+            console.download(entry.source)
+    how = {"retry_failed": retry_failed, "only_measure": only_measure}
+    _run(plan, out, jobs=jobs, reuse=reuse or [], **how)
 
 
-def _run(plan: Plan, out: Path, *, jobs: int, reuse: list[Path], retry_failed: bool) -> None:
-    from tfcompress.sweep import Results, run_sweep
+def _run(
+    plan: Plan,
+    out: Path,
+    *,
+    jobs: int,
+    reuse: list[Path],
+    retry_failed: bool,
+    only_measure: bool,
+) -> None:
+    from tfcompress.sweep import Results, run_sweep, still_to_run
 
     with Results.opened(out) as results:
         if retry_failed:
             results.forget_failed()
-        left = [artefact for artefact in plan.artefacts if artefact.key not in results.rows]
+        left = still_to_run(plan.artefacts, results)
+        again = [artefact for artefact in left if results.of_file(artefact) is not None]
+        finished, new = len(plan.artefacts) - len(left), len(left) - len(again)
+        if only_measure:
+            left = again
+        words = [f"{new} {'not made yet' if only_measure else 'to run'}"]
+        words += [f"{len(again)} to measure again"] * bool(again or only_measure)
         console.err.print(
-            f"{_size(plan)}, {len(plan.artefacts) - len(left)} of them finished; "
-            f"{len(left)} to run in {out}/, {jobs} at a time",
+            f"{_size(plan)}, {finished} of them finished; {', '.join(words)} in {out}/, "
+            f"{jobs} at a time",
             highlight=False,
             soft_wrap=True,
         )
@@ -191,13 +216,21 @@ def _run(plan: Plan, out: Path, *, jobs: int, reuse: list[Path], retry_failed: b
 
 
 def _conclude(plan: Plan, results: Results, out: Path) -> None:
-    rows = [results.rows[artefact.key] for artefact in plan.artefacts]
+    from tfcompress.sweep import still_to_run
+
+    found = [results.rows.get(one.key) or results.of_file(one) for one in plan.artefacts]
+    rows = [row for row in found if row is not None]
+    if not rows:
+        raise ConfigError(f"{out}: no run of these settings is finished there")
     failed = [row for row in rows if row["status"] == "failed"]
     if len(failed) == len(rows):
         raise ConfigError(f"every run failed, the first with: {failed[0]['error']}")
+    left = still_to_run(plan.artefacts, results)
+    lacking = sum(results.of_file(artefact) is not None for artefact in left)
+    less = f" ({lacking} of them less than asked for)" if lacking else ""
     again = " (--retry-failed runs them once more)" if failed else ""
     console.out.print(
-        f"{len(rows) - len(failed)} measured, {len(failed)} failed{again}; "
+        f"{len(rows) - len(failed)} measured{less}, {len(failed)} failed{again}; "
         f"tfcompress report {out} shows them",
         highlight=False,
         soft_wrap=True,

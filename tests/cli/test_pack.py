@@ -86,12 +86,14 @@ def test_a_stated_loss_is_kept_by_a_file_alone(tfcompress, interactions, maker, 
 
 def test_bytes_and_decibels_need_no_data(tfcompress, runs, ranker, tmp_path):
     out = tmp_path / "m.tflite"
-    done = tfcompress("pack", ranker, "--out", out, "--max-bytes", "4KB", "--ranked-rows")
+    words = ["pack", ranker, "--out", out, "--max-bytes", "4KB", "--ranked-rows"]
+    done = tfcompress(*words, "--target", "delegate")
     assert done.code == 0, done.err
     assert "rows count by their rank" in done.out
     assert "SNR of the coded tables" in done.out
     assert inspect_model(out.read_bytes()).tables[0].stored_bytes <= 4000
-    done = tfcompress("pack", ranker, "--out", out, "--snr", 9, "--dry-run")
+    words = ["pack", ranker, "--out", out, "--snr", 9, "--target", "delegate"]
+    done = tfcompress(*words, "--overwrite", "--dry-run")
     assert done.code == 0, done.err
     assert "rows count all alike" in done.out
     # Beside the vocabulary of its training it is known how often rows are read.

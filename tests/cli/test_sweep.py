@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tfcompress.sweep import Grid, expand, read_rows
+from tfcompress.sweep.artefact import Measured
 from tfcompress.sweep.train_once import TrainingError, train_once
-from tfcompress.sweep.unit import run_one
+from tfcompress.sweep.unit import answer, run_one
 
 TRAINING = {"dim": 16, "epochs": 2, "history_length": 6, "hidden_units": [16]}
 FAKES = Path(__file__).parents[1] / "sweep"
@@ -46,6 +47,18 @@ def test_one_artefact_is_converted_and_measured(interactions, runs, tmp_path):
     ours_bytes, peer_bytes = (row["measurement"]["bytes"]["tables"] for row in rows)
     assert peer_bytes - ours_bytes == 8 * rows_of_table
     assert not (tmp_path / "runs").exists()  # The one that was there fitted.
+    # Memory was not asked for; now it is.
+    whole = ours.model_copy(update={"measured": Measured(runs=50)})
+    job = {"config": whole.to_json(), "folder": str(tmp_path), "earlier": [], "before": rows[0]}
+    again = answer(job)
+    assert (again["status"], again["error"], again["key"]) == ("done", None, whole.key)
+    assert again["measurement"]["memory_bytes"]["after_load"] > 0
+    assert "notes" not in again["measurement"]
+    same = ("file", "sha256", "valid")
+    assert [again[name] for name in same] == [rows[0][name] for name in same]
+    old, new = rows[0]["measurement"], again["measurement"]
+    changed = {name for name in old if new.get(name) != old[name]}
+    assert changed == {"memory_bytes", "notes"}
 
 
 def test_an_artefact_that_fails_says_where(runs, tmp_path, interactions):
@@ -112,6 +125,37 @@ def test_failures_are_counted_and_can_be_run_again(tfcompress, fake, tmp_path):
     fake("answer")
     assert "0 to run" in tfcompress(*words).err
     assert "2 measured, 0 failed" in tfcompress(*words, "--retry-failed").out
+
+
+def test_finished_files_are_measured_again_and_others_not_made(tfcompress, fake, tmp_path):
+    fake("answer")
+    words = ["sweep", "--data", "synthetic", "--embedding", "qr", "--table-dtype", "int8"]
+    words += ["--method", "ours", "--out", tmp_path / "out", "--seed", 1]
+    nothing = tfcompress(*words, "--only-measure")
+    assert (nothing.code, "no finished run; is it the --out" in nothing.err) == (2, True)
+    assert tfcompress(*words, "--skip", "latency").code == 0
+    other = tfcompress(*words[:-1], 5, "--only-measure")
+    assert (other.code, "no run of these settings is finished" in other.err) == (2, True)
+    words += ["--seed", 0, "--only-measure"]
+    fake("only_again")
+    done = tfcompress(*words)
+    assert "0 of them finished; 1 not made yet, 1 to measure again in" in done.err
+    assert "1 measured, 0 failed" in done.out
+    assert "1 of them finished; 1 not made yet, 0 to measure again in" in tfcompress(*words).err
+    assert tfcompress(*words, "--retry-failed").code == 2
+
+
+def test_what_cannot_be_measured_again_is_said(tfcompress, fake, tmp_path):
+    fake("answer")
+    words = ["sweep", "--data", "synthetic", "--embedding", "qr", "--table-dtype", "int8"]
+    words += ["--out", tmp_path / "out", "--seed", 0]
+    assert tfcompress(*words, "--skip", "latency").code == 0
+    fake("only_again")
+    done = tfcompress(*words)
+    assert done.code == 0
+    assert "0 of them finished; 0 to run, 1 to measure again in" in done.err
+    assert "qr 16x int8 seed 0: failed: gone" in done.err
+    assert "1 measured (1 of them less than asked for), 0 failed;" in done.out
 
 
 @pytest.mark.parametrize(

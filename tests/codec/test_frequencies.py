@@ -31,6 +31,17 @@ def test_shares_are_the_slots_of_the_c_core(counts, bits):
     assert np.array_equal(np.bincount(slots_of(levels, bits), minlength=256), own)
 
 
+def test_contexts_together_have_the_shares_of_each():
+    counts = np.random.default_rng(0).poisson(3, (5, 7, 256)) * (np.arange(256) % 7 > 2)
+    levels = levels_for(counts, 12)
+    together = shares(levels, 12)
+    for own, level in zip(together.reshape(-1, 256), levels.reshape(-1, 256), strict=True):
+        assert np.array_equal(own, shares(level, 12))
+    levels[3, 3] = 0
+    with pytest.raises(CorruptTableError):
+        shares(levels, 12)
+
+
 def test_shares_follow_the_counts():
     counts = np.rint(1e6 * np.exp(-np.abs(np.arange(256) - 128) / 4)).astype(np.int64)
     counts[counts < 1000] = 0  # what is rarer than a slot costs more, whatever the levels

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.sweep_rows import failed_row, large_plan, plan, row, write
+from tests.report.sweep_rows import ENVIRONMENT, failed_row, large_plan, plan, row, write
 from tfcompress.errors import DataError
 from tfcompress.report.page import to_html
 from tfcompress.report.sweep import read_sweep
@@ -230,6 +230,20 @@ def test_one_point_is_enough(tmp_path):
     report = read_sweep(write(tmp_path, [one]))
     assert "full float32" in to_html(report)
     assert "reference" in sweep_to_markdown(report)
+
+
+def test_a_file_that_was_measured_again_is_there_once(tmp_path):
+    less, whole = (
+        plan(data="shop", embedding="full", method="float32", measure={"latency": latency})
+        for latency in (False, True)
+    )
+    before, after = row(*less), row(*whole)
+    before["measurement"] |= {"latency_us": {}, "environment": {**ENVIRONMENT, "cpu": "Busy"}}
+    found = read_sweep(write(tmp_path, [before | {"jobs": 2}, after]))
+    assert found.summary == "files measured: 1, in 1 way"
+    (point,) = found.panels[0].points
+    assert set(point.latency) == {1, 32}
+    assert not any("Busy" in line or "processes" in line for line in found.measured)
 
 
 def test_a_folder_without_rows_is_one_line(tmp_path):

@@ -13,7 +13,7 @@ from tfcompress.search import Budget, run_search
 from tfcompress.search.run_search import search_run
 from tfcompress.tflite import convert, inspect_model, pack_model
 
-ITEMS, USERS, DIM, LENGTH = 300, 6000, 16, 6
+ITEMS, USERS, DIM, LENGTH = 300, 2000, 16, 6
 
 
 def ranker(output=None):

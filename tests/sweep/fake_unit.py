@@ -12,6 +12,16 @@ def answer(job):
     return row(job["config"])
 
 
+def measurement(asked):
+    """Of an empty file: what was asked for, and one quality for all."""
+    return {
+        "file_bytes": 0,
+        "quality": {"ndcg@10": 0.5},
+        "latency_us": {"1": {"p50": 5.0, "p95": 6.0}} if asked["latency"] else {},
+        "memory_bytes": {"peak_file": 7 if asked["memory"] else None},
+    }
+
+
 def row(config):
     return {
         "key": key(config),
@@ -20,7 +30,7 @@ def row(config):
         "error": None,
         "stage": None,
         "file": None,
-        "measurement": None,
+        "measurement": measurement(config["measured"]),
         "valid": None,
         "seconds": {"training": 0.0, "conversion": 0.01},
     }
@@ -52,6 +62,14 @@ def some_fail(job):
     if seed(job) == 2:
         raise RuntimeError("a fault")
     return made
+
+
+def only_again(job):
+    """Has to have been made; of seed 0 the file is gone."""
+    if job["before"] is None:
+        raise RuntimeError("it would be made anew")
+    made = row(job["config"])
+    return made | ({"status": "failed", "error": "gone"} if seed(job) == 0 else {})
 
 
 def sleep(job):

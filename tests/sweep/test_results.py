@@ -5,9 +5,11 @@ import pytest
 from tests.sweep.conftest import artefacts
 from tfcompress.errors import DataError
 from tfcompress.sweep import Results, read_rows
-from tfcompress.sweep.results import new_row
+from tfcompress.sweep.artefact import Measured
+from tfcompress.sweep.results import fail, new_row
 
-ROWS = [new_row(artefact) for artefact in artefacts(embedding="full", seed=[0, 1])]
+PLANNED = artefacts(embedding="full", seed=[0, 1])
+ROWS = [new_row(artefact) for artefact in PLANNED]
 
 
 @pytest.fixture
@@ -46,6 +48,26 @@ def test_another_bad_line_is_an_error_that_names_it(results, line):
 def test_no_row_comes_twice(results):
     with pytest.raises(ValueError, match="has a row already"):
         results.append(ROWS[0])
+
+
+def test_the_last_row_of_a_file_counts(results, tmp_path):
+    plain, other = PLANNED[:2]
+    less = plain.model_copy(update={"measured": Measured(latency=False)})
+    assert less.file_key == plain.file_key != other.file_key
+    assert results.of_file(less) == ROWS[0]
+    again = ROWS[0] | {"valid": {"ndcg@10": 0.5}}
+    results.add_again(new_row(less))
+    results.add_again(again)
+    # A failed row is none of a file; nor is one of another version, which stays all the same.
+    results.append(fail(new_row(PLANNED[2]), "too wide", "training"))
+    foreign = {"training": {"config": {}}, "method": "magic"}
+    results.append({"key": "x", "config": foreign, "status": "done"})
+    for read in (results, Results(tmp_path)):
+        assert read.of_file(less) == read.rows[plain.key] == again
+        assert read.of_file(other) == ROWS[1]
+        assert read.of_file(PLANNED[2]) is None
+        assert set(read.rows) == {plain.key, less.key, other.key, PLANNED[2].key, "x"}
+    assert len(read_rows(tmp_path)) == 6
 
 
 def test_a_folder_without_rows_has_none(tmp_path):

@@ -72,6 +72,23 @@ def test_a_failure_is_a_row(tmp_path: Path):
     assert len(run(tmp_path, planned)[0]) == 8
 
 
+def test_finished_files_are_measured_again(tmp_path: Path):
+    axes = {"method": "ours", "embedding": "qr", "table_dtype": ["float32", "int8"], "seed": [0, 1]}
+    less, whole = artefacts(measure={"latency": False}, **axes), artefacts(**axes)
+    before, _ = run(tmp_path, less, jobs=2)
+    rows, told = run(tmp_path, whole, "fake_unit:only_again")
+    assert [kind for kind, _ in told].count("failed") == 2
+    assert {key for kind, key in told if kind == "started"} == {one.key for one in whole}
+    # What cannot be measured again leaves the row that was there, and is tried another time.
+    done = [one for one in whole if one.training.config.seed == 1]
+    assert rows == before | {one.key: rows[one.key] for one in done}
+    assert all(rows[one.key]["measurement"]["latency_us"] for one in done)
+    assert {rows[one.key]["jobs"] for one in done} == {1}
+    _, told = run(tmp_path, whole)
+    assert [kind for kind, _ in told] == ["started", "done"] * 2
+    assert run(tmp_path, whole)[1] == run(tmp_path, less)[1] == []
+
+
 def test_one_sweep_at_a_time(tmp_path: Path):
     with (
         Results.opened(tmp_path),

@@ -136,10 +136,11 @@ def context_costs(counts: NDArray[np.int64], bits: int) -> NDArray[np.uint16]:
     """Cost of every symbol under probabilities fitted to each row of counts, in 1/256 bits."""
     levels = levels_for(counts, bits)
     costs = np.full(counts.shape, ABSENT_COST, np.uint16)
-    for context in np.flatnonzero(levels.any(axis=1)):
-        share = shares(levels[context], bits)
-        seen = share > 0
-        costs[context, seen] = np.rint((bits - np.log2(share[seen])) * COST_UNIT)
+    seen = levels > 0
+    used = seen.any(axis=1)
+    if used.any():
+        share = shares(levels[used], bits)[seen[used]]
+        costs[seen] = np.rint((bits - np.log2(share)) * COST_UNIT)
     return costs
 
 

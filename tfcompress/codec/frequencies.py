@@ -26,19 +26,29 @@ def levels_for(counts: NDArray[np.int64], bits: int) -> NDArray[np.uint8]:
 
 
 def shares(levels: NDArray[np.uint8], bits: int) -> NDArray[np.int64]:
-    """Frequencies of one context, summing to 2^bits, from its levels (in the order of storing).
+    """Frequencies, summing to 2^bits, from levels in the order of storing.
+
+    Args:
+        levels: uint8 array, symbols on the last axis; any number of contexts.
+        bits: int.
+
+    Returns:
+        int64 array, the shape of `levels`.
 
     Raises:
         CorruptTableError: No symbol occurs, or the heaviest cannot give what is missing.
     """
     exponent = np.maximum(levels.astype(np.int64) - 1, 0)
     weights = np.where(levels > 0, EIGHTHS[exponent % 8] << exponent // 8, 0)
-    if levels.max(initial=0) > MAX_LEVEL or weights.sum() == 0:
+    totals = weights.sum(axis=-1, keepdims=True)
+    if levels.max(initial=0) > MAX_LEVEL or not totals.all():
         raise CorruptTableError("packed table: levels that make no probabilities")
-    result = np.where(levels > 0, np.maximum((weights << bits) // weights.sum(), 1), 0)
-    heaviest = int(np.argmax(weights))
-    result[heaviest] += (1 << bits) - result.sum()
-    if result[heaviest] < 1:
+    result = np.where(levels > 0, np.maximum((weights << bits) // totals, 1), 0)
+    heaviest = np.argmax(weights, axis=-1)[..., None]
+    missing = (1 << bits) - result.sum(axis=-1, keepdims=True)
+    own = np.take_along_axis(result, heaviest, axis=-1) + missing
+    np.put_along_axis(result, heaviest, own, axis=-1)
+    if (own < 1).any():
         raise CorruptTableError("packed table: levels that make no probabilities")
     return result
 

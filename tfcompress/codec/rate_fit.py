@@ -258,10 +258,11 @@ def _fold_columns(
 def _costs(folded: NDArray[np.float32], band_class: NDArray[np.int64]) -> NDArray[np.float32]:
     """Bits of every bucket in every context, and in one more on the far side of them."""
     contexts = min(len(folded) + int(band_class.max()) + 1, MAX_CONTEXTS)
-    own = np.zeros((contexts, BUCKETS))
-    for column, by_band in enumerate(folded):
-        np.add.at(own, column + band_class, by_band)
-    return _bits(own)
+    context = np.arange(len(folded))[:, None] + band_class
+    cells = context[..., None] * BUCKETS + np.arange(BUCKETS)
+    # Adds one after the other, so that every platform comes to the same sums.
+    own = np.bincount(cells.ravel(), weights=folded.ravel(), minlength=contexts * BUCKETS)
+    return _bits(np.asarray(own, np.float64).reshape(contexts, BUCKETS))
 
 
 def _bits(own: NDArray[np.float64]) -> NDArray[np.float32]:

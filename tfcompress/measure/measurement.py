@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from tfcompress.tflite import ModelInfo
 
 
+NOT_ASKED = "not asked for"
+"""The note of what was left out because the caller wanted so."""
+
+
 class Quality(Protocol):
     """What every kind of quality says: `RankingQuality`, `ClassificationQuality`."""
 

@@ -12,7 +12,7 @@ from tfcompress.errors import ConfigError, ModelError, first_line, naming
 from tfcompress.measure.environment import environment
 from tfcompress.measure.inputs import ModelInput, find_inputs, takes_batches
 from tfcompress.measure.latency import Runner, Timings, check_runs, measure_latency
-from tfcompress.measure.measurement import Measurement, Memory, Quality
+from tfcompress.measure.measurement import NOT_ASKED, Measurement, Memory, Quality
 from tfcompress.measure.memory import measure_memory
 from tfcompress.measure.own_data import loading, own_examples, stored_vocabulary
 from tfcompress.measure.quality import measure_quality, why_no_quality
@@ -21,8 +21,6 @@ from tfcompress.vocabulary import Vocabulary
 if TYPE_CHECKING:
     from tfcompress.data import Dataset, TextDataset
     from tfcompress.tflite import ModelInfo
-
-_NOT_ASKED = "not asked for"
 
 
 @dataclass
@@ -99,7 +97,7 @@ def measure(
     files = [_File(*fields) for fields in zip(given, _labels(given), infos, strict=True)]
     asked = {"quality": quality, "memory": memory, "latency": latency}
     for file in files:
-        file.notes |= {name: _NOT_ASKED for name, wanted in asked.items() if not wanted}
+        file.notes |= {name: NOT_ASKED for name, wanted in asked.items() if not wanted}
     if quality:
         if isinstance(vocabulary, str | Path):
             vocabulary = Vocabulary.load(Path(vocabulary))

@@ -58,3 +58,6 @@ def choose_classes(
     class_costs: U32,
     patience: int,
 ) -> tuple[U8, U32]: ...
+def lower_envelopes(
+    heights: NDArray[np.float64], points: NDArray[np.float64]
+) -> NDArray[np.float32]: ...

@@ -372,6 +372,21 @@ std::tuple<Bytes, Out<uint32_t, 1>> ChooseClasses(In<uint8_t, 2> symbols,
   return {Give(std::move(chosen), rows), Give(std::move(best), rows)};
 }
 
+Out<float, 2> LowerEnvelopes(In<double, 2> heights, In<double, 1> points) {
+  const size_t rows = heights.shape(0), count = points.size();
+  Require(count > 0 && heights.shape(1) == count, "shapes do not match");
+  auto out = Room<float>(rows * (count - 1));
+  {
+    nb::gil_scoped_release release;
+    std::vector<uint32_t> hull(count);
+    std::vector<double> crossings(count);
+    for (size_t r = 0; r < rows; r++)
+      tfc_lower_envelope(heights.data() + r * count, points.data(), count, hull.data(),
+                         crossings.data(), out.get() + r * (count - 1));
+  }
+  return Give(std::move(out), rows, count - 1);
+}
+
 }  // namespace
 
 NB_MODULE(_native, m) {
@@ -394,4 +409,5 @@ NB_MODULE(_native, m) {
   m.def("count_rows", &CountRows);
   m.def("sum_costs", &SumCosts);
   m.def("choose_classes", &ChooseClasses);
+  m.def("lower_envelopes", &LowerEnvelopes);
 }

@@ -83,4 +83,27 @@ static inline void tfc_choose_classes(const uint8_t *symbols, size_t rows, uint3
   }
 }
 
+/* Where the parabola of each point starts to be the lowest, along one row of the lower envelope.
+ *
+ * Point m has (a - points[m])^2 + heights[m] - points[m]^2; points rise. starts[m - 1] receives the
+ * value a above which it is lowest, or that of the next one that ever is; the last one always is.
+ * hull[points] and crossings[points] are work space. */
+static inline void tfc_lower_envelope(const double *heights, const double *points, size_t count,
+                                      uint32_t *hull, double *crossings, float *starts) {
+  size_t size = 1;
+  hull[0] = 0;
+  for (uint32_t m = 1; m < count; m++) {
+    double crossing;
+    for (;; size--) {
+      const uint32_t last = hull[size - 1];
+      crossing = (heights[m] - heights[last]) / (2 * (points[m] - points[last]));
+      if (size == 1 || crossing > crossings[size - 1]) break;
+    }
+    hull[size] = m;
+    crossings[size++] = crossing;
+  }
+  for (size_t k = 1; k < size; k++)
+    for (uint32_t m = hull[k - 1]; m < hull[k]; m++) starts[m] = (float)crossings[k];
+}
+
 #endif

@@ -11,6 +11,8 @@ Reference:
 import numpy as np
 from numpy.typing import NDArray
 
+from tfcompress.native import _native
+
 F32 = NDArray[np.float32]
 
 MAX_MAGNITUDE = 127
@@ -29,23 +31,7 @@ def thresholds(bits: F32, points: NDArray[np.float64], rate_weight: float) -> F3
         above entry m - 1. A magnitude that never pays shares the threshold of the next.
     """
     heights = points**2 + rate_weight * bits.astype(np.float64)
-    result = np.empty((len(bits), len(points) - 1), np.float32)
-    for own, height in zip(result, heights, strict=True):
-        hull, crossings = [0], [-np.inf]
-        for m in range(1, len(points)):
-            while True:
-                last = hull[-1]
-                crossing = (height[m] - height[last]) / (2 * (points[m] - points[last]))
-                if crossing > crossings[-1]:
-                    break
-                hull.pop()
-                crossings.pop()
-            hull.append(m)
-            crossings.append(crossing)
-        own[:] = np.inf
-        for before, m, crossing in zip(hull[:-1], hull[1:], crossings[1:], strict=True):
-            own[before:m] = crossing
-    return result
+    return _native.lower_envelopes(heights, np.ascontiguousarray(points))
 
 
 def round_to(magnitudes: F32, limits: F32) -> NDArray[np.uint8]:

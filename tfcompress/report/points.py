@@ -9,12 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
-
-from tfcompress.errors import DataError
 from tfcompress.peers import PEERS
 from tfcompress.sweep.artefact import PLAIN, Artefact, data_name
-from tfcompress.sweep.results import DONE, Row
+from tfcompress.sweep.results import DONE, Row, artefact_of
 
 QUALITIES = {"ndcg@10": "nDCG@10", "accuracy": "accuracy"}
 """The number that stands for quality, by its key: what a reader calls it."""
@@ -121,18 +118,6 @@ def panels(rows: Iterable[Row]) -> list[Panel]:
     groups = _grouped(runs, _panel_key)
     titles = _titles([group[0].artefact for group in groups])
     return [_panel(title, group) for title, group in zip(titles, groups, strict=True)]
-
-
-def artefact_of(row: Row) -> Artefact:
-    """The artefact of a row; `DataError` where this version knows no such one."""
-    try:
-        return Artefact.model_validate_json(json.dumps(row["config"]))
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        raise DataError(
-            f"row {row['key']}: {field}: {first['msg']}; written by another version of tfcompress?"
-        ) from None
 
 
 def _grouped(runs: Iterable[_Run], key: Callable[[_Run], Any]) -> list[list[_Run]]:

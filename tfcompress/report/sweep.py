@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfcompress.errors import DataError
-from tfcompress.report.points import Panel, artefact_of, panels
-from tfcompress.sweep.results import FAILED, FILE, Row, read_rows
+from tfcompress.report.points import Panel, panels
+from tfcompress.sweep.results import FAILED, FILE, Row, artefact_of, read_rows
 
 _NOTES = (
     "table bytes: everything the tables take in the file, scales and indexes too; ratio: plain "
@@ -51,7 +51,9 @@ def read_sweep(folder: Path) -> SweepReport:
     if not rows:
         raise DataError(f"{folder / FILE}: no finished run; is it the --out of tfcompress sweep?")
     failed = [row for row in rows if row["status"] == FAILED]
-    done = [row for row in rows if row["status"] != FAILED]
+    # A file that was measured again has several rows, of which the last one counts.
+    of_file = {artefact_of(row).file_key: row for row in rows if row["status"] != FAILED}
+    done = list(of_file.values())
     found = panels(done)
     ways = sum(len(panel.points) for panel in found)
     plural = "s" * (ways != 1)
@@ -69,8 +71,9 @@ def read_sweep(folder: Path) -> SweepReport:
 
 def _measured(rows: list[Row]) -> list[str]:
     notes = ["memory: peak while every row is read once, mapped file and anonymous together"]
-    if any(row["measurement"]["latency_us"] for row in rows):
-        jobs = max(row.get("jobs", 1) for row in rows)
+    timed = [row for row in rows if row["measurement"]["latency_us"]]
+    if timed:
+        jobs = max(row.get("jobs", 1) for row in timed)
         notes.append(
             "latency: median of one invocation, one thread, mean over seeds"
             + (f"; measured with up to {jobs} processes at work" if jobs > 1 else "")

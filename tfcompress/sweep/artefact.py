@@ -42,6 +42,14 @@ class Measured(_Settings):
     memory: bool = True
     runs: Annotated[int, Field(ge=50)] = 200
 
+    def joined(self, asked: "Measured") -> "Measured":
+        """What is measured where both are."""
+        return Measured(
+            latency=self.latency or asked.latency,
+            memory=self.memory or asked.memory,
+            runs=asked.runs if asked.latency else self.runs,
+        )
+
 
 class Training(_Settings):
     """One training, which every artefact made of it shares.
@@ -102,6 +110,11 @@ class Artefact(_Settings):
     def key(self) -> str:
         """16 hexadecimal digits that stand for everything above."""
         return _digest(self)
+
+    @property
+    def file_key(self) -> str:
+        """16 hexadecimal digits that stand for the file: for all but what is measured of it."""
+        return _digest(self.model_copy(update={"measured": Measured()}))
 
     @property
     def label(self) -> str:

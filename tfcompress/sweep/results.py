@@ -6,21 +6,26 @@
     error        one line, or null
     stage        what failed: "training", "conversion" or "measuring"; null when nothing did
     file         its .tflite, relative to the folder; null when there is none
+    sha256       of its .tflite; rows of earlier versions have none
     measurement  as `tfcompress measure --json` writes it; null when it failed
     valid        quality of the Keras model on the validation split, or null
-    seconds      {training, conversion, measuring}; training is 0 where it was there already
+    seconds      {training, conversion, measuring}; training is 0 where it was there already, and
+                 the first two are left out where the file was there and only measured again
     jobs         processes that the sweep ran at once
 
 A line is appended with one write and flushed to the disk. A process that is killed inside the write
-leaves a line without its end; the next start cuts it off and runs that artefact again.
+leaves a line without its end; the next start cuts it off and runs that artefact again. A file that
+was measured again has a further line: the last one counts.
 """
 
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from tfcompress.errors import ConfigError, DataError
 from tfcompress.files import locked, write_file
@@ -41,6 +46,7 @@ def new_row(artefact: Artefact) -> Row:
         "error": None,
         "stage": None,
         "file": None,
+        "sha256": None,
         "measurement": None,
         "valid": None,
         "seconds": {},
@@ -52,6 +58,18 @@ def fail(row: Row, error: str, stage: str | None) -> Row:
     return {**row, "status": FAILED, "error": error, "stage": stage}
 
 
+def artefact_of(row: Row) -> Artefact:
+    """The artefact of a row; `DataError` where this version knows no such one."""
+    try:
+        return Artefact.model_validate_json(json.dumps(row["config"]))
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise DataError(
+            f"row {row['key']}: {field}: {first['msg']}; written by another version of tfcompress?"
+        ) from None
+
+
 class Results:
     """The finished artefacts of a sweep, and the file that keeps them.
 
@@ -59,7 +77,7 @@ class Results:
         folder: Path. Of the sweep.
 
     Attributes:
-        rows: dict str -> dict. By key.
+        rows: dict str -> dict. By key, the last one of each.
 
     Raises:
         DataError: a line of the file is none of ours.
@@ -69,7 +87,10 @@ class Results:
         self.path = folder / FILE
         if self.path.exists():
             _heal(self.path)
-        self.rows: dict[str, Row] = {row["key"]: row for row in read_rows(folder)}
+        self.rows: dict[str, Row] = {}
+        self._of_file: dict[str, Row] = {}
+        for row in read_rows(folder):
+            self._take(row)
 
     @classmethod
     @contextmanager
@@ -89,11 +110,27 @@ class Results:
         """Adds a row whose key is new, and puts it on the disk."""
         if row["key"] in self.rows:
             raise ValueError(f"{row['key']} has a row already")
+        self.add_again(row)
+
+    def add_again(self, row: Row) -> None:
+        """Adds a row that counts instead of an earlier one of its file."""
         with self.path.open("ab") as stream:
             stream.write(_line(row))
             stream.flush()
             os.fsync(stream.fileno())
+        self._take(row)
+
+    def of_file(self, artefact: Artefact) -> Row | None:
+        """The last finished row of its file, whatever was measured of it; failed ones are none."""
+        return self._of_file.get(artefact.file_key)
+
+    def _take(self, row: Row) -> None:
+        # Last, so that rows stand in the order of their last lines.
+        self.rows.pop(row["key"], None)
         self.rows[row["key"]] = row
+        if row["status"] == DONE:
+            with suppress(DataError):  # Of another version: no artefact of ours has its file.
+                self._of_file[artefact_of(row).file_key] = row
 
     def forget_failed(self) -> None:
         """Drops the rows of failed artefacts, so that they run again."""

@@ -1,7 +1,7 @@
 """Runs artefacts in processes, a row each, and keeps the rows.
 
 Artefacts that share a training wait for the first of them, which makes it; where that fails in
-training, so do they.
+training, so do they. Files that are only measured again wait for nothing.
 """
 
 import selectors
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfcompress.sweep.again import still_to_run
 from tfcompress.sweep.artefact import Artefact
 from tfcompress.sweep.results import DONE, Results, Row, fail, new_row
 from tfcompress.worker import DiedError, Worker
@@ -25,7 +26,8 @@ class Watcher:
 
     Attributes:
         started: callable. With an artefact, when its process starts.
-        finished: callable. With an artefact and its row, when the row is on the disk.
+        finished: callable. With an artefact and its row, when the row is on the disk. The failed
+            row of a file that was to be measured again is only told: the earlier row stays.
         waiting: callable. Every second.
     """
 
@@ -43,7 +45,7 @@ def run_sweep(
     watcher: Watcher | None = None,
     function: str | None = None,
 ) -> None:
-    """Runs the artefacts that have no row yet, each in a process of its own.
+    """Runs the artefacts that are `still_to_run`, each in a process of its own.
 
     Args:
         artefacts: iterable of Artefact. Each once.
@@ -55,7 +57,7 @@ def run_sweep(
     """
     places = [str(path) for path in earlier]
     sweep = _Sweep(results, jobs, places, watcher or Watcher(), function or RUN_ONE)
-    sweep.run([artefact for artefact in artefacts if artefact.key not in results.rows])
+    sweep.run(still_to_run(artefacts, results))
 
 
 class _Sweep:
@@ -79,7 +81,9 @@ class _Sweep:
         """Runs all of them."""
         for artefact in artefacts:
             training = artefact.training.key
-            if training in self._sharing:
+            if self._results.of_file(artefact) is not None:
+                self._ready.append(artefact)
+            elif training in self._sharing:
                 self._sharing[training].append(artefact)
             else:
                 self._sharing[training] = []
@@ -103,6 +107,7 @@ class _Sweep:
             "config": artefact.to_json(),
             "folder": str(self._folder),
             "earlier": self._earlier,
+            "before": self._results.of_file(artefact),
         }
         worker = Worker(self._function, job, log=self._log(artefact))
         self._running[worker] = artefact
@@ -124,9 +129,12 @@ class _Sweep:
             row = worker.answer()
         except DiedError as error:
             row = fail(new_row(artefact), str(error), None)
+        again = self._results.of_file(artefact) is not None
         self._keep(artefact, row)
         if row["status"] == DONE:
             self._log(artefact).unlink(missing_ok=True)
+        if again:
+            return
         waiting = self._sharing.pop(artefact.training.key, [])
         if row["stage"] == "training":
             for other in waiting:
@@ -136,6 +144,9 @@ class _Sweep:
             self._ready.extendleft(reversed(waiting))
 
     def _keep(self, artefact: Artefact, row: Row) -> None:
-        row["jobs"] = self._jobs
-        self._results.append(row)
+        row.setdefault("jobs", self._jobs)
+        if self._results.of_file(artefact) is None:
+            self._results.append(row)
+        elif row["status"] == DONE:
+            self._results.add_again(row)
         self._watcher.finished(artefact, row)

@@ -4,6 +4,7 @@
 calls it, on one machine or many, gets the same row (times apart).
 """
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 
 from tfcompress.backend import use_backend
 from tfcompress.files import write_file
+from tfcompress.sweep.again import measure_again
 from tfcompress.sweep.artefact import Artefact
 from tfcompress.sweep.faults import one_line
 from tfcompress.sweep.results import Row, fail, new_row
@@ -45,8 +47,10 @@ def run_one(artefact: Artefact, folder: Path, earlier: Sequence[Path] = ()) -> R
             from tfcompress.sweep.makers import make_file
 
             path = folder / FILES / artefact.file_name
-            write_file(path, make_file(artefact, run))
+            content = make_file(artefact, run)
+            write_file(path, content)
             row["file"] = path.relative_to(folder).as_posix()
+            row["sha256"] = hashlib.sha256(content).hexdigest()
         with clock.stage("measuring"):
             from tfcompress.measure import measure
 
@@ -64,9 +68,15 @@ def run_one(artefact: Artefact, folder: Path, earlier: Sequence[Path] = ()) -> R
 
 
 def answer(job: dict[str, Any]) -> Row:
-    """`run_one` for a process of its own: {config, folder, earlier} -> row."""
+    """The work of a process: {config, folder, earlier, before} -> row.
+
+    `before` is the last finished row of the file, which is then only measured again; or null.
+    """
     artefact = Artefact.model_validate_json(json.dumps(job["config"]))
-    return run_one(artefact, Path(job["folder"]), [Path(path) for path in job["earlier"]])
+    folder = Path(job["folder"])
+    if job["before"] is not None:
+        return measure_again(artefact, job["before"], folder)
+    return run_one(artefact, folder, [Path(path) for path in job["earlier"]])
 
 
 class _Clock:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from tfcompress.prefix_codes import length_limited_lengths
+from tfcompress.prefix_codes import huffman_lengths, length_limited_lengths
 from tfcompress.tflite.builtin.code_lookups import compact_bytes, whole_bytes
 from tfcompress.tflite.builtin.row_bits import MAX_CODE_BITS, MAX_LOOKUP_BITS, U8, RowCode
 
@@ -42,7 +42,9 @@ def code_of(symbols: U8, counts: NDArray[np.int64], *, is_compact: bool) -> RowC
 def _whole(counts: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
     """Codes of more and more bits at most."""
     least = min(MAX_LOOKUP_BITS, max(1, (len(counts) - 1).bit_length()))
-    for limit in range(least, MAX_LOOKUP_BITS + 1):
+    # Beyond the longest word of the code without a limit nothing changes.
+    longest = max(least, int(huffman_lengths(counts).max()))
+    for limit in range(least, min(longest, MAX_LOOKUP_BITS) + 1):
         yield _lengths(counts, limit)
 
 
