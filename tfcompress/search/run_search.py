@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfcompress.errors import ConfigError
+from tfcompress.search.budget import Budget, check_code_output
 from tfcompress.search.find import find_tables
 from tfcompress.search.measures import Measures
 from tfcompress.search.shipped_bytes import shipped_bytes
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     import keras
 
     from tfcompress.rate_distortion import TransformedTable
-    from tfcompress.search.budget import Budget, check_code_output
     from tfcompress.search.run_quality import RunQuality
     from tfcompress.search.settings import Trial
 
