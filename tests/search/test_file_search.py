@@ -189,21 +189,21 @@ def test_what_is_not_coded_is_listed_with_the_reason(files):
     # Its scales went with the integers.
     assert TABLE not in reasons
     assert f"{TABLE}/scale" not in reasons
-    narrow = tflite.convert(ranker(columns=4))
-    with pytest.raises(ConfigError, match="none of floats with at least 8 columns"):
-        pack_lossy(narrow, Budget(snr_db=9))
+    few = tflite.convert(keras.Sequential([keras.Input((3,)), layers.FullEmbedding(60, D)]))
+    with pytest.raises(ConfigError, match="none of floats with at least 4,096 bytes"):
+        pack_lossy(few, Budget(snr_db=9))
     (left, *_) = FileTables(two_tables(files)).left
     assert left.bytes >= FileTables(two_tables(files)).left[-1].bytes
 
 
 def two_tables(files):
-    """A model of two tables that hardly looks at the second, and a third that is too narrow."""
+    """A model of two tables that hardly looks at the second, and a third that is too small."""
     del files
     keras.utils.set_random_seed(0)
     ids = keras.Input((LENGTH,), dtype="int32", name="ids")
     first, second, third = (
-        layers.FullEmbedding(N, width, embeddings_initializer="normal", name=name)(ids)
-        for name, width in (("first", D), ("second", D), ("third", 4))
+        layers.FullEmbedding(rows, D, embeddings_initializer="normal", name=name)(ids % rows)
+        for name, rows in (("first", N), ("second", N), ("third", 60))
     )
     joined = keras.ops.concatenate([first, 0.1 * second, third], axis=-1)
     pooled = keras.ops.mean(joined, axis=1)
@@ -224,10 +224,24 @@ def test_several_tables_share_the_bytes_by_what_they_do(files):
     tables = made.found.tables
     assert set(tables) == {"first/embeddings", "second/embeddings"}
     assert tables["second/embeddings"].snr_db < tables["first/embeddings"].snr_db - 3
-    assert (
-        "fewer than 8 values" in {left.name: left.reason for left in made.left}["third/embeddings"]
-    )
+    reasons = {left.name: left.reason for left in made.left}
+    assert reasons["third/embeddings"] == "it takes less than 4,096 bytes as float32"
     assert_gives_the_coded(made, content)
+
+
+@pytest.mark.parametrize("target", ["builtin", "delegate"])
+def test_the_scales_of_memcom_are_coded_like_its_rows(target):
+    ids = keras.Input((LENGTH,), dtype="int32", name="ids")
+    layer = layers.MEmComEmbedding(N, D, num_buckets=100, name="memcom")
+    rows = keras.ops.mean(layer(ids), axis=1)
+    layer.v.assign(np.random.default_rng(0).normal(size=(N, 1)))
+    content = tflite.convert(keras.Model(ids, {"scores": keras.layers.Dense(5)(rows)}))
+    made = pack_lossy(content, Budget(snr_db=12), target=target, counts=COUNTS)
+    assert_gives_the_coded(made, content, counts=COUNTS)
+    assert made.found.tables["memcom/v"].rotation is None
+    stored = {table.name: table for table in tflite.inspect_model(made.packing.content).tables}
+    assert stored["memcom/v"].dtype == "int8"
+    assert stored["memcom/v"].stored_bytes < N * (0.7 if target == "delegate" else 1.2)
 
 
 def test_losses_are_those_of_the_file(files):

@@ -17,8 +17,6 @@ F32 = NDArray[np.float32]
 Weights = NDArray[np.float64]
 SizeOf = Callable[[str, TransformedTable], int]
 
-MIN_COLUMNS = 8
-"""Narrower tables are left to other number types: a row of them has nothing to rotate."""
 MIN_BYTES = 4096
 """Smaller tables, as float32, are not worth the operators that bring them back."""
 _PROBED = 256
@@ -135,9 +133,9 @@ class CodedTogether:
         return zipf_weights(rows) if self._ranked else np.ones(rows)
 
     def _encode_one(self, name: str, settings: Settings) -> TransformedTable:
-        coder = self._coder(
-            name, settings.rotation, settings.row_step_exponent, settings.rare_shrinkage
-        )
+        # Scales of rows, such as MEmCom's v, have one column: nothing to rotate.
+        rotates = settings.rotation and self._tables[name].shape[1] > 1
+        coder = self._coder(name, rotates, settings.row_step_exponent, settings.rare_shrinkage)
         return coder.encode(settings.step * self._share[name], settings.rate_weight)
 
     def _make_coder(

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from tfcompress.errors import ConfigError
 from tfcompress.rate_distortion import TransformedTable
-from tfcompress.search.coded_together import MIN_BYTES, MIN_COLUMNS, CodedTogether
+from tfcompress.search.coded_together import MIN_BYTES, CodedTogether
 from tfcompress.search.shipped_bytes import shipped_bytes
 from tfcompress.tflite.graph.flatbuffer import TfliteFile, read
 from tfcompress.tflite.graph.prune import prune
 from tfcompress.tflite.packing.coded_tables import store_coded
 from tfcompress.tflite.packing.damaged import following_the_graph
-from tfcompress.tflite.packing.float_tables import FloatTable, find_float_tables, make_float
+from tfcompress.tflite.packing.float_tables import find_float_tables, make_float
 from tfcompress.tflite.packing.unpack import unpack_file
 from tfcompress.tflite.tables.constants import TableConstant
 from tfcompress.tflite.tables.fold_rotation import folding, seen_directions
@@ -59,20 +59,20 @@ class FileTables(CodedTogether):
         with following_the_graph():
             unpack_file(file)
             found, _ = find_float_tables(file, outputs=code_output)
-            chosen = [table for table in found if _too_small(table) is None]
+            chosen = [table for table in found if table.float_bytes >= MIN_BYTES]
             constants = make_float(file, chosen)
             prune(file)
             others, left = find_float_tables(file, outputs=code_output)
         small = [
-            table.left(file, reason)
+            table.left(file, f"it takes less than {MIN_BYTES:,} bytes as float32")
             for table in others
-            if (reason := _too_small(table)) is not None
+            if table.float_bytes < MIN_BYTES
         ]
         self.left = tuple(sorted([*left, *small], key=lambda constant: -constant.bytes))
         if not constants:
             raise ConfigError(
-                f"tables: the file has none of floats with at least {MIN_COLUMNS} columns and "
-                f"{MIN_BYTES:,} bytes that rows are looked up in; pack it without a budget"
+                f"tables: the file has none of floats with at least {MIN_BYTES:,} bytes that rows "
+                "are looked up in; pack it without a budget"
             )
         self._file, self._constants = file, constants
         self._floats = {name: constant.table.value for name, constant in constants.items()}
@@ -108,15 +108,6 @@ class FileTables(CodedTogether):
     def stored(self, coded: Mapping[str, TransformedTable]) -> bytes:
         """The file with coded tables, not packed yet."""
         return store_coded(read(self.content({})), self._constants, coded)
-
-
-def _too_small(table: FloatTable) -> str | None:
-    """Why a table is not worth coding; None when it is."""
-    if table.table.columns < MIN_COLUMNS:
-        return f"its rows have fewer than {MIN_COLUMNS} values"
-    if table.float_bytes < MIN_BYTES:
-        return f"it takes less than {MIN_BYTES:,} bytes as float32"
-    return None
 
 
 def _write(file: TfliteFile, constant: TableConstant, value: NDArray[np.float32]) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tfcompress.errors import ConfigError
 from tfcompress.rate_distortion import TransformedTable, row_weights
-from tfcompress.search.coded_together import MIN_BYTES, MIN_COLUMNS, CodedTogether, SizeOf
+from tfcompress.search.coded_together import MIN_BYTES, CodedTogether, SizeOf
 from tfcompress.search.refit import DenseRefit
 from tfcompress.search.settings import Coded
 from tfcompress.tflite.tables.constants import tables_replaced
@@ -76,8 +76,8 @@ class ModelTables(CodedTogether):
                         weights[name] = known[key]
         if not self._variables:
             raise ConfigError(
-                f"tables: none of the model's {len(names)} is float32 with at least {MIN_COLUMNS} "
-                "columns; use table_dtype"
+                f"tables: none of the model's {len(names)} is float32 with at least {MIN_BYTES:,} "
+                "bytes; use table_dtype"
             )
         trained = values(self.variables)
         self._trained = dict(zip(self._variables, trained, strict=True))
@@ -145,7 +145,5 @@ class ModelTables(CodedTogether):
 
 
 def _can_code(variable: Any) -> bool:
-    shape = tuple(variable.shape)
-    columns = int(np.prod(shape[1:], dtype=np.int64))
-    is_float = str(variable.dtype) == "float32"
-    return is_float and columns >= MIN_COLUMNS and 4 * shape[0] * columns >= MIN_BYTES
+    size = int(np.prod(variable.shape, dtype=np.int64))
+    return str(variable.dtype) == "float32" and 4 * size >= MIN_BYTES

@@ -91,6 +91,9 @@ def find_float_tables(
             left.append(_left(file, table, made))
         else:
             found.append(made)
+    # Scales of rows are looked up as well; they go where their table becomes floats.
+    scales = {buffer for table in found for buffer in _scale_buffers(table)}
+    found = [table for table in found if table.table.buffer not in scales]
     return found, sorted(left, key=lambda constant: -constant.bytes)
 
 
@@ -176,6 +179,15 @@ def _float_table(file: TfliteFile, table: LookupTable) -> FloatTable | str:
             return made
         scores.append(made)
     return FloatTable(table, tuple(rows), tuple(scores))
+
+
+def _scale_buffers(table: FloatTable) -> list[int]:
+    """Of the constants that its rows are multiplied by right behind their lookups."""
+    return [
+        lookup.subgraph.tensors[rows.scaling.scales].buffer
+        for lookup, rows in zip(table.table.lookups, table.rows, strict=True)
+        if rows.scaling is not None
+    ]
 
 
 def _same(one: FloatRows, other: FloatRows) -> bool:
