@@ -19,7 +19,9 @@ INTEGERS = RNG.integers(-9, 9, (ROWS, COLUMNS)).astype(np.int8)
 VECTORS = RNG.normal(size=(2, COLUMNS)).astype(np.float32)
 
 
-def add_scores(file, vectors, shape, weights, *, scale=None, keep=False, signature=None):
+def add_scores(
+    file, vectors, shape, weights, *, scale=None, keep=False, activation=0, signature=None
+):
     """A FULLY_CONNECTED of a constant; returns its output, the model's only one."""
     (graph,) = file.subgraphs
     kind = KIND_OF_DTYPE[weights.dtype.name]
@@ -29,7 +31,7 @@ def add_scores(file, vectors, shape, weights, *, scale=None, keep=False, signatu
             scale=[scale], zeroPoint=[0]
         )
     scores = file.add_tensor(graph, "scores", shape, Type.FLOAT32, signature=signature)
-    options = schema.FullyConnectedOptionsT(keepNumDims=keep)
+    options = schema.FullyConnectedOptionsT(keepNumDims=keep, fusedActivationFunction=activation)
     inputs = [vectors, made, -1]
     graph.operators.append(file.operator("FULLY_CONNECTED", inputs, [scores], options, version=5))
     graph.outputs = [scores]
@@ -89,6 +91,18 @@ def test_dimensions_that_are_kept_are_those_of_the_scores(run, shape):
     expected = vectors @ tables["items"].dequantize().T
     for made in (packed, unpack(packed)):
         (scores,) = run(made, vectors)
+        np.testing.assert_allclose(scores, expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_an_activation_without_a_bias_follows_the_one_operator(run):
+    relu = schema.ActivationFunctionType.RELU
+    tables, packed = coded(scores_model([2, COLUMNS], FLOATS, activation=relu), offset=False)
+    file = read(packed)
+    names = [file.operator_name(operator) for operator in file.subgraphs[0].operators]
+    assert names[-2:] == ["tfcompress.scores", "RELU"]
+    expected = np.maximum(VECTORS @ tables["items"].dequantize().T, 0)
+    for made in (packed, unpack(packed)):
+        (scores,) = run(made, VECTORS)
         np.testing.assert_allclose(scores, expected, atol=1e-4 * np.abs(expected).max())
 
 

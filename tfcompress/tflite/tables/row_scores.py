@@ -38,7 +38,7 @@ FULLY_CONNECTED_VERSION = 5
 
 
 def blockwise_scores(
-    parts: TransformedParts, subgraph: Any, vectors: int, output: int, *, activation: int = 0
+    parts: TransformedParts, subgraph: Any, vectors: int, output: int
 ) -> list[Any]:
     """Builtin operators that put the scores of `vectors` against all rows into `output`."""
     file = parts.file
@@ -65,12 +65,11 @@ def blockwise_scores(
         operators.append(file.operator("CONCATENATION", blocks, [sums], last))
     counting, ids = parts.numbers(subgraph, 0, parts.num_rows)
     stepping, steps = parts.steps(subgraph, ids, [])
-    scale = schema.MulOptionsT(fusedActivationFunction=activation)
     return [
         *operators,
         *(counting if stepping else []),
         *stepping,
-        file.operator("MUL", [sums, steps], [output], scale),
+        file.operator("MUL", [sums, steps], [output], schema.MulOptionsT()),
     ]
 
 
