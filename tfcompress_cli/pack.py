@@ -68,7 +68,7 @@ def pack(
         bool,
         Option(
             "--code-output",
-            help="Code matrices of one row an item too, which scores are taken against.",
+            help="Code matrices too that scores are taken against (8 or more rows a column).",
             rich_help_panel=budget.PANEL,
         ),
     ] = False,

@@ -80,7 +80,8 @@ class CompressedEmbedding(StoredTables):
         Args:
             inputs: integer tensor (...), or float tensor (..., output_dim) when `reverse`.
             reverse: bool. Whether to score.
-            training: bool or None. Whether this is a step of training; changes no value.
+            training: bool or None. Whether this is a step of training; changes values by rounding
+                at most.
 
         Returns:
             Float tensor (..., output_dim), or (..., input_dim) when `reverse`, of the compute

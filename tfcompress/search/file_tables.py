@@ -70,9 +70,11 @@ class FileTables(CodedTogether):
         ]
         self.left = tuple(sorted([*left, *small], key=lambda constant: -constant.bytes))
         if not constants:
+            read_by = "rows are looked up in" + " or scores are taken against" * code_output
+            largest = f" (of {self.left[0].name}, {self.left[0].reason})" if self.left else ""
             raise ConfigError(
-                f"tables: the file has none of floats with at least {MIN_BYTES:,} bytes that rows "
-                "are looked up in; pack it without a budget"
+                f"tables: the file has none of floats with at least {MIN_BYTES:,} bytes that "
+                f"{read_by}{largest}; pack it without a budget"
             )
         self._file, self._constants = file, constants
         self._floats = {name: constant.table.value for name, constant in constants.items()}

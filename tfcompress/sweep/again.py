@@ -109,7 +109,7 @@ def _kept_file(row: Row, folder: Path) -> Path:
     """The file of a row; `DataError` where it is gone, or another one."""
     path: Path = folder / row["file"]
     size = row["measurement"]["file_bytes"]
-    stays = f"its row stays as it was; without its line in {FILE} the file is made anew"
+    stays = f"its row stays as it was; without its lines in {FILE} the file is made anew"
     if not path.is_file():
         raise DataError(f"{path}: is not there any more, so nothing more is measured; {stays}")
     found = path.stat().st_size

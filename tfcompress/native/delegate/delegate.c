@@ -86,7 +86,8 @@ static TfLiteStatus read_node(TfLiteContext *context, tfc_kernel *kernel, int in
   while (packed < kernel->packed + kernel->tables && packed->tensor != tensor) packed++;
   if (packed == kernel->packed + kernel->tables) {
     kernel->tables++;
-    if (open_table(context, packed, tensor, delegate->verify, &delegate->shelf) != kTfLiteOk) return kTfLiteError;
+    if (open_table(context, packed, tensor, delegate->verify, &delegate->shelf) != kTfLiteOk)
+      return kTfLiteError;
   }
   return is_product ? read_product(context, node, packed, &kernel->product[kernel->products++])
                     : read_lookup(context, node, packed, delegate->shelf.limit,

@@ -30,7 +30,9 @@ struct tfc_shelf;
 typedef struct tfc_kept {
   struct tfc_kept *next;
   struct tfc_shelf *shelf; /* NULL where the delegate went first */
-  const uint8_t *payload;  /* of the table, by which it is known */
+  const uint8_t *payload;  /* of the table, by which it is known, with its shape: in a file whose */
+  uint64_t rows;           /* constants overlap another table may have the same bytes */
+  uint32_t columns;
   int users;
   size_t limit;             /* 0: not to be kept, or in vain */
   const tfc_group **groups; /* NULL, or all of the table's */
@@ -47,13 +49,16 @@ typedef struct tfc_shelf {
 static tfc_kept *share_kept(tfc_shelf *shelf, const tfc_table *table) {
   if (!shelf->limit || table->mode == TFC_RAW || table->dtype != TFC_INT8) return NULL;
   for (tfc_kept *kept = shelf->first; kept; kept = kept->next)
-    if (kept->payload == table->payload) {
+    if (kept->payload == table->payload && kept->rows == table->rows &&
+        kept->columns == table->columns) {
       kept->users++;
       return kept;
     }
   tfc_kept *const made = (tfc_kept *)calloc(1, sizeof *made);
   if (!made) return NULL;
   made->payload = table->payload;
+  made->rows = table->rows;
+  made->columns = table->columns;
   made->users = 1;
   made->limit = shelf->limit;
   made->shelf = shelf;

@@ -5,6 +5,8 @@
  *   TfLiteInterpreterOptionsAddDelegate(options, delegate);
  *   ...
  *   TfcDelegateDelete(delegate);  // after the interpreter
+ *
+ * Each interpreter takes a delegate of its own: what it keeps is not locked.
  */
 #ifndef TFC_DELEGATE_H
 #define TFC_DELEGATE_H

@@ -94,11 +94,16 @@ def float_scores(
     (output,) = operator.outputs
     if {tensors[operator.inputs[0]].type, tensors[output].type} != {_Type.FLOAT32}:
         return "scores against it are not float32"
-    if scales is None:
+    if not _keeps_dimensions(tensors[operator.inputs[0]], tensors[output], table.columns):
+        return "scores against it are taken with vectors that are reshaped for it"
+    if table.tensor.type == _Type.FLOAT32:
         return FloatRows(output)
     own = _quantization(tensors[product.weights])
-    if own is None or any(own[1]):
+    is_uint8 = table.tensor.type == _Type.UINT8  # The kernel takes it for int8.
+    if scales is None or own is None or any(own[1]) or is_uint8:
         return "scores are taken against its integers"
+    if len(own[0]) not in (1, table.shape[0]):
+        return "its scales are not one, or one a row"
     if _equal(own[0], scales):
         return FloatRows(output, scales)
     multiply = only_reader(file, subgraph, output, "MUL")
@@ -117,8 +122,18 @@ def weight_scales(product: Product) -> F32 | None:
     Args:
         product: Product.
     """
-    own = _quantization(product.subgraph.tensors[product.weights])
+    weights = product.subgraph.tensors[product.weights]
+    own = None if weights.type == _Type.FLOAT32 else _quantization(weights)
     return None if own is None else own[0]
+
+
+def _keeps_dimensions(vectors: Any, scores: Any, columns: int) -> bool:
+    """Whether a FULLY_CONNECTED puts scores in place of the last dimension and nothing else.
+
+    Without `keep_num_dims` it takes vectors of any shape for a matrix as wide as its weights.
+    """
+    shape = indices(vectors.shapeSignature) or indices(vectors.shape)
+    return len(shape) == len(indices(scores.shape)) and shape[-1:] in ([columns], [-1])
 
 
 def _half_rows(file: TfliteFile, lookup: Lookup) -> FloatRows | str:

@@ -139,6 +139,11 @@ def pack_model(
         else:
             done, entries[table.name] = made
             packed.append(done)
+    # Last, when it is known what makes the vectors: of two operators of the delegate that follow
+    # each other only one may be its own.
+    for name, starts in fuse_scores(file).items():
+        entries[name]["tensors"].insert(0, starts)
+        entries[name]["packed"]["constants"] = {"starts": starts}
     result = content
     if packed or was_packed:
         prune(file)
@@ -202,8 +207,6 @@ class _Packer:
         scales = replace_lookups(self.file, table, writer)
         fuse_scales(self.file)
         described = writer.described()
-        if starts := fuse_scores(self.file).get(table.name):
-            described = {**described, "constants": {"starts": starts}}
         done = PackedConstant(
             name=table.name,
             rows=table.shape[0],

@@ -84,7 +84,7 @@ def _instead_of_custom(
     if file.operator_name(operator) == SCORES_CODE:
         source.name = ""
         return unfused_scores(
-            file, subgraph, operator, table=name, buffer=buffer, num_rows=table.shape[0]
+            file, subgraph, operator, table=name, buffer=buffer, shape=table.shape
         )
     shape = [table.shape[0], *indices(rows.shape)[len(indices(subgraph.tensors[ids].shape)) :]]
     source.name = ""  # it goes to the plain table

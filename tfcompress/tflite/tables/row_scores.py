@@ -20,7 +20,12 @@ from ai_edge_litert import schema_py_generated as schema
 from tfcompress.codec.layout import parse_header
 from tfcompress.tflite.graph.flatbuffer import TfliteFile, indices, text
 from tfcompress.tflite.graph.readers import readers
-from tfcompress.tflite.runtime.delegate_rows import CUSTOM_CODE, SCORES_CODE, SCORES_VERSION
+from tfcompress.tflite.runtime.delegate_rows import (
+    CUSTOM_CODE,
+    CUSTOM_CODES,
+    SCORES_CODE,
+    SCORES_VERSION,
+)
 from tfcompress.tflite.tables.column_blocks import activation as activation_of
 from tfcompress.tflite.tables.transformed_parts import TransformedParts
 
@@ -33,7 +38,7 @@ FULLY_CONNECTED_VERSION = 5
 
 
 def blockwise_scores(
-    parts: TransformedParts, subgraph: Any, vectors: int, output: int, *, activation: int = 0
+    parts: TransformedParts, subgraph: Any, vectors: int, output: int
 ) -> list[Any]:
     """Builtin operators that put the scores of `vectors` against all rows into `output`."""
     file = parts.file
@@ -60,12 +65,11 @@ def blockwise_scores(
         operators.append(file.operator("CONCATENATION", blocks, [sums], last))
     counting, ids = parts.numbers(subgraph, 0, parts.num_rows)
     stepping, steps = parts.steps(subgraph, ids, [])
-    scale = schema.MulOptionsT(fusedActivationFunction=activation)
     return [
         *operators,
         *(counting if stepping else []),
         *stepping,
-        file.operator("MUL", [sums, steps], [output], scale),
+        file.operator("MUL", [sums, steps], [output], schema.MulOptionsT()),
     ]
 
 
@@ -103,7 +107,13 @@ def fuse_scores(file: TfliteFile) -> dict[str, str]:
 
 
 def unfused_scores(
-    file: TfliteFile, subgraph: Any, operator: Any, *, table: str, buffer: int, num_rows: int
+    file: TfliteFile,
+    subgraph: Any,
+    operator: Any,
+    *,
+    table: str,
+    buffer: int,
+    shape: tuple[int, int],
 ) -> list[Any]:
     """The builtin operators in the place of one `tfcompress.scores`.
 
@@ -113,14 +123,14 @@ def unfused_scores(
         operator: schema.OperatorT.
         table: str. The table's name.
         buffer: int. Where its integers are.
-        num_rows: int.
+        shape: tuple of int. Rows and columns: those of the vectors may be free.
     """
     vectors, _, steps, starts, *shrink = operator.inputs
     tensors = subgraph.tensors
     buffers = {"": buffer, "steps": tensors[steps].buffer}
     if shrink:
         buffers["shrink"] = tensors[shrink[0]].buffer
-    columns = indices(tensors[vectors].shape)[-1]
+    num_rows, columns = shape
     first_rows = file.array(tensors[starts])
     assert first_rows is not None  # the operator has it from `fuse_scores`
     parts = TransformedParts(
@@ -194,7 +204,7 @@ class _Blocks:
         self._require(self._subgraph.tensors[integers].type == _Type.INT8)
         # What one kernel of the delegate hands to itself would have no memory.
         self._require(
-            vectors not in self._makers or self._name(self._makers[vectors]) != CUSTOM_CODE
+            vectors not in self._makers or self._name(self._makers[vectors]) not in CUSTOM_CODES
         )
         start, stop, step = self._range(ids)
         self._require(step == 1)

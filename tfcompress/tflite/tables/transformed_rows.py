@@ -26,6 +26,14 @@ from tfcompress.tflite.tables.row_scores import FULLY_CONNECTED_VERSION, blockwi
 from tfcompress.tflite.tables.transformed_parts import TransformedParts
 
 _Type = schema.TensorType
+_Activation = schema.ActivationFunctionType
+_ACTIVATIONS = {
+    _Activation.RELU: "RELU",
+    _Activation.RELU_N1_TO_1: "RELU_N1_TO_1",
+    _Activation.RELU6: "RELU6",
+    _Activation.TANH: "TANH",
+}
+"""Operators that do what others may end with."""
 
 
 class TransformedRows:
@@ -121,10 +129,14 @@ class TransformedRows:
             offset = parts.offset(subgraph, [1, *parts.row])
             operators.append(self._fully_connected(hidden, offset, shared, options))
             terms.append(shared)
-        scores = [*(file.add_like(subgraph, "", output, _Type.FLOAT32) for _ in terms), output]
-        operators += blockwise_scores(
-            parts, subgraph, hidden, scores[0], activation=0 if terms else activation
-        )
+        # An activation without a bias that could end with it: scores that one operator may take
+        # (`row_scores.fuse_scores`) end with none.
+        alone = _ACTIVATIONS[activation] if activation and not terms else None
+        behind = [*terms, *([alone] if alone else [])]
+        scores = [*(file.add_like(subgraph, "", output, _Type.FLOAT32) for _ in behind), output]
+        operators += blockwise_scores(parts, subgraph, hidden, scores[0])
+        if alone:
+            operators.append(file.operator(alone, [scores[0]], [output]))
         for k, term in enumerate(terms):
             is_last = k == len(terms) - 1
             add = schema.AddOptionsT(fusedActivationFunction=activation if is_last else 0)
