@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
@@ -22,6 +22,7 @@ VALUES = np.random.default_rng(0).normal(0, 0.1, (500, 16)).astype(np.float32)
     ),
     st.integers(2, 256),
 )
+@example(np.full((1, 1), 1.2640812e-37, np.float32), 2)
 def test_few_values_that_int8_holds_exactly(table, num_clusters):
     clustered = cluster_values(table, num_clusters)
     assert clustered.shape == table.shape

@@ -46,7 +46,9 @@ def cluster_values(
     values, counts = np.unique(np.asarray(table, np.float32), return_counts=True)
     centroids = _lloyd(values.astype(np.float64), counts, num_clusters)
     largest = np.abs(centroids).max(initial=0.0)
-    step = np.float32(largest / 127) or np.float32(1)
+    step = np.float32(largest / 127)
+    if step < np.finfo(np.float32).tiny:  # A subnormal step has too few bits to come back exactly.
+        step = np.float32(1)
     grid = np.rint(centroids / step).astype(np.float32) * step
     return grid[_nearest(centroids, np.asarray(table, np.float32))]
 
