@@ -1,11 +1,12 @@
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
 
 from tfcompress.errors import OutputExistsError
-from tfcompress.files import new_directory, sha256_of_files, write_file
+from tfcompress.files import locked, new_directory, sha256_of_files, write_file
 
 
 def test_a_file_is_replaced_whole_and_leaves_nothing_beside_it(tmp_path: Path):
@@ -88,3 +89,28 @@ def test_links_and_modes_survive(tmp_path: Path):
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "real").read_bytes() == b"new"
     assert stat.S_IMODE((tmp_path / "real").stat().st_mode) == 0o600
+
+
+def test_a_lock_is_held_once(tmp_path: Path):
+    with locked(tmp_path / "lock") as first, locked(tmp_path / "lock", patience=0) as second:
+        assert (first, second) == (True, False)
+    with locked(tmp_path / "lock", patience=0) as third:
+        assert third
+
+
+def test_a_lock_that_is_freed_soon_is_waited_for(tmp_path: Path):
+    freed = threading.Event()
+
+    def hold() -> None:
+        with locked(tmp_path / "lock"):
+            held.set()
+            freed.wait(60)
+
+    held = threading.Event()
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(60)
+    threading.Timer(0.1, freed.set).start()
+    with locked(tmp_path / "lock", patience=60) as is_ours:
+        assert is_ours
+    holder.join()

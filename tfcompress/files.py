@@ -10,11 +10,14 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tfcompress.errors import OutputExistsError
+
+_LOCK_POLL_SECONDS = 0.02
 
 
 def _sync_directory(path: Path) -> None:
@@ -100,23 +103,36 @@ def new_directory(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
+def locked(path: Path, *, patience: float | None = None) -> Iterator[bool]:
     """Holds a lock that one process at a time can hold; it ends with the process at the latest.
+
+    What a killed process was just starting has its open files for an instant longer, and the lock
+    with them: a patience of 0 would meet the lock of a process that is no more.
 
     Args:
         path: Path. The lock's file; its folder must exist.
-        wait: bool. Whether to wait for a process that holds it.
+        patience: float or None. Seconds to wait for a process that holds it; None waits for good.
 
     Yields:
-        bool. Whether the lock is held; always, with `wait`.
+        bool. Whether the lock is held; always, where it waits for good.
     """
     with path.open("ab") as stream:
+        if patience is None:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield patience is None or _lock_within(stream.fileno(), patience)
+
+
+def _lock_within(descriptor: int, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while True:
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            yield False
+            if time.monotonic() > end:
+                return False
+            time.sleep(_LOCK_POLL_SECONDS)
         else:
-            yield True
+            return True
 
 
 def sha256_of_files(paths: list[Path]) -> str:

@@ -33,6 +33,8 @@ from tfcompress.sweep.artefact import Artefact
 
 FILE = "results.jsonl"
 DONE, FAILED = "done", "failed"
+_LOCK_SECONDS = 2.0
+"""How long a killed sweep may seem to run on."""
 
 Row = dict[str, Any]
 
@@ -101,7 +103,7 @@ class Results:
             ConfigError: another sweep is running in the folder.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        with locked(folder / ".lock", wait=False) as is_ours:
+        with locked(folder / ".lock", patience=_LOCK_SECONDS) as is_ours:
             if not is_ours:
                 raise ConfigError(f"{folder}: another sweep is running there; choose another --out")
             yield cls(folder)
