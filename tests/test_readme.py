@@ -48,4 +48,5 @@ def test_every_command_is_in_the_table():
     from tfcompress_cli.main import app
 
     for command in app.registered_commands:
-        assert f"`tfcompress {command.callback.__name__}" in README
+        name = command.callback.__name__
+        assert re.search(rf"^\| `tfcompress {name}\b", README, re.MULTILINE), name

@@ -74,7 +74,7 @@ def quantize(
             or `step` is too fine for `num_bits`.
     """
     table = np.asanyarray(table)
-    _check_table(table, name)
+    check_floats(table, name)
     if not (isinstance(num_bits, (int, np.integer)) and 2 <= num_bits <= 8):
         raise ConfigError(f"num_bits: got {num_bits!r}, expected an integer from 2 to 8")
     if granularity not in ("per_row", "per_table"):
@@ -106,7 +106,7 @@ def quantize(
         integers[rows] = rounded
         signal += _energy(block)
         noise += _energy(block - rounded * block_scale)
-    return QuantizedTable(integers, scale, num_bits, granularity, _decibels(signal, noise))
+    return QuantizedTable(integers, scale, num_bits, granularity, decibels(signal, noise))
 
 
 def step_for_snr(table: FloatTable, db: float, *, name: str = "table") -> float:
@@ -126,7 +126,7 @@ def step_for_snr(table: FloatTable, db: float, *, name: str = "table") -> float:
     Raises:
         ConfigError: As `quantize`, or int8 at its finest does not reach `db`.
     """
-    _check_table(table, name)
+    check_floats(table, name)
     if not (math.isfinite(db) and db > 0):
         raise ConfigError(f"db: got {db!r}, expected a positive number of decibels")
     largest = float(_row_magnitudes(table, name).max(initial=0))
@@ -167,10 +167,11 @@ def snr_db(reference: FloatTable, approximation: FloatTable) -> float:
     for start, block in _blocks(reference):
         signal += _energy(block)
         noise += _energy(block - np.asarray(approximation[start : start + len(block)], np.float32))
-    return _decibels(signal, noise)
+    return decibels(signal, noise)
 
 
-def _check_table(table: FloatTable, name: str) -> None:
+def check_floats(table: FloatTable, name: str) -> None:
+    """Raises `ConfigError` for what is no table of floats, whatever they are."""
     if table.ndim != 2:
         raise ConfigError(f"{name}: got shape {table.shape}, expected (rows, columns)")
     if not np.issubdtype(table.dtype, np.floating):
@@ -218,14 +219,15 @@ def _snr_at(table: FloatTable, step: float) -> float:
     for _, block in _blocks(table):
         signal += _energy(block)
         noise += _energy(block - np.rint(block / scale) * scale)
-    return _decibels(signal, noise)
+    return decibels(signal, noise)
 
 
 def _energy(block: NDArray[np.float32]) -> float:
     return float(np.square(block, dtype=np.float64).sum())
 
 
-def _decibels(signal: float, noise: float) -> float:
+def decibels(signal: float, noise: float) -> float:
+    """Signal-to-noise ratio of two energies; infinite without noise, minus infinity for nothing."""
     if noise == 0:
         return math.inf
     return 10 * math.log10(signal / noise) if signal else -math.inf

@@ -53,6 +53,7 @@ class Wanted:
         metric: str or None. A key of the validation's result; None takes the one of the training.
         data: str or None. Where the data of the training lie.
         target: str. What will decode the rows.
+        code_output: bool. Whether output matrices are coded too.
         curve: Path or None. Where the trials go, as JSON.
         plot: Path or None. Where the picture of them goes.
     """
@@ -61,11 +62,15 @@ class Wanted:
     metric: str | None
     data: str | None
     target: Literal["builtin", "delegate"]
+    code_output: bool = False
     curve: Path | None = None
     plot: Path | None = None
 
     def check(self, out: Path, source: Path, codec: str, *, overwrite: bool) -> None:
         """Raises `ConfigError` for what would end the search in vain."""
+        from tfcompress.search.budget import check_code_output
+
+        check_code_output(self.code_output, self.target)
         codecs = ("auto", "rate") if self.target == "delegate" else ("auto", "indexed")
         if codec not in codecs:
             raise ConfigError(
@@ -83,7 +88,7 @@ class Wanted:
                 raise ConfigError(f"{path}: is a folder or named twice; name another file")
         console.refuse_outputs((self.curve, self.plot), [], overwrite=overwrite)
         if self.plot is not None:
-            curve.check_can_draw()
+            console.check_plot(self.plot)
 
     def check_measuring(self, source: Path) -> None:
         """Raises `ConfigError` for flags about measuring that do not go with the source."""

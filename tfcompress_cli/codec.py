@@ -51,7 +51,7 @@ def codec(
 
     console.refuse_outputs((json_file, plot_file), [table], overwrite=overwrite)
     if plot_file is not None:
-        _check_plot(plot_file)
+        console.check_plot(plot_file)
     content = read_table(table, granularity)
     with console.err.status("reading") as status:
         result = compare(content, on_step=lambda name: status.update(f"{name} ..."))
@@ -167,13 +167,3 @@ def _describe(path: Path, table: Any) -> dict[str, Any]:
         "granularity": getattr(table, "granularity", None),
         "snr_db": snr if snr is not None and math.isfinite(snr) else None,
     }
-
-
-def _check_plot(path: Path) -> None:
-    """Fails before the work, not after it."""
-    import importlib.util
-
-    if path.suffix.lower() != ".png":
-        raise ConfigError(f"--plot: got {path}, expected a name that ends in .png")
-    if importlib.util.find_spec("matplotlib") is None:
-        raise ConfigError("--plot: needs matplotlib; pip install 'tfcompress[plot]'")

@@ -1,5 +1,6 @@
 """How the commands talk: results on stdout, progress and remarks on stderr."""
 
+import importlib.util
 import os
 import sys
 from collections.abc import Iterable
@@ -27,6 +28,7 @@ out = Console(markup=False)
 err = Console(stderr=True, markup=False)
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist already.")]
+GET_MATPLOTLIB = "pip install 'tfcompress[plot]'"
 Backend = backend.Backend
 use_backend = backend.use_backend
 
@@ -65,6 +67,14 @@ def refuse_outputs(
         if not output.exists() and not os.access(folder, os.W_OK):
             raise ConfigError(f"{output}: no file can be made in {folder}; name another place")
         refuse_existing(output, overwrite=overwrite)
+
+
+def check_plot(path: Path) -> None:
+    """Raises `ConfigError` for a --plot that could not be drawn, before the work it is to show."""
+    if path.suffix.lower() != ".png":
+        raise ConfigError(f"--plot: got {path}, expected a name that ends in .png")
+    if importlib.util.find_spec("matplotlib") is None:
+        raise ConfigError(f"--plot: needs matplotlib; {GET_MATPLOTLIB} or leave it out")
 
 
 def progress(*, with_time: bool = True) -> Progress:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import json
 import math
@@ -10,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tfcompress.errors import ConfigError
 from tfcompress_cli import console
 
 if TYPE_CHECKING:
@@ -98,12 +96,6 @@ def to_json(found: Found) -> bytes:
         "trials": [trial.to_json() for trial in found.trials],
     }
     return (json.dumps(content, indent=2) + "\n").encode()
-
-
-def check_can_draw() -> None:
-    """Raises `ConfigError` where matplotlib is not installed."""
-    if importlib.util.find_spec("matplotlib") is None:
-        raise ConfigError("--plot: needs matplotlib; pip install matplotlib or leave it out")
 
 
 def to_png(found: Found) -> bytes:

@@ -22,11 +22,9 @@ class WantedOfFile(budget.Wanted):
 
     Attributes:
         ranked_rows: bool. Whether rows without counts are sorted, the most frequent first.
-        code_output: bool. Whether output matrices are coded too.
     """
 
     ranked_rows: bool = False
-    code_output: bool = False
 
     def check_measuring(self, source: Path) -> None:
         """Raises `ConfigError` for flags about measuring that do not go together."""
@@ -49,14 +47,14 @@ class Result:
         wanted: WantedOfFile.
         source: Path. The file that was packed.
         packed: LossyPacking.
-        weighted_by: str. What told how often rows are read.
+        weighting: str. What rows count by.
         measured: FileQuality or None. None where no data were needed.
     """
 
     wanted: WantedOfFile
     source: Path
     packed: LossyPacking
-    weighted_by: str
+    weighting: str
     measured: FileQuality | None
 
     def show(self) -> None:
@@ -64,7 +62,10 @@ class Result:
         curve.show(self.packed.found)
         if self.measured is not None:
             curve.show_added(self.measured.dataset)
-        console.out.print(f"rows count {self.weighted_by}\n", highlight=False, soft_wrap=True)
+        lines = [f"rows count {self.weighting}"]
+        if fitted := ", ".join(self.packed.found.refitted):
+            lines.append(f"biases of scores changed, fitted to the coded rows of {fitted}")
+        console.out.print("\n".join([*lines, ""]), highlight=False, soft_wrap=True)
 
     def check(self, before: bytes) -> str:
         """What the file itself gives beside what it was before, in a line."""
@@ -87,16 +88,13 @@ def find(source: Path, content: bytes, wanted: WantedOfFile, *, codec: str, deco
 
     info = inspect_model(content)
     measured: FileQuality | None = None
-    counts = None
-    weighted_by = "all alike, for nothing says how often they are read (see --ranked-rows)"
+    counts, weighted_by = None, ""
     if wanted.data is not None:
         console.download(wanted.data)
         measured = FileQuality(source, info, wanted.data, wanted.metric)
         counts, weighted_by = measured.counts, f"as often as {wanted.data} reads them"
     elif (counts := stored_counts(source, info)) is not None:
         weighted_by = "as often as the vocabulary.parquet beside the file says"
-    elif wanted.ranked_rows:
-        weighted_by = "by their rank (--ranked-rows)"
     judged = measured if wanted.budget.snr_db is None else None
     with curve.searching() as tell:
         packed = pack_lossy(
@@ -109,7 +107,21 @@ def find(source: Path, content: bytes, wanted: WantedOfFile, *, codec: str, deco
             ranked_rows=wanted.ranked_rows,
             code_output=wanted.code_output,
             examine=steady_examine(judged, content) if judged else None,
-            outputs=judged.outputs if judged else None,
+            inputs=judged.inputs if judged else None,
             tell=tell,
         )
-    return Result(wanted, source, packed, weighted_by, judged)
+    weighting = _weighting(packed, weighted_by, by_rank=wanted.ranked_rows)
+    return Result(wanted, source, packed, weighting, judged)
+
+
+def _weighting(packed: LossyPacking, counted_by: str, *, by_rank: bool) -> str:
+    """What rows count by: counts are of use only to tables with a row for every id."""
+    others = "by their rank (--ranked-rows)" if by_rank else "all alike"
+    if not counted_by:
+        hint = "" if by_rank else ", for nothing says how often they are read (see --ranked-rows)"
+        return others + hint
+    if not packed.counted:
+        return f"{others}: no table has one for every id that is counted"
+    if len(packed.counted) == len(packed.found.tables):
+        return counted_by
+    return f"{counted_by} in {', '.join(packed.counted)}, elsewhere {others}"

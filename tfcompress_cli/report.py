@@ -65,7 +65,7 @@ def report(
         if summary_picture is not None:
             pictures[summary_picture] = to_png(content.panels, latency=False)
     except ImportError:
-        console.err.print("no picture: matplotlib is not installed (pip install tfcompress[plot])")
+        console.err.print(f"no picture: matplotlib is not installed ({console.GET_MATPLOTLIB})")
     files = {page: to_html(content).encode(), **pictures}
     if markdown is not None:
         shown = os.path.relpath(picture, markdown.parent) if pictures else None

@@ -24,13 +24,11 @@ class WantedOfRun(budget.Wanted):
     """What the flags of `convert` ask for.
 
     Attributes:
-        code_output: bool. Whether an untied output matrix is coded too.
         refit: bool. Whether dense layers are fitted to the coded tables.
         top_k: int or None. What the file returns, and so what it is judged by at the end.
         tune: int. Epochs of tuning the rest of the model to the coded tables.
     """
 
-    code_output: bool = False
     refit: bool = True
     top_k: int | None = None
     tune: int = 0

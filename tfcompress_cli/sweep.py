@@ -194,10 +194,9 @@ def _run(
             results.forget_failed()
         left = still_to_run(plan.artefacts, results)
         again = [artefact for artefact in left if results.of_file(artefact) is not None]
-        finished, new = len(plan.artefacts) - len(left), len(left) - len(again)
-        if only_measure:
-            left = again
-        words = [f"{new} {'not made yet' if only_measure else 'to run'}"]
+        new = [artefact for artefact in left if results.of_file(artefact) is None]
+        finished = len(plan.artefacts) - len(left)
+        words = [f"{len(new)} {'not made yet' if only_measure else 'to run'}"]
         words += [f"{len(again)} to measure again"] * bool(again or only_measure)
         console.err.print(
             f"{_size(plan)}, {finished} of them finished; {', '.join(words)} in {out}/, "
@@ -205,7 +204,9 @@ def _run(
             highlight=False,
             soft_wrap=True,
         )
-        with sweep_progress.watching(left, jobs) as watcher:
+        if only_measure:
+            left, new = again, []
+        with sweep_progress.watching(new, again, jobs) as watcher:
             run_sweep(left, results, jobs=jobs, earlier=reuse, watcher=watcher)
         _conclude(plan, results, out)
 

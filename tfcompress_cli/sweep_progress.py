@@ -16,15 +16,21 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def watching(left: list[Artefact], jobs: int) -> Iterator[Watcher]:
-    """A bar with the time left where stderr is a terminal, and a line for every row."""
+def watching(new: list[Artefact], again: list[Artefact], jobs: int) -> Iterator[Watcher]:
+    """A bar with the time left where stderr is a terminal, and a line for every row.
+
+    Args:
+        new: list of Artefact. To be made.
+        again: list of Artefact. To be measured again.
+        jobs: int. Processes at once.
+    """
     from tfcompress.sweep.runner import Watcher
     from tfcompress.sweep.time_left import TimeLeft, duration_text
 
-    estimate, running = TimeLeft(left, jobs), list[str]()
-    done = 0
+    estimate, running = TimeLeft(new, again, jobs), list[str]()
+    done, count = 0, len(new) + len(again)
     with console.progress(with_time=False) as bar:
-        task = bar.add_task("starting", total=len(left))
+        task = bar.add_task("starting", total=count)
 
         def show() -> None:
             seconds = estimate.seconds
@@ -42,7 +48,7 @@ def watching(left: list[Artefact], jobs: int) -> Iterator[Watcher]:
             name = artefact.title
             if name in running:
                 running.remove(name)
-            line = f"[{done}/{len(left)}] {name}: {_said(row)}"
+            line = f"[{done}/{count}] {name}: {_said(row)}"
             if not console.err.is_terminal and estimate.seconds:
                 line += f"; about {duration_text(estimate.seconds)} left"
             console.err.print(line, highlight=False, soft_wrap=True)

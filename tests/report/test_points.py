@@ -144,6 +144,15 @@ def test_what_cannot_be_compared_has_panels_of_its_own():
     ]
 
 
+def test_data_of_one_name_are_told_apart_by_their_folders():
+    choice = {"method": "ours", "embedding": "qr", "table_dtype": "int8"}
+    rows = made(plan(**choice, data=["new/clicks.csv", "old/clicks.csv"]))
+    assert [panel.title for panel in panels(rows)] == [
+        "new/clicks.csv, untied",
+        "old/clicks.csv, untied",
+    ]
+
+
 def test_the_learning_rate_that_validates_best_counts():
     rows = []
     artefacts = plan(

@@ -40,6 +40,7 @@ def ranker(*, tied=False, columns=D):
     # Rows of many lengths, in no order.
     rows = rng.normal(size=(N, columns)) * rng.uniform(0.1, 1, (N, 1))
     table.embeddings.assign(rows * np.linspace(0.2, 2, columns))
+    model.get_layer("item_bias").bias.assign(np.log1p(COUNTS))
     return model
 
 
@@ -124,16 +125,62 @@ def test_layers_of_a_tower_are_no_output_matrices():
     assert [is_output_matrix(shape) for shape in shapes] == [True, True, *[False] * 4]
 
 
-def test_rare_rows_that_are_scored_are_not_shrunk(files):
-    """Where a bias would have to make up for it, which no file search fits."""
+def test_rare_rows_that_are_scored_are_shrunk_where_biases_make_up_for_it(files):
     tied = tflite.convert(ranker(tied=True), metadata=METADATA)
     settings = Settings(0.05, 0.0, 0.0, rotation=False, rare_shrinkage=3.0)
-    for content, is_shrunk in ((tied, False), (files["float32"], True)):
-        tables = FileTables(content, counts=COUNTS)
+    for content, inputs, is_shrunk in (
+        (tied, None, False),
+        (tied, HISTORIES, True),
+        (files["float32"], None, True),
+    ):
+        tables = FileTables(content, counts=COUNTS, inputs=inputs)
         (shrunk,) = tables.encode(settings).tables.values()
         (whole,) = tables.encode(replace(settings, rare_shrinkage=0.0)).tables.values()
         lengths = [np.linalg.norm(table.dequantize()[-500:]) for table in (shrunk, whole)]
         assert bool(lengths[0] < 0.9 * lengths[1]) is is_shrunk
+
+
+HISTORIES = np.random.default_rng(2).integers(2, N, (600, LENGTH)).astype(np.int32)
+
+
+def shares(content):
+    """Probabilities of the items, for histories that nothing was fitted to."""
+    unseen = np.random.default_rng(3).integers(2, N, (600, LENGTH)).astype(np.int32)
+    (scores,) = run(content, {"ids": unseen}).values()
+    made = np.exp(scores[:, 2:] - scores.max(axis=1, keepdims=True), dtype=np.float64)
+    return made / made.sum(axis=1, keepdims=True)
+
+
+def closeness(content):
+    """A quality of files that is best for the trained one."""
+    trained = shares(content)
+
+    def examine(changed):
+        found = shares(changed)
+        quality = float(np.exp(-(trained * np.log(trained / found)).sum(axis=1).mean()))
+        return quality, quality
+
+    return examine
+
+
+@pytest.mark.parametrize("code_output", [False, True])
+def test_biases_are_fitted_to_rows_that_scores_are_taken_against(files, code_output):
+    content = files["float32"]
+    if not code_output:
+        content = tflite.convert(ranker(tied=True), metadata=METADATA)
+    examine = closeness(content)
+    how = {"target": "delegate", "counts": COUNTS, "code_output": code_output}
+    made = pack_lossy(content, Budget(max_loss=0.1), examine=examine, inputs=HISTORIES, **how)
+    assert made.found.refitted == ("output_items/embeddings" if code_output else TABLE,)
+    fitted = examine(made.packing.content)[0]
+    assert fitted == pytest.approx(made.found.chosen.quality, abs=1e-4)
+    trained = FileTables(content, code_output=code_output)
+    assert 1 - fitted < 0.95 * (1 - examine(trained.content(made.found.tables))[0])
+    tables = FileTables(content, counts=COUNTS, inputs=HISTORIES, code_output=code_output)
+    # What is asked for twice is the same, whatever was asked for between.
+    once = tables.content(made.found.tables)
+    assert tables.content({}) == trained.content({})
+    assert tables.content(made.found.tables) == once
 
 
 def test_a_number_of_bytes_is_kept_as_shipped(files):
@@ -218,7 +265,7 @@ def test_several_tables_share_the_bytes_by_what_they_do(files):
         content,
         Budget(snr_db=12),
         target="delegate",
-        outputs=outputs,
+        inputs=IDS,
         tell=lambda trial, reference: told.append(trial),
     )
     assert tuple(told) == made.found.trials

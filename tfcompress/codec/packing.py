@@ -46,8 +46,8 @@ def pack(
             a byte, the even column in the low nibble.
         mode: str. "raw", "fixed", "indexed", "context", "predictive", "rate", or "auto": the
             smallest that keeps the limits.
-        max_table_bytes: int or None. Limit on the memory for tables that a decoder builds; 256 KiB
-            when None.
+        max_table_bytes: int or None. Limit on the memory for tables that a decoder builds. When
+            None, 17 KiB for a code, 256 KiB for probabilities, and what a predictor needs.
         max_row_us: float or None. Limit on the time to decode a row, in microseconds on one core
             of the machine that `choose.py` was measured on. Holds for "auto", "predictive" and
             "rate".

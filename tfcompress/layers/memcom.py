@@ -104,8 +104,7 @@ class MEmComEmbedding(CompressedEmbedding):
         """The best rank-1 approximation of each bucket (with bias: of its centred rows).
 
         With bias, w_i takes the component of a row along the ones vector whatever U and v are, so
-        U v has only the rest to approximate. Scaled so that v has root mean square 1 in a bucket,
-        which is how it starts in training.
+        U v has only the rest to approximate. Scaled so that v has root mean square 1 in a bucket.
         """
         tables: dict[str, Floats] = {}
         if self.use_bias:
@@ -124,7 +123,7 @@ class MEmComEmbedding(CompressedEmbedding):
             sign = np.where(left[:, :, 0].sum(axis=1) < 0, -1.0, 1.0)
             U[part] = right[:, 0] * (sign * strength[:, 0] / root)[:, None]
             v[part] = left[:, :, 0] * (sign * root)[:, None]
-        # A bucket of zeros has no direction; v is left where training starts it.
+        # A bucket of zeros has no direction: any v will do.
         v[~np.any(U, axis=1)] = 1.0
         tables["U"] = U
         tables["v"] = v.T.reshape(-1, 1)[: self.input_dim]

@@ -176,7 +176,8 @@ static inline tfc_status tfc_open_predictor(tfc_table *table, tfc_cursor *cursor
     if (!high[column]) order[next++] = (uint16_t)column;
 
   tfc_status status = tfc_read_bytes(cursor, shift, columns, slots);
-  /* The weights' room holds the low bytes of the biases before the weights are there. */
+  /* The biases' own room holds their low bytes first. A bias is wider than its byte and the last is
+   * made first, so that none is written over a byte that is still to be read. */
   uint8_t *low = (uint8_t *)bias;
   if (status == TFC_OK) status = tfc_read_bytes(cursor, low, columns, slots);
   if (status == TFC_OK) status = tfc_read_bytes(cursor, high, columns, slots);

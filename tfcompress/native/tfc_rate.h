@@ -23,7 +23,6 @@ enum {
   TFC_RATE_CONTEXTS = 128,
   TFC_RATE_ROW_CLASSES = 64,
   TFC_RATE_MAX_SHIFT = 5,    /* at most 32 rows a block */
-  TFC_RATE_MAX_SEGMENTS = 255
 };
 
 /* Raw bits of a bucket, and the least magnitude in it. */

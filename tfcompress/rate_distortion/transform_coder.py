@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tfcompress.codec import rate_fit
 from tfcompress.codec.source import as_source
 from tfcompress.errors import ConfigError
-from tfcompress.quantization import snr_db
+from tfcompress.quantization import check_floats, snr_db
 from tfcompress.rate_distortion import rotation as rotations
 from tfcompress.rate_distortion import row_classes as classes
 from tfcompress.rate_distortion.rare_rows import shrink_rare
@@ -63,7 +63,7 @@ class TransformCoder:
         rare_shrinkage: float = 0.0,
         name: str = "table",
     ) -> None:
-        self._table = check_table(table, name)
+        self._table = _finite(table, name)
         if isinstance(rotation, bool):
             rotation = "principal_axes" if rotation else "none"
         if rotation not in ROTATIONS:
@@ -240,16 +240,9 @@ def transform_code(
     return coder.encode(step, rate_weight)
 
 
-def check_table(table: NDArray[np.floating], name: str) -> F32:
-    """The table as float32.
-
-    Raises:
-        ConfigError: Not two-dimensional, not of floats, or a value that is not finite in float32.
-    """
-    if table.ndim != 2:
-        raise ConfigError(f"{name}: got shape {table.shape}, expected (rows, columns)")
-    if not np.issubdtype(table.dtype, np.floating):
-        raise ConfigError(f"{name}: got dtype {table.dtype}, expected float16, float32 or float64")
+def _finite(table: NDArray[np.floating], name: str) -> F32:
+    """The table as float32; raises `ConfigError` for what is none or not finite."""
+    check_floats(table, name)
     with np.errstate(over="ignore"):
         result = np.asarray(table, np.float32)
     finite = np.isfinite(result)

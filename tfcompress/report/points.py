@@ -7,10 +7,11 @@ import json
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tfcompress.peers import PEERS
-from tfcompress.sweep.artefact import PLAIN, Artefact, data_name
+from tfcompress.sweep.artefact import PLAIN, Artefact
 from tfcompress.sweep.results import DONE, Row, artefact_of
 
 QUALITIES = {"ndcg@10": "nDCG@10", "accuracy": "accuracy"}
@@ -139,18 +140,29 @@ def _panel_key(run: _Run) -> str:
 def _titles(artefacts: Sequence[Artefact]) -> list[str]:
     """The data of each, whether tied, and the settings that they do not all have in common."""
     settings = [_panel_settings(artefact) for artefact in artefacts]
+    names = _data_names([artefact.training.config.data.source for artefact in artefacts])
     titles = []
-    for artefact, mine in zip(artefacts, settings, strict=True):
+    for artefact, name, mine in zip(artefacts, names, settings, strict=True):
         config = artefact.training.config
         alike = [other for other in settings if other["data"] == mine["data"]]
         different = [
-            f"{name} {mine[name]}"
-            for name in mine
-            if name not in ("data", "tie") and any(o[name] != mine[name] for o in alike)
+            f"{key} {mine[key]}"
+            for key in mine
+            if key not in ("data", "tie") and any(o[key] != mine[key] for o in alike)
         ]
         tied = [] if config.model == "text-classifier" else ["tied" if config.tie else "untied"]
-        titles.append(", ".join([data_name(config), *tied, *different]))
+        titles.append(", ".join([name, *tied, *different]))
     return titles
+
+
+def _data_names(sources: Sequence[str]) -> list[str]:
+    """The data as titles name them: with as many folders as tell different ones apart."""
+    paths = [Path(source) for source in sources]
+    for length in range(1, max((len(path.parts) for path in paths), default=1) + 1):
+        names = [Path(*path.parts[-length:]).as_posix() for path in paths]
+        if len(set(names)) == len(set(paths)):
+            return names
+    return list(sources)
 
 
 def _panel(title: str, runs: list[_Run]) -> Panel:

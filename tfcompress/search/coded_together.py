@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfcompress.data.sample import spread_rows
+from tfcompress.quantization import decibels
 from tfcompress.rate_distortion import TransformCoder, TransformedTable
 from tfcompress.rate_distortion.row_classes import zipf_weights
 from tfcompress.search.settings import Coded, Settings
@@ -63,14 +64,14 @@ class CodedTogether:
         self._share = dict.fromkeys(self.names, 1.0)
 
     @property
-    def have_counts(self) -> bool:
-        """Whether how often rows are read is known, for any table."""
-        return any(name in self._known for name in self.names)
+    def counted(self) -> tuple[str, ...]:
+        """Names of the tables of which it is known how often rows are read."""
+        return tuple(name for name in self.names if name in self._known)
 
     @property
     def have_row_steps(self) -> bool:
         """Whether steps may differ from row to row, in any table."""
-        return self._ranked or self.have_counts
+        return self._ranked or bool(self.counted)
 
     @property
     def float_bytes(self) -> int:
@@ -99,26 +100,23 @@ class CodedTogether:
             signal += float(weights @ np.square(trained, dtype=np.float64).sum(axis=1))
             error = trained - table.dequantize()
             noise += float(weights @ np.square(error, dtype=np.float64).sum(axis=1))
-        return float("inf") if noise == 0 else 10 * float(np.log10(signal / noise))
+        return decibels(signal, noise)
 
-    def share_steps(self, outputs: Callable[[Mapping[str, TransformedTable]], F32]) -> None:
-        """Sets steps of the tables against each other: equal harm to the outputs a value, each.
+    def share_steps(self, harm: Callable[[Mapping[str, TransformedTable]], float]) -> None:
+        """Sets steps of the tables against each other: equal harm to the model a value, each.
 
         At fine steps a table's harm is its own constant times the square of its step, and halving
         the step costs a bit a value; so bytes are spent best where harm a value is the same.
 
         Args:
-            outputs: callable. What the model gives with some of its tables coded.
+            harm: callable. How far the model's answers move with some of its tables coded, as a
+                square of errors goes; see `divergence`.
         """
         self._share = dict.fromkeys(self.names, 1.0)
         if len(self.names) < 2:
             return
-        exact = outputs({})
         settings = Settings(_PROBE_STEP, 0.5, 0.0, rotation=False)
-        harms = []
-        for name in self.names:
-            found = outputs({name: self._encode_one(name, settings)})
-            harms.append(float(np.mean(np.square(found - exact, dtype=np.float64))))
+        harms = [harm({name: self._encode_one(name, settings)}) for name in self.names]
         sizes = np.array([self._tables[name].size for name in self.names])
         # A table that hardly shows in the probe is not thrown away for it.
         seen = np.maximum(harms, _LEAST_HARM * max(harms) or 1.0)

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tfcompress.data.sample import spread_rows
 from tfcompress.errors import ConfigError
-from tfcompress.measure.batch_runner import BatchRunner
 from tfcompress.measure.own_data import VOCABULARY_FILE, Split, loading, own_examples
 from tfcompress.measure.quality import examine, measure_quality, why_no_quality
-from tfcompress.search.coded_together import probe_rows
+from tfcompress.search.file_runs import on_disk
+from tfcompress.search.item_scores import SCORED_EXAMPLES
 from tfcompress.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from tfcompress.classification import ClassificationQuality
     from tfcompress.ranking_quality import RankingQuality
     from tfcompress.tflite import ModelInfo
-
-Result = TypeVar("Result")
 
 
 class FileQuality:
@@ -83,23 +80,12 @@ class FileQuality:
         """Quality of a file on "validation" and "test"; the keys end in the metric."""
         return file_splits(content, self._info, self.dataset, self._metric)
 
-    def outputs(self, content: bytes) -> NDArray[np.float32]:
-        """What a file gives for some validation examples, flat."""
+    @property
+    def inputs(self) -> NDArray[np.int32]:
+        """Validation inputs; no labels."""
         model = (self._info.metadata or {})["model"]
-        length = int(model.get("history_length") or model["length"])
-        ids = self.dataset.valid.inputs(length)
-        ids = ids[probe_rows(len(ids))]
-
-        def run(path: Path) -> NDArray[np.float32]:
-            runner = BatchRunner(path, length, model.get("input_dim") or 1)
-            parts = [
-                value.reshape(-1)
-                for start in range(0, len(ids), runner.batch_size)
-                for value in runner.run(ids[start : start + runner.batch_size]).values()
-            ]
-            return np.concatenate(parts, dtype=np.float32)
-
-        return on_disk(content, run)
+        examples = self.dataset.valid.inputs(int(model.get("history_length") or model["length"]))
+        return np.asarray(examples[spread_rows(len(examples), SCORED_EXAMPLES)], np.int32)
 
 
 def file_splits(
@@ -137,14 +123,6 @@ def stored_counts(path: Path, info: ModelInfo) -> NDArray[np.int64] | None:
         return None
     vocabulary = Vocabulary.load(beside)
     return vocabulary.id_counts if vocabulary.sha256 == expected else None
-
-
-def on_disk(content: bytes, function: Callable[[Path], Result]) -> Result:
-    """What a function gives for a file of this content."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "model.tflite"
-        path.write_bytes(content)
-        return function(path)
 
 
 def _measures(quality: RankingQuality | ClassificationQuality) -> dict[str, float]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tfcompress.rate_distortion import TransformedTable
 from tfcompress.search.budget import Budget, check_code_output
+from tfcompress.search.coded_together import probe_rows
+from tfcompress.search.divergence import mean_divergence
+from tfcompress.search.file_runs import file_outputs
 from tfcompress.search.file_tables import FileTables
 from tfcompress.search.settings import Coded
 from tfcompress.search.walk import Found, Tell, found, walk
@@ -28,11 +32,13 @@ class LossyPacking:
         found: Found.
         left: tuple of LeftConstant. Constants that were not coded with loss, and why; the largest
             first. Some of them may be packed without.
+        counted: tuple of str. Names of the tables whose rows were weighted by the counts given.
     """
 
     packing: Packing
     found: Found
     left: tuple[LeftConstant, ...]
+    counted: tuple[str, ...]
 
 
 def pack_lossy(
@@ -46,7 +52,7 @@ def pack_lossy(
     ranked_rows: bool = False,
     code_output: bool = False,
     examine: Callable[[bytes], tuple[float, float]] | None = None,
-    outputs: Callable[[bytes], NDArray[np.float32]] | None = None,
+    inputs: NDArray[np.int32] | None = None,
     tell: Tell | None = None,
 ) -> LossyPacking:
     """Codes the tables of a .tflite within a budget and packs them.
@@ -68,8 +74,10 @@ def pack_lossy(
             target "delegate".
         examine: callable or None. Quality of a file and a smooth companion of it (see
             `Task.examine`); higher is better. None goes by the SNR of the tables.
-        outputs: callable or None. What a file gives for some inputs: several tables share the bytes
-            by what an error in each does to it. None takes values of all tables to matter alike.
+        inputs: int32 array `(examples, length)` or None. What the file is given in use; no labels.
+            Several tables then share the bytes by what an error in each does to the softmax of its
+            outputs, and, with `examine`, scores against coded rows get item biases that go with
+            them. None takes values of all tables to matter alike.
         tell: callable or None. Receives every trial and the quality of the file as it was.
 
     Raises:
@@ -85,12 +93,18 @@ def pack_lossy(
         content,
         counts=counts,
         ranked_rows=ranked_rows,
-        by_layers=measures,
+        inputs=inputs if measures else None,
         target=target,
         code_output=code_output,
     )
-    if outputs is not None:
-        tables.share_steps(lambda coded: outputs(tables.content(coded)))
+    if inputs is not None:
+        probe = inputs[probe_rows(len(inputs))]
+
+        def answers(coded: Mapping[str, TransformedTable]) -> NDArray[np.float32]:
+            return file_outputs(tables.content(coded), probe, num_scores=tables.most_rows)
+
+        exact = answers({})
+        tables.share_steps(lambda coded: mean_divergence(exact, answers(coded)))
     reference = math.inf
     measured = None
     if examine is not None and measures:
@@ -99,8 +113,8 @@ def pack_lossy(
         def measured(coded: Coded) -> tuple[float, float]:
             return examine(tables.content(coded.tables))
 
-    search, chosen = walk(tables, budget, measured, reference, tell=tell)
-    result = found(tables, search, chosen, reference)
+    search, chosen = walk(tables, budget, measured, reference, start=tables.start, tell=tell)
+    result = found(tables, search, chosen, reference, tuple(sorted(tables.fitted)))
     stored = tables.stored(result.tables)
     packing = pack_model(stored, codec=codec, target=target, decoder=decoder)
-    return LossyPacking(packing, result, tables.left)
+    return LossyPacking(packing, result, tables.left, tables.counted)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,14 +10,20 @@ from numpy.typing import NDArray
 from tfcompress.errors import ConfigError
 from tfcompress.rate_distortion import TransformedTable
 from tfcompress.search.coded_together import MIN_BYTES, CodedTogether
+from tfcompress.search.file_scores import FileScores
+from tfcompress.search.search import SCORED_START, START
 from tfcompress.search.shipped_bytes import shipped_bytes
-from tfcompress.tflite.graph.flatbuffer import TfliteFile, read
+from tfcompress.tflite.graph.flatbuffer import read
 from tfcompress.tflite.graph.prune import prune
 from tfcompress.tflite.packing.coded_tables import store_coded
 from tfcompress.tflite.packing.damaged import following_the_graph
-from tfcompress.tflite.packing.float_tables import find_float_tables, make_float
+from tfcompress.tflite.packing.float_tables import (
+    FloatTable,
+    find_float_tables,
+    make_float,
+    write_floats,
+)
 from tfcompress.tflite.packing.unpack import unpack_file
-from tfcompress.tflite.tables.constants import TableConstant
 from tfcompress.tflite.tables.fold_rotation import folding, seen_directions
 
 
@@ -29,8 +34,10 @@ class FileTables(CodedTogether):
         content: bytes. Any .tflite file; packed tables are unpacked.
         counts: number array `(n,)` or None. How often each id is read; for the tables of n rows.
         ranked_rows: bool. Whether the other tables have the most frequent row first.
-        by_layers: bool. Whether errors count by what the layers behind the tables see of them, for
-            a search that measures a model; else all directions of a row are alike, as for an SNR.
+        inputs: int32 array `(examples, length)` or None. What a model that is measured is given:
+            errors then count by what the layers behind the tables and the scores against them make
+            of them, and biases of scores are fitted to coded rows. None takes all directions of a
+            row to be alike, as for an SNR.
         target: str. "delegate" or "builtin": what will decode the rows, and so how many bytes they
             take.
         code_output: bool. Whether output matrices are coded, too, which only scores are taken
@@ -39,6 +46,7 @@ class FileTables(CodedTogether):
     Attributes:
         names: tuple of str. Those that are coded, the largest first.
         left: tuple of LeftConstant. Constants that are not coded, and why; the largest first.
+        start: Settings. Where a search begins.
 
     Raises:
         ConfigError: There is nothing to code, or a table holds a NaN or an infinity.
@@ -51,15 +59,15 @@ class FileTables(CodedTogether):
         *,
         counts: NDArray[np.number] | None = None,
         ranked_rows: bool = False,
-        by_layers: bool = False,
+        inputs: NDArray[np.int32] | None = None,
         target: str = "builtin",
         code_output: bool = False,
     ) -> None:
         file = read(content)
         with following_the_graph():
             unpack_file(file)
-            found, _ = find_float_tables(file, outputs=code_output)
-            chosen = [table for table in found if table.float_bytes >= MIN_BYTES]
+            tables, _ = find_float_tables(file, outputs=code_output)
+            chosen = [table for table in tables if table.float_bytes >= MIN_BYTES]
             constants = make_float(file, chosen)
             prune(file)
             others, left = find_float_tables(file, outputs=code_output)
@@ -78,9 +86,16 @@ class FileTables(CodedTogether):
             )
         self._file, self._constants = file, constants
         self._floats = {name: constant.table.value for name, constant in constants.items()}
-        tied = {name for name, table in zip(constants, chosen, strict=True) if table.is_tied}
+        found = dict(zip(constants, chosen, strict=True))
+        scored = {name for name, table in found.items() if table.scores}
         folded = folding(file, constants)
-        seen = {name: seen_directions(file, constant) for name, constant in constants.items()}
+        metrics: dict[str, NDArray[np.float64]] = {}
+        self._scores = None
+        if inputs is not None:
+            self._scores = FileScores(file, constants, inputs)
+            seen = {name: seen_directions(file, constant) for name, constant in constants.items()}
+            known = {name: metric for name, metric in seen.items() if metric is not None}
+            metrics = known | self._scores.metrics
         matrices = {name: value.reshape(len(value), -1) for name, value in self._floats.items()}
         super().__init__(
             matrices,
@@ -90,30 +105,47 @@ class FileTables(CodedTogether):
                 if counts is not None and len(counts) == len(matrix)
             },
             ranked=ranked_rows,
-            metrics={
-                name: metric for name, metric in seen.items() if by_layers and metric is not None
-            },
+            metrics=metrics,
             size_of=lambda name, table: shipped_bytes(
-                table, target, is_tied=name in tied, is_folded=name in folded
+                table, target, is_tied=name in scored, is_folded=name in folded
             ),
-            # Shorter rows have lower scores, and here nothing is fitted that makes up for it.
-            kept_long=tied,
+            kept_long={name for name in scored if not self._may_shrink(name, found[name])},
         )
+        is_tied = any(self._may_shrink(name, found[name]) for name in scored)
+        self.start = SCORED_START if is_tied else START
 
-    def content(self, tables: Mapping[str, TransformedTable]) -> bytes:
+    @property
+    def fitted(self) -> frozenset[str]:
+        """Names of the tables to whose rows the biases of scores are fitted."""
+        return frozenset() if self._scores is None else self._scores.fitted
+
+    def _may_shrink(self, name: str, table: FloatTable) -> bool:
+        """Of a table that scores are taken against: shorter rows have lower scores.
+
+        Biases make up for that, but where no rows are read nothing is gained by it.
+        """
+        return name in self.fitted and bool(table.rows)
+
+    @property
+    def most_rows(self) -> int:
+        """Of the table that has the most."""
+        return max(map(len, self._floats.values()))
+
+    def content(self, coded: Mapping[str, TransformedTable]) -> bytes:
         """The file with float32 tables, some of them as they are once coded."""
+        values = {
+            name: coded[name].dequantize() if name in coded else value
+            for name, value in self._floats.items()
+        }
         for name, constant in self._constants.items():
-            value = tables[name].dequantize() if name in tables else self._floats[name]
-            _write(self._file, constant, value)
+            write_floats(self._file, constant, values[name])
+        if self._scores is not None:
+            if coded:
+                self._scores.fit_biases(values)
+            else:
+                self._scores.put_back()
         return self._file.to_bytes()
 
     def stored(self, coded: Mapping[str, TransformedTable]) -> bytes:
         """The file with coded tables, not packed yet."""
-        return store_coded(read(self.content({})), self._constants, coded)
-
-
-def _write(file: TfliteFile, constant: TableConstant, value: NDArray[np.float32]) -> None:
-    content: Any = np.ascontiguousarray(value).reshape(-1).view(np.uint8)
-    for subgraph in file.subgraphs:
-        for index in constant.places(subgraph):
-            file.model.buffers[subgraph.tensors[index].buffer].data = content
+        return store_coded(read(self.content(coded)), self._constants, coded)

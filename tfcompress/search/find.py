@@ -28,8 +28,10 @@ def find_tables(
     examine: Examine | None = None,
     counts: Mapping[str, Any] | None = None,
     probe: Any = None,
+    logits: Callable[[Any], Any] | None = None,
     metrics: Metrics | None = None,
     size_of: SizeOf = lambda _, table: table.nbytes,
+    kept_long: Collection[str] = (),
     refit: Callable[[list[Any]], DenseRefit] | None = None,
     tune: Callable[[keras.Model, list[Any]], None] | None = None,
     start: Settings = START,
@@ -49,8 +51,11 @@ def find_tables(
         counts: mapping of embedding name to how often each id is read, or None. Without them rows
             all count alike and share one step.
         probe: array or None. A batch of inputs, by which several tables share the bytes.
-        metrics: callable or None. As of `ModelTables`.
+        logits: callable or None. As of `ModelTables`, as is the next one.
+        metrics: callable or None.
         size_of: callable. Bytes of a coded table in the file, from its name and the table.
+        kept_long: collection of str. Tables whose rare rows are not shrunk: those that scores are
+            taken against and nothing is read of, as shorter rows have lower scores.
         refit: callable or None. As of `ModelTables`. Left out where it does not better the first
             coding that is tried.
         tune: callable or None. Trains a model on, but for the given variables, those of coded
@@ -65,7 +70,15 @@ def find_tables(
     """
     examples = None if probe is None else probe[probe_rows(len(probe))]
     tables = ModelTables(
-        model, names, counts or {}, examples, metrics=metrics, size_of=size_of, refit=refit
+        model,
+        names,
+        counts or {},
+        examples,
+        logits=logits,
+        metrics=metrics,
+        size_of=size_of,
+        kept_long=kept_long,
+        refit=refit,
     )
     if examine is None or budget.snr_db is not None:
         search, chosen = walk(tables, budget, start=start, tell=tell)

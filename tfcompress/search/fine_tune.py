@@ -220,7 +220,7 @@ def _coded_tables(model: keras.Model, measured: RunQuality) -> tuple[ModelTables
     """The tables of the embedding that the run is about, and how they are coded at first."""
     task = measured.task
     layer, counts = model.get_layer(task.table), measured.dataset.id_counts
-    measures = Measures.of(model, measured, [layer])
+    measures = Measures.of(model, measured, [layer], [layer])
     # Where rows are read as they are, the rotation goes into the layers around them.
     folds = task.config.embedding == "full"
 
@@ -234,6 +234,7 @@ def _coded_tables(model: keras.Model, measured: RunQuality) -> tuple[ModelTables
         [f"{task.table}/{key}" for key in layers.layer_tables(layer)],
         {task.table: counts} if layer.input_dim == len(counts) else {},
         inputs[probe_rows(len(inputs))],
+        logits=task.logits,
         metrics=measures.metrics,
         size_of=size_of,
         refit=measures.refit,

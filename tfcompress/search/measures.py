@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tfcompress.data.sample import spread_rows
 from tfcompress.search.fisher import fisher_metrics
+from tfcompress.search.item_scores import SCORED_EXAMPLES
 from tfcompress.search.refit_bias import BiasRefit, bias_of_scores, less_biases
 from tfcompress.search.search import SCORED_START, START
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from tfcompress.search.run_quality import RunQuality
     from tfcompress.search.settings import Settings
 
-_FISHER_EXAMPLES = 4096
 _REFIT_EXAMPLES = 16384
 
 
@@ -33,12 +33,14 @@ class Measures:
         model: keras.Model.
         measured: RunQuality.
         bias_layer: Layer or None. What adds item biases to scores that come from a coded table.
+        is_tied: bool. Whether rows of that table are read as well.
         refits: bool. Whether dense layers, and those biases, are fitted to coded tables.
     """
 
     model: keras.Model
     measured: RunQuality
     bias_layer: Any
+    is_tied: bool
     refits: bool = True
 
     @classmethod
@@ -46,23 +48,25 @@ class Measures:
         cls,
         model: keras.Model,
         measured: RunQuality,
-        embeddings: Collection[Any],
+        coded: Collection[Any],
+        read: Collection[Any],
         *,
         refits: bool = True,
     ) -> Measures:
-        """For the tables of some embedding layers."""
-        return cls(model, measured, bias_of_scores(model, embeddings), refits)
+        """For the tables of some embedding layers, and those of which rows are read."""
+        is_tied = bias_of_scores(model, read) is not None
+        return cls(model, measured, bias_of_scores(model, coded), is_tied, refits)
 
     @property
     def inputs(self) -> NDArray[np.int32]:
         """Validation inputs; no labels."""
         inputs = self.measured.dataset.valid.inputs(self.model.inputs[0].shape[1])
-        return np.asarray(inputs[spread_rows(len(inputs), _FISHER_EXAMPLES)], np.int32)
+        return np.asarray(inputs[spread_rows(len(inputs), SCORED_EXAMPLES)], np.int32)
 
     @property
     def start(self) -> Settings:
         """Where a search begins."""
-        return START if self.bias_layer is None else SCORED_START
+        return SCORED_START if self.is_tied else START
 
     def metrics(self, variables: dict[str, Any]) -> dict[str, NDArray[np.float64]]:
         """As `ModelTables` asks for them."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tfcompress.errors import ConfigError
 from tfcompress.rate_distortion import TransformedTable, row_weights
 from tfcompress.search.coded_together import MIN_BYTES, CodedTogether, SizeOf
+from tfcompress.search.divergence import mean_divergence, mean_square
 from tfcompress.search.refit import DenseRefit
 from tfcompress.search.settings import Coded
 from tfcompress.tflite.tables.constants import tables_replaced
@@ -33,10 +34,13 @@ class ModelTables(CodedTogether):
         counts: mapping of embedding name to number array `(input_dim,)`. How often each id is read.
             Embeddings that are not in it have rows in any order, and one step for all.
         probe: array or None. A batch of inputs. Where several tables share the bytes, what an error
-            in each does to the outputs of these is what they are shared by.
+            in each does to the answers to these is what they are shared by.
+        logits: callable or None. From the model's outputs to the logits of its answers, `(batch,
+            answers)`: their softmax is what counts. None takes squares of errors of all outputs.
         metrics: callable or None. From the variables of tables by name to what errors along their
             columns do, `(D, D)` each; see `fisher`. None takes all directions to be alike.
         size_of: callable. Bytes of a coded table in the file, from its name and the table.
+        kept_long: collection of str. As of `CodedTogether`.
         refit: callable or None. From the embedding layers of coded tables to a `DenseRefit`, whose
             layers are then fitted to whatever coded tables are put in place.
 
@@ -55,13 +59,15 @@ class ModelTables(CodedTogether):
         counts: Mapping[str, NDArray[np.number]],
         probe: Any = None,
         *,
+        logits: Callable[[Any], Any] | None = None,
         metrics: Metrics | None = None,
         size_of: SizeOf = lambda _, table: table.nbytes,
+        kept_long: Collection[str] = (),
         refit: Callable[[list[Any]], DenseRefit] | None = None,
     ) -> None:
         from tfcompress import layers
 
-        self._model, self._probe = model, probe
+        self._model, self._probe, self._logits = model, probe, logits
         coded_layers = []
         self._variables: dict[str, Any] = {}
         weights: dict[str, NDArray[np.float64]] = {}
@@ -86,9 +92,12 @@ class ModelTables(CodedTogether):
             weights,
             metrics=metrics(self._variables) if metrics else None,
             size_of=size_of,
+            kept_long=kept_long,
         )
         if probe is not None:
-            self.share_steps(self._outputs)
+            exact = self._outputs({})
+            differ = mean_square if logits is None else mean_divergence
+            self.share_steps(lambda coded: differ(exact, self._outputs(coded)))
         self.refit = refit(coded_layers) if refit else None
         if self.refit is not None and not self.refit.variables:
             self.refit = None
@@ -140,8 +149,10 @@ class ModelTables(CodedTogether):
         from keras import tree
 
         with tables_replaced(self._model, coded):
-            parts = tree.flatten(self._model.predict_on_batch(self._probe))
-        return np.concatenate([np.asarray(part, np.float32).reshape(-1) for part in parts])
+            outputs = self._model.predict_on_batch(self._probe)
+        parts = tree.flatten(outputs if self._logits is None else self._logits(outputs))
+        rows = [np.asarray(part, np.float32).reshape(len(part), -1) for part in parts]
+        return np.concatenate(rows, axis=1)
 
 
 def _can_code(variable: Any) -> bool:

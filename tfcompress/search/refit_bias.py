@@ -1,36 +1,24 @@
-"""Item biases fitted anew to scores that come from coded tables: no labels, no bytes.
+"""Dense layers fitted anew, then the item biases, where scores come from coded tables.
 
-Where scores are taken against a coded table (tied outputs), the errors of a row shift the scores of
-its item, and those of rare items, which are coarser, more: they sink or rise as a whole. The bias
-of an item is stored as a float anyway, so it takes the shift back. It is set such that every item
-has the probability that the trained model gives it, in the mean over validation histories; the
-softmax's divergence from that of the trained model is convex in the biases, and least there.
-
-Reference:
-    Deming and Stephan 1940, "On a least squares adjustment of a sampled frequency table when the
-    expected marginal totals are known" (iterative proportional fitting, of which this is one side).
+`item_scores` says what the biases are for; here they are those of a Keras model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tfcompress.search.item_scores import ItemScores
 from tfcompress.search.refit import DenseRefit
 from tfcompress.training.variables import assign
-from tfcompress.vocabulary import FIRST_ID
 
 if TYPE_CHECKING:
     import keras
 
-_BATCH_SCORES = 1 << 24
-"""Scores of a batch of examples: 64 MB of float32, of which some copies are held."""
-_ROUNDS = 3
-_LEAST = 1e-5
-"""Added to mean probabilities: items that examples hardly call for keep their biases."""
+_BATCH = 512
 
 
 class BiasRefit(DenseRefit):
@@ -51,13 +39,12 @@ class BiasRefit(DenseRefit):
         self._bias_layer = bias_of_scores(model, embeddings)
         if self._bias_layer is None:
             return
-        self._examples = examples
+        self._scores = _Scores(model, self._bias_layer, examples)
         self._wanted = super().wanted()
-        self._mean_probabilities = _mean_probabilities(model, self._bias_layer)
         self._dense_variables = self.variables
         self.variables = [*self._dense_variables, self._bias_layer.bias]
-        self._trained_bias = np.array(self._bias_layer.bias)
-        self._calls = self._mean_probabilities(self._examples, self._trained_bias)
+        trained = self._scores.now()
+        self._trained_bias, self._calls = trained.bias, trained.calls()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -80,18 +67,40 @@ class BiasRefit(DenseRefit):
         if self._bias_layer is None:
             return solved
         assign(self._dense_variables, solved)
-        return [*solved, self._fitted(self._trained_bias)]
+        return [*solved, self._scores.now(self._trained_bias).fitted_bias(self._calls)]
 
     def settle(self) -> None:
         """Fits the item biases to whatever tables and dense weights are in the model."""
         if self._bias_layer is not None:
-            self._bias_layer.bias.assign(self._fitted(np.array(self._bias_layer.bias)))
+            self._bias_layer.bias.assign(self._scores.now().fitted_bias(self._calls))
 
-    def _fitted(self, bias: NDArray[np.float32]) -> NDArray[np.float32]:
-        for _ in range(_ROUNDS):
-            calls = self._mean_probabilities(self._examples, bias)
-            bias = (bias + np.log((self._calls + _LEAST) / (calls + _LEAST))).astype(np.float32)
-        return bias
+
+class _Scores:
+    """The scores that item biases are added to.
+
+    Args:
+        model: keras.Model.
+        bias_layer: Layer. From `bias_of_scores`.
+        examples: array. Inputs.
+
+    Attributes:
+        embedding: Layer. Whose rows scores are taken against.
+    """
+
+    def __init__(self, model: keras.Model, bias_layer: Any, examples: Any) -> None:
+        import keras
+
+        self.embedding, node, _ = bias_layer.input._keras_history
+        (vectors,) = self.embedding._inbound_nodes[node].input_tensors
+        self._vectors = keras.Model(model.inputs, vectors)
+        self._bias_layer, self._examples = bias_layer, examples
+
+    def now(self, bias: NDArray[np.float32] | None = None) -> ItemScores:
+        """With the weights that are in the model, perhaps but for the biases."""
+        own = np.array(self._bias_layer.bias) if bias is None else bias
+        rows = np.array(self.embedding(np.arange(len(own), dtype=np.int32)))
+        vectors = self._vectors.predict(self._examples, batch_size=_BATCH, verbose=0)
+        return ItemScores(vectors, rows, own)
 
 
 def less_biases(
@@ -103,10 +112,6 @@ def less_biases(
 ) -> dict[str, NDArray[np.float64]]:
     """Fisher information of tables without what item biases can take back.
 
-    An error e in the row of an item harms, beside biases fitted to it, by the variance of its
-    scores e h, not by their mean square: both over vectors h weighted by p (1 - p), p being the
-    item's probability. This is the Schur complement of the biases in the information of both.
-
     Args:
         metrics: dict str -> float64 array `(D, D)`. From `fisher_metrics`, of the same inputs.
         variables: dict of table name to keras.Variable.
@@ -114,40 +119,21 @@ def less_biases(
         bias_layer: Layer. From `bias_of_scores`.
         inputs: array. Examples.
     """
-    import keras
-    from keras import ops
-
-    scores = bias_layer.input
-    embedding, node, _ = scores._keras_history
-    (vectors,) = embedding._inbound_nodes[node].input_tensors
-    both = keras.Model(model.inputs, [vectors, scores])
-    num_items = bias_layer.bias.shape[0]
-    sums, weights = np.zeros((num_items, vectors.shape[-1])), np.zeros(num_items)
-    offsets = np.array(bias_layer.bias) + _never(num_items)
-    for part in _batches(inputs, num_items):
-        h, raw = both(ops.convert_to_tensor(part), training=False)
-        shares = ops.softmax(raw + offsets, axis=-1)
-        uncertain = shares * (1 - shares)
-        sums += ops.convert_to_numpy(ops.matmul(ops.transpose(uncertain), h))
-        weights += ops.convert_to_numpy(ops.sum(uncertain, axis=0))
-    taken = sums.T @ (sums / np.maximum(weights, np.finfo(np.float32).tiny)[:, None])
+    scores = _Scores(model, bias_layer, inputs)
+    now = scores.now()
     name = next(
         (
             name
             for name, own in variables.items()
             # By name too: an untied output matrix has the shape of the table that is read.
-            if own.shape == sums.shape and name.startswith(f"{embedding.name}/")
+            if own.shape == now.rows.shape and name.startswith(f"{scores.embedding.name}/")
         ),
         None,
     )
-    return {**metrics, name: metrics[name] - taken} if name in metrics else metrics
-
-
-def _never(num_items: int) -> NDArray[np.float32]:
-    """Added to scores: ids below the first are never an answer."""
-    result = np.zeros(num_items, np.float32)
-    result[:FIRST_ID] = -np.inf
-    return result
+    if name not in metrics:
+        return metrics
+    _, taken = now.information()
+    return {**metrics, name: metrics[name] - taken}
 
 
 def bias_of_scores(model: keras.Model, embeddings: Collection[Any]) -> Any | None:
@@ -160,29 +146,3 @@ def bias_of_scores(model: keras.Model, embeddings: Collection[Any]) -> Any | Non
             if any(scores is embedding for embedding in embeddings):
                 return layer
     return None
-
-
-def _batches(inputs: Any, num_items: int) -> Iterator[Any]:
-    size = max(1, _BATCH_SCORES // num_items)
-    return (inputs[start : start + size] for start in range(0, len(inputs), size))
-
-
-def _mean_probabilities(
-    model: keras.Model, bias_layer: Any
-) -> Callable[[Any, NDArray[np.float32]], NDArray[np.float64]]:
-    """From inputs and biases to the mean probability of every item; ids before the first have 0."""
-    import keras
-    from keras import ops
-
-    scores = keras.Model(model.inputs, bias_layer.input)
-    never = _never(bias_layer.bias.shape[0])
-
-    def mean(inputs: Any, bias: NDArray[np.float32]) -> NDArray[np.float64]:
-        total = np.zeros(len(never))
-        for part in _batches(inputs, len(never)):
-            batch = ops.convert_to_tensor(part)
-            shares = ops.softmax(scores(batch, training=False) + (bias + never), axis=-1)
-            total += ops.convert_to_numpy(ops.sum(shares, axis=0))
-        return total / max(1, len(inputs))
-
-    return mean

@@ -89,9 +89,11 @@ def search_run(
     options: dict[str, Any] = {}
     if measured is not None:
         task, counts = measured.task, measured.dataset.id_counts
-        measures = Measures.of(model, measured, coded, refits=refit)
+        read = [tables[name] for name in tables if name in use.looked_up]
+        measures = Measures.of(model, measured, coded, read, refits=refit)
         options = {
             "probe": measures.inputs,
+            "logits": task.logits,
             "metrics": measures.metrics,
             # Tuning would learn what it is judged by.
             "examine": measured.examine if tune_epochs else steady_examine(measured, model),
@@ -105,4 +107,8 @@ def search_run(
         options["counts"] = {
             name: counts for name, layer in embeddings.items() if layer.input_dim == len(counts)
         }
-    return find_tables(model, names, budget, size_of=size_of, tell=tell, **options)
+    # An output matrix: rows that are only scored against.
+    only_scored = names - set(use.looked_up)
+    return find_tables(
+        model, names, budget, size_of=size_of, kept_long=only_scored, tell=tell, **options
+    )

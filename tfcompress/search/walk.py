@@ -112,7 +112,7 @@ def start_for(tables: CodedTogether, start: Settings) -> Settings:
     """Where a search begins, as far as it is known how often rows are read."""
     if not tables.have_row_steps:
         start = replace(start, row_step_exponent=0.0)
-    return start if tables.have_counts else replace(start, rare_shrinkage=0.0)
+    return start if tables.counted else replace(start, rare_shrinkage=0.0)
 
 
 def least_quality(budget: Budget, reference: float) -> float | None:

@@ -60,7 +60,7 @@ def store(vocabulary: Vocabulary) -> bytes:
     if _HEADER.size + len(body) > _LARGEST:
         raise DataError(
             f"vocabulary: its {len(tokens):,} tokens take {len(body):,} bytes, more than 256 MiB; "
-            "keep fewer (max_size) or shorter ones"
+            "keep fewer (max_items) or shorter ones"
         )
     header = _HEADER.pack(MAGIC, VERSION, kind, _BLOCK_BITS[kind], 0, len(tokens), 0)[:_CHECKED]
     return header + struct.pack("<I", zlib.crc32(body, zlib.crc32(header))) + body

@@ -8,14 +8,15 @@ class TimeLeft:
     """Learns the mean time of a training and of a file from finished rows.
 
     Args:
-        artefacts: list of Artefact. What is still to be run.
+        new: list of Artefact. What is still to be made.
+        again: list of Artefact. What is only measured again: nothing is trained for it.
         jobs: int. Processes at once.
     """
 
-    def __init__(self, artefacts: list[Artefact], jobs: int) -> None:
+    def __init__(self, new: list[Artefact], again: list[Artefact], jobs: int) -> None:
         self._jobs = jobs
-        self._files = len(artefacts)
-        self._trainings = {artefact.training.key for artefact in artefacts}
+        self._files = len(new) + len(again)
+        self._trainings = {artefact.training.key for artefact in new}
         self._training = _Mean()
         self._file = _Mean()
 

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from tfcompress.backend import use_backend
+from tfcompress.data import LOADERS
 from tfcompress.errors import TfcompressError
 from tfcompress.files import locked
 from tfcompress.sweep.artefact import Training
 from tfcompress.sweep.faults import one_line
+from tfcompress.training.config import TrainConfig
 from tfcompress.training.run import Run
 from tfcompress.worker import call
 
@@ -67,7 +69,7 @@ def train_job(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_of(path: Path, training: Training) -> bool:
-    """Whether a folder is the finished run of a training, wherever its data were then."""
+    """Whether a folder is the finished run of a training, wherever its data lay then."""
     run, wanted = Run(path), training.config
     if not (Run.is_run(path) and run.metrics_file.exists() and run.model_file.exists()):
         return False
@@ -78,6 +80,15 @@ def _is_of(path: Path, training: Training) -> bool:
     return (
         wanted.first_difference(config) is None
         and wanted.epochs == config.epochs
-        and Path(wanted.data.source).name == Path(config.data.source).name
         and backend == training.backend
+        and run.metrics()["data"]["identity"]["sha256"] == _sha256_of_data(wanted)
     )
+
+
+def _sha256_of_data(config: TrainConfig) -> str | None:
+    """None where the data cannot be read: the training then says why."""
+    try:
+        loaded: Any = LOADERS[config.model](config.data.source, **config.data.options)
+    except (TfcompressError, OSError):
+        return None
+    return str(loaded.sha256)

@@ -13,6 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.errors import ConfigError
 from tfcompress.tflite.graph.flatbuffer import TfliteFile
+from tfcompress.tflite.graph.outputs import set_outputs
 from tfcompress.validation import shown
 from tfcompress.vocabulary import FIRST_ID
 
@@ -82,10 +83,4 @@ def append_top_k(file: TfliteFile, top_k: int) -> None:
             "ADD", [positions, constant("first_id", FIRST_ID)], [ids], schema.AddOptionsT()
         ),
     ]
-    subgraph.outputs = [ids, values]
-    for signature in file.model.signatureDefs or []:
-        if signature.subgraphIndex == 0:
-            signature.outputs = [
-                schema.TensorMapT(name=IDS, tensorIndex=ids),
-                schema.TensorMapT(name=SCORES, tensorIndex=values),
-            ]
+    set_outputs(file, {IDS: ids, SCORES: values})

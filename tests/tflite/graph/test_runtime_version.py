@@ -25,6 +25,11 @@ def test_what_each_table_dtype_needs(lookup_file, table_dtype, version):
     assert stated(lookup_file, table_dtype) == version
 
 
+@pytest.mark.parametrize("before", ["2.99.0-rc1", "", "later", "2..9", "\x80"])
+def test_what_is_no_version_states_none(lookup_file, before):
+    assert stated(lookup_file, "int8", before) == "2.8.0"
+
+
 def test_a_higher_version_stays(lookup_file):
     assert stated(lookup_file, "int8", before="2.10.0") == "2.10.0"
     assert stated(lookup_file, "int8", before="2.7.0") == "2.8.0"

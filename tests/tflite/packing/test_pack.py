@@ -363,6 +363,17 @@ def test_files_that_contradict_themselves(damage):
                 continue  # any other exception fails the test
 
 
+@pytest.mark.parametrize("target", ["delegate", "builtin"])
+def test_a_table_that_is_cut_off_is_damage(target):
+    file = read(lookup_model(table("int8", LARGE)))
+    buffer = max(
+        file.model.buffers, key=lambda buffer: 0 if buffer.data is None else len(buffer.data)
+    )
+    buffer.data = np.array(buffer.data)[:-1]
+    with pytest.raises(ModelError, match=r"damaged \.tflite file: its graph cannot be followed"):
+        pack(file.to_bytes(), target=target)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

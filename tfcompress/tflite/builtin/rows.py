@@ -12,7 +12,7 @@ The constants, by name:
 
 An id out of range is an error of a GATHER: of the base, of the offsets or of the payload.
 
-Earlier versions wrote other layouts, which `builtin_unpack` reads: look-ups always whole; before
+Earlier versions wrote other layouts, which `builtin.unpack` reads: look-ups always whole; before
 that fixed rows of whole bytes as (rows, k), the last odd byte in NAME/last, rows of `indexed` in
 blocks of 8 bytes, all flipped.
 """
@@ -162,7 +162,7 @@ class BuiltinRows:
         return chain.operators
 
     def described(self) -> dict[str, Any]:
-        """What `builtin_unpack` needs besides the constants, for the file's metadata."""
+        """What `builtin.unpack` needs besides the constants, for the file's metadata."""
         places = self._plan.places
         return {
             "decoder": self.decoder,

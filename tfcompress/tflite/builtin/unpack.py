@@ -1,4 +1,4 @@
-"""Reads a table back from the constants of `builtin_rows`, and finds its decoders in the graph.
+"""Reads a table back from the constants of `builtin.rows`, and finds its decoders in the graph.
 
 Files without a "layout" were packed by earlier versions: r x slope counts from the first row of a
 group, the payload is flipped whatever the decoder, and fixed rows are of whole bytes. In these and

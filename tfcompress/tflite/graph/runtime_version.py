@@ -7,12 +7,15 @@ Source: tensorflow/compiler/mlir/lite/tools/versioning/{op_version,runtime_versi
 is TensorFlow's; LiteRT 1.0 and later stand above all of them.
 """
 
+import re
+
 from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.tflite.graph.flatbuffer import TfliteFile, builtin_code
 
 ENTRY = "min_runtime_version"
 _ENTRY_BYTES = 16
+_OLDEST = "1.5.0"
 
 _Operator = schema.BuiltinOperator
 _SINCE: dict[tuple[int, int], str] = {
@@ -61,15 +64,21 @@ _SINCE: dict[tuple[int, int], str] = {
 
 def raise_runtime_version(file: TfliteFile) -> None:
     """Raises the stated version to what the file's operators need."""
-    stated = (file.metadata(ENTRY) or b"").rstrip(b"\0").decode()
+    stated = _stated(file.metadata(ENTRY) or b"")
     used = {
         (builtin_code(file.model.operatorCodes[operator.opcodeIndex]), code_version(file, operator))
         for subgraph in file.subgraphs
         for operator in subgraph.operators
     }
     needed = [_SINCE[pair] for pair in used if pair in _SINCE]
-    newest = max([stated or "1.5.0", *needed], key=_numbers)
+    newest = max([stated, *needed], key=_numbers)
     file.set_metadata(ENTRY, newest.encode().ljust(_ENTRY_BYTES, b"\0"))
+
+
+def _stated(entry: bytes) -> str:
+    """The version that an entry states; the oldest where it states none that we can read."""
+    stated = entry.rstrip(b"\0").decode("ascii", "replace")
+    return stated if re.fullmatch(r"\d+(\.\d+)*", stated) else _OLDEST
 
 
 def code_version(file: TfliteFile, operator: object) -> int:

@@ -7,6 +7,7 @@ changes.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -48,11 +49,6 @@ class FloatTable:
     def name(self) -> str:
         """The name of the table's tensor."""
         return self.table.name
-
-    @property
-    def is_tied(self) -> bool:
-        """Whether scores are taken against it, too."""
-        return bool(self.table.products)
 
     @property
     def float_bytes(self) -> int:
@@ -120,6 +116,14 @@ def make_float(file: TfliteFile, tables: Sequence[FloatTable]) -> dict[str, Tabl
         _replace_readers(file, table, name, file.add_buffer(value))
         constants[name] = TableConstant(ModelTable(name, value), (name,))
     return constants
+
+
+def write_floats(file: TfliteFile, constant: TableConstant, value: NDArray[np.float32]) -> None:
+    """Puts other values into a table of floats, wherever it stands in a file."""
+    content: Any = np.ascontiguousarray(value, np.float32).reshape(-1).view(np.uint8)
+    for subgraph in file.subgraphs:
+        for index in constant.places(subgraph):
+            file.model.buffers[subgraph.tensors[index].buffer].data = content
 
 
 def _replace_readers(file: TfliteFile, table: FloatTable, name: str, buffer: int) -> None:

@@ -130,20 +130,20 @@ def pack_model(
     with following_the_graph():
         was_packed = unpack_file(file)
         tables, left = find_tables(file)
-    packer = _Packer(file, codec, target, decoder)
-    packed, entries = [], {}
-    for table in tables:
-        made = packer.pack(table)
-        if isinstance(made, LeftConstant):
-            left.append(made)
-        else:
-            done, entries[table.name] = made
-            packed.append(done)
-    # Last, when it is known what makes the vectors: of two operators of the delegate that follow
-    # each other only one may be its own.
-    for name, starts in fuse_scores(file).items():
-        entries[name]["tensors"].insert(0, starts)
-        entries[name]["packed"]["constants"] = {"starts": starts}
+        packer = _Packer(file, codec, target, decoder)
+        packed, entries = [], {}
+        for table in tables:
+            made = packer.pack(table)
+            if isinstance(made, LeftConstant):
+                left.append(made)
+            else:
+                done, entries[table.name] = made
+                packed.append(done)
+        # Last, when it is known what makes the vectors: of two operators of the delegate that
+        # follow each other only one may be its own.
+        for name, starts in fuse_scores(file).items():
+            entries[name]["tensors"].insert(0, starts)
+            entries[name]["packed"]["constants"] = {"starts": starts}
     result = content
     if packed or was_packed:
         prune(file)

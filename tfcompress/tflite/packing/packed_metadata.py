@@ -5,7 +5,7 @@ An entry of "tables" whose rows are packed has its "codec" and, besides what `me
     "packed": {"target": "delegate", "operator": "GATHER", "type": "int8", "shape": [rows, ...],
                "raw_bytes": 6400000, "packed_bytes": 4700000}
 
-and with target "builtin" what `builtin_unpack` needs. A file that came without an entry gets one
+and with target "builtin" what `builtin.unpack` needs. A file that came without an entry gets one
 with the packed tables only, and loses it when it is unpacked.
 """
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tfcompress.quantization import decibels
 from tfcompress.tflite.tables.constants import ModelEmbedding
 from tfcompress.tflite.tables.table_dtype import StoredTable
 
@@ -51,9 +52,7 @@ def _compare(embedding: ModelEmbedding, stored: Mapping[str, StoredTable]) -> fl
         before = _rows(layer, ids)
         signal += float(np.square(before).sum())
         noise += float(np.square(before - _rows(copy, ids)).sum())
-    if noise == 0:
-        return float("inf")
-    return 10 * float(np.log10(signal / noise)) if signal else float("-inf")
+    return decibels(signal, noise)
 
 
 def _rows(layer: Any, ids: NDArray[np.int32]) -> NDArray[np.float64]:
