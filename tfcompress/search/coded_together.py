@@ -102,7 +102,7 @@ class CodedTogether:
             noise += float(weights @ np.square(error, dtype=np.float64).sum(axis=1))
         return decibels(signal, noise)
 
-    def share_steps(self, harm: Callable[[Mapping[str, TransformedTable]], float]) -> None:
+    def share_steps(self, harm: Callable[[Coded], float]) -> None:
         """Sets steps of the tables against each other: equal harm to the model a value, each.
 
         At fine steps a table's harm is its own constant times the square of its step, and halving
@@ -110,13 +110,16 @@ class CodedTogether:
 
         Args:
             harm: callable. How far the model's answers move with some of its tables coded, as a
-                square of errors goes; see `divergence`.
+                square of errors goes (`divergence`); what is fitted to coded tables is fitted.
         """
         self._share = dict.fromkeys(self.names, 1.0)
         if len(self.names) < 2:
             return
         settings = Settings(_PROBE_STEP, 0.5, 0.0, rotation=False)
-        harms = [harm({name: self._encode_one(name, settings)}) for name in self.names]
+        harms = []
+        for name in self.names:
+            table = self._encode_one(name, settings)
+            harms.append(harm(Coded(settings, {name: table}, self._size_of(name, table))))
         sizes = np.array([self._tables[name].size for name in self.names])
         # A table that hardly shows in the probe is not thrown away for it.
         seen = np.maximum(harms, _LEAST_HARM * max(harms) or 1.0)

@@ -104,7 +104,7 @@ def pack_lossy(
             return file_outputs(tables.content(coded), probe, num_scores=tables.most_rows)
 
         exact = answers({})
-        tables.share_steps(lambda coded: mean_divergence(exact, answers(coded)))
+        tables.share_steps(lambda coded: mean_divergence(exact, answers(coded.tables)))
     reference = math.inf
     measured = None
     if examine is not None and measures:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfcompress.errors import ConfigError
-from tfcompress.rate_distortion import TransformedTable, row_weights
+from tfcompress.rate_distortion import row_weights
 from tfcompress.search.coded_together import MIN_BYTES, CodedTogether, SizeOf
 from tfcompress.search.divergence import mean_divergence, mean_square
 from tfcompress.search.refit import DenseRefit
@@ -94,14 +94,13 @@ class ModelTables(CodedTogether):
             size_of=size_of,
             kept_long=kept_long,
         )
-        if probe is not None:
-            exact = self._outputs({})
-            differ = mean_square if logits is None else mean_divergence
-            self.share_steps(lambda coded: differ(exact, self._outputs(coded)))
         self.refit = refit(coded_layers) if refit else None
         if self.refit is not None and not self.refit.variables:
             self.refit = None
         self._wanted = lru_cache(maxsize=4)(self._make_wanted)
+        if probe is not None:
+            exact, differ = self._answers(), mean_square if logits is None else mean_divergence
+            self.share_steps(lambda coded: differ(exact, self._answers(coded)))
 
     @property
     def variables(self) -> list[Any]:
@@ -144,11 +143,11 @@ class ModelTables(CodedTogether):
         finally:
             self.put_back()
 
-    def _outputs(self, coded: Mapping[str, TransformedTable]) -> NDArray[np.float32]:
-        """What the model gives for the probe with some tables coded."""
+    def _answers(self, coded: Coded | None = None) -> NDArray[np.float32]:
+        """What the model gives for the probe, perhaps with some tables coded."""
         from keras import tree
 
-        with tables_replaced(self._model, coded):
+        with nullcontext() if coded is None else self.in_place(coded):
             outputs = self._model.predict_on_batch(self._probe)
         parts = tree.flatten(outputs if self._logits is None else self._logits(outputs))
         rows = [np.asarray(part, np.float32).reshape(len(part), -1) for part in parts]
