@@ -80,6 +80,17 @@ def test_scores_against_a_table_that_is_not_coded():
     )
 
 
+@pytest.mark.parametrize("is_tied", [False, True])
+def test_dense_layers_follow_shrunk_rows_unless_scores_do_too(is_tied):
+    output = layers.FullEmbedding(ITEMS, DIM, name="output_items")
+    model, items, histories = ranker(output)
+    refit = BiasRefit(model, [items, output], histories, histories, is_tied=is_tied)
+    (trained,) = refit.wanted()
+    items.embeddings.assign(0.5 * items.embeddings)
+    (shrunk,) = refit.wanted()
+    assert np.allclose(shrunk.mean, trained.mean) is is_tied
+
+
 def test_what_biases_take_back_is_no_harm(tied):
     model, items, histories, _ = tied
     ids = histories[:700]

@@ -79,4 +79,4 @@ class Measures:
     def refit(self, coded: list[Any]) -> DenseRefit:
         """As `ModelTables` asks for it."""
         histories = self.measured.task.training_inputs(_REFIT_EXAMPLES)
-        return BiasRefit(self.model, coded, histories, self.inputs)
+        return BiasRefit(self.model, coded, histories, self.inputs, is_tied=self.is_tied)

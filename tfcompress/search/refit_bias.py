@@ -30,17 +30,25 @@ class BiasRefit(DenseRefit):
         inputs: array. Training inputs.
         examples: array. Inputs that training has not met, as those of use will be: what the model
             knows by heart it is too sure of.
+        is_tied: bool. Whether rows of what is scored against are read as well.
     """
 
     def __init__(
-        self, model: keras.Model, embeddings: Collection[Any], inputs: Any, examples: Any
+        self,
+        model: keras.Model,
+        embeddings: Collection[Any],
+        inputs: Any,
+        examples: Any,
+        *,
+        is_tied: bool = True,
     ) -> None:
         super().__init__(model, embeddings, inputs)
+        self._wanted: list[Any] | None = None
         self._bias_layer = bias_of_scores(model, embeddings)
         if self._bias_layer is None:
             return
         self._scores = _Scores(model, self._bias_layer, examples)
-        self._wanted = super().wanted()
+        self._wanted = super().wanted() if is_tied else None
         self._dense_variables = self.variables
         self.variables = [*self._dense_variables, self._bias_layer.bias]
         trained = self._scores.now()
@@ -56,7 +64,7 @@ class BiasRefit(DenseRefit):
 
         Shrunk rows are fine to read, not to be scored against: what is read then answers for both.
         """
-        return super().wanted() if self._bias_layer is None else self._wanted
+        return super().wanted() if self._wanted is None else self._wanted
 
     def solve(self, wanted: list[Any]) -> list[NDArray[np.float32]]:
         """Values for `variables`, with coded tables in the model and trained dense weights.
