@@ -14,6 +14,7 @@ from tfcompress.tflite.graph.runtime_version import raise_runtime_version
 from tfcompress.tflite.packing.options import CODECS, TARGETS, check_options
 from tfcompress.tflite.packing.pack import pack
 from tfcompress.tflite.runtime.check import check
+from tfcompress.tflite.tables.added_vectors import narrow_vectors
 from tfcompress.tflite.tables.constants import (
     ModelEmbedding,
     check_transformed,
@@ -25,7 +26,6 @@ from tfcompress.tflite.tables.constants import (
 )
 from tfcompress.tflite.tables.embedding_snr import embedding_snr_db
 from tfcompress.tflite.tables.fold_rotation import fold_rotations
-from tfcompress.tflite.tables.half_vectors import halve_vectors
 from tfcompress.tflite.tables.metadata import check_metadata, describe, write_metadata
 from tfcompress.tflite.tables.table_dtype import TABLE_DTYPES, TableDtype, store_tables
 from tfcompress.tflite.top_k import append_top_k, check_top_k
@@ -171,7 +171,7 @@ def assemble(
         file, constants, table_dtype, granularity, transformed=given, folded=folded
     )
     if dense_dtype != "float32":
-        halve_vectors(file)
+        narrow_vectors(file, "int8" if dense_dtype == "int4" else "float16")
     if top_k is not None:
         append_top_k(file, top_k)
 

@@ -5,8 +5,8 @@ from tests.tflite.lookup_models import Type, empty_file
 from tfcompress.tflite import inspect_model
 from tfcompress.tflite.convert import assemble
 from tfcompress.tflite.graph.prune import prune
-from tfcompress.tflite.tables import half_vectors
-from tfcompress.tflite.tables.half_vectors import MIN_VALUES, halve_vectors
+from tfcompress.tflite.tables import added_vectors
+from tfcompress.tflite.tables.added_vectors import MIN_VALUES, narrow_vectors
 
 
 def adding(value, operator="ADD"):
@@ -29,7 +29,7 @@ def test_a_long_bias_becomes_float16(run, rows):
     value = np.random.default_rng(0).normal(size=(*rows, MIN_VALUES)).astype(np.float32)
     file = adding(value)
     before = file.to_bytes()
-    assert halve_vectors(file) == 1
+    assert narrow_vectors(file, "float16") == 1
     prune(file)
     content = file.to_bytes()
     assert len(before) - len(content) > 2 * MIN_VALUES - 400
@@ -37,6 +37,31 @@ def test_a_long_bias_becomes_float16(run, rows):
     for xnnpack in (True, False):
         expected = x + value.astype(np.float16).astype(np.float32)
         assert np.array_equal(run(content, x, xnnpack=xnnpack)[0], expected)
+
+
+@pytest.mark.parametrize("shift", [0.0, 5.0, -5.0, 1e4])
+def test_a_long_bias_becomes_int8(run, shift):
+    value = np.random.default_rng(0).normal(shift, size=MIN_VALUES).astype(np.float32)
+    value[:2] = 0  # ids that are never an answer
+    file = adding(value)
+    before = file.to_bytes()
+    assert narrow_vectors(file, "int8") == 1
+    prune(file)
+    content = file.to_bytes()
+    assert len(before) - len(content) > 3 * MIN_VALUES - 400
+    x = np.random.default_rng(1).normal(size=(3, MIN_VALUES)).astype(np.float32)
+    step = np.ptp(value) / 255
+    for xnnpack in (True, False):
+        (found,) = run(content, x, xnnpack=xnnpack)
+        assert np.abs(found - (x + value)).max() <= 0.51 * step + 1e-6 * np.abs(value).max()
+        assert np.array_equal(found[:, :2], x[:, :2])
+
+
+def test_a_bias_of_zeros_stays_zero(run):
+    file = adding(np.zeros(MIN_VALUES, np.float32))
+    assert narrow_vectors(file, "int8") == 1
+    x = np.ones((2, MIN_VALUES), np.float32)
+    assert np.array_equal(run(file.to_bytes(), x)[0], x)
 
 
 @pytest.mark.parametrize(
@@ -52,18 +77,25 @@ def test_a_long_bias_becomes_float16(run, rows):
     ids=["short", "matrix", "integers", "factors", "too large", "NaN"],
 )
 def test_what_stays(value, operator):
-    assert halve_vectors(adding(value, operator)) == 0
+    assert narrow_vectors(adding(value, operator), "int8") == 0
 
 
-def test_a_ranker_with_an_int8_dense_part(tied_full, histories, run, monkeypatch):
-    options = {"table_dtype": "int8", "dense_dtype": "int8"}
+@pytest.mark.parametrize(
+    ("dense_dtype", "kind", "tolerance"), [("int8", "float16", 1e-3), ("int4", "int8", 1e-2)]
+)
+def test_a_ranker_with_a_narrow_dense_part(
+    tied_full, histories, run, monkeypatch, dense_dtype, kind, tolerance
+):
+    options = {"table_dtype": "int8", "dense_dtype": dense_dtype}
     plain = assemble(tied_full.content, tied_full.embeddings, **options)
-    monkeypatch.setattr(half_vectors, "MIN_VALUES", 50)
+    monkeypatch.setattr(added_vectors, "MIN_VALUES", 50)
     content = assemble(tied_full.content, tied_full.embeddings, **options)
     kinds = {(constant.shape, constant.dtype) for constant in inspect_model(content).constants}
-    assert ((50,), "float16") in kinds
+    assert ((50,), kind) in kinds
     assert ((50,), "float32") not in kinds
     scores, expected = run(content, histories)[0], run(plain, histories)[0]
-    assert 0 < np.abs(scores - expected).max() < 1e-3 * np.abs(expected).max()
+    assert 0 < np.abs(scores - expected).max() < tolerance * np.abs(expected).max()
     float32 = assemble(tied_full.content, tied_full.embeddings, table_dtype="int8")
-    assert "float16" not in {constant.dtype for constant in inspect_model(float32).constants}
+    assert kind not in {
+        constant.dtype for constant in inspect_model(float32).constants if constant.shape == (50,)
+    }
