@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from tfcompress.search.divergence import mean_divergence, mean_square
+from tfcompress.search import divergence
+from tfcompress.search.divergence import answers_moved, mean_divergence, mean_square
 
 RNG = np.random.default_rng(0)
 EXACT = RNG.normal(size=(50, 7)).astype(np.float32)
@@ -27,3 +28,22 @@ def test_answers_that_never_come_do_not_count():
     changed = unlikely.copy()
     changed[:, 0] = -40
     assert mean_divergence(unlikely, changed) < 1e-12
+
+
+def test_chunks_change_nothing(monkeypatch):
+    whole = mean_divergence(EXACT, FOUND)
+    monkeypatch.setattr(divergence, "_CHUNK_SCORES", 3 * EXACT.shape[1])
+    assert mean_divergence(EXACT, FOUND) == pytest.approx(whole, rel=1e-12)
+
+
+def test_what_is_no_answer_is_no_harm():
+    exact, found = EXACT.copy(), FOUND.copy()
+    exact[:, 0] = found[:, 0] = -np.inf
+    assert mean_divergence(exact, found) == pytest.approx(
+        mean_divergence(exact[:, 1:], found[:, 1:]), rel=1e-9
+    )
+
+
+def test_one_number_is_no_choice():
+    assert answers_moved(EXACT[:, :1], FOUND[:, :1]) == mean_square(EXACT[:, :1], FOUND[:, :1]) > 0
+    assert answers_moved(EXACT, FOUND) == mean_divergence(EXACT, FOUND)

@@ -163,11 +163,15 @@ def closeness(content):
     return examine
 
 
-@pytest.mark.parametrize("code_output", [False, True])
-def test_biases_are_fitted_to_rows_that_scores_are_taken_against(files, code_output):
+@pytest.mark.parametrize(
+    ("code_output", "options"),
+    [(True, {}), (False, {}), (False, {"table_dtype": "int8"}), (False, {"table_dtype": "int4"})],
+    ids=["output", "tied", "tied int8", "tied int4"],
+)
+def test_biases_are_fitted_to_rows_that_scores_are_taken_against(files, code_output, options):
     content = files["float32"]
     if not code_output:
-        content = tflite.convert(ranker(tied=True), metadata=METADATA)
+        content = tflite.convert(ranker(tied=True), metadata=METADATA, **options)
     examine = closeness(content)
     how = {"target": "delegate", "counts": COUNTS, "code_output": code_output}
     made = pack_lossy(content, Budget(max_loss=0.1), examine=examine, inputs=HISTORIES, **how)
@@ -181,6 +185,34 @@ def test_biases_are_fitted_to_rows_that_scores_are_taken_against(files, code_out
     once = tables.content(made.found.tables)
     assert tables.content({}) == trained.content({})
     assert tables.content(made.found.tables) == once
+
+
+def test_lists_of_the_best_are_searched_by_all_scores():
+    options = {"metadata": METADATA, "top_k": 5}
+    tables = FileTables(tflite.convert(ranker(tied=True), **options), inputs=HISTORIES)
+    assert tables.fitted == {TABLE}
+    assert tables.start.rare_shrinkage < 1
+
+
+def test_errors_in_rows_that_are_read_count_too():
+    """Scores are taken in the 8 directions that a narrow layer makes vectors of, rows read in 16."""
+    content = tflite.convert(ranker(tied=True, columns=32), metadata=METADATA)
+    tables = FileTables(content, counts=COUNTS, inputs=HISTORIES)
+    (metric,) = tables.metrics.values()
+    strengths = np.linalg.eigvalsh(metric)
+    assert np.count_nonzero(strengths > 1e-5 * strengths[-1]) == 8 + 16
+
+
+def test_a_layer_of_a_classifier_is_no_choice_of_items():
+    keras.utils.set_random_seed(0)
+    ids = keras.Input((LENGTH,), dtype="int32", name="ids")
+    rows = keras.ops.mean(layers.FullEmbedding(N, D, name="words")(ids), axis=1)
+    hidden = keras.layers.Dense(200, activation="relu", name="hidden")(rows)
+    model = keras.Model(ids, {"scores": keras.layers.Dense(5)(hidden)})
+    content = tflite.convert(model)
+    tables = FileTables(content, inputs=HISTORIES, code_output=True, by_layers=True)
+    assert tables.fitted == set()
+    assert len(tables.names) == 2
 
 
 def test_a_number_of_bytes_is_kept_as_shipped(files):

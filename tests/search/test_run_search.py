@@ -11,6 +11,7 @@ from tfcompress.errors import ConfigError
 from tfcompress.models import build_sequence_ranker
 from tfcompress.search import Budget, run_search
 from tfcompress.search.run_search import search_run
+from tfcompress.search.search import SCORED_START, START
 from tfcompress.tflite import convert, inspect_model, pack_model
 
 ITEMS, USERS, DIM, LENGTH = 300, 2000, 16, 6
@@ -66,3 +67,15 @@ def test_inputs_come_from_everywhere_in_the_validation_data(measured, monkeypatc
     assert (probe[0], probe[-1]) == (0, 9999)
     assert np.ptp(np.diff(probe)) <= 1
     assert given["reference"] == 0.5
+
+
+@pytest.mark.parametrize("is_tied", [True, False])
+def test_only_what_is_read_is_shrunk(measured, monkeypatch, is_tied):
+    given = {}
+    monkeypatch.setattr(run_search, "find_tables", lambda *args, **options: given.update(options))
+    output = None if is_tied else layers.FullEmbedding(ITEMS, DIM, name="output")
+    search_run(
+        ranker(output), Budget(max_loss=0.1), measured, refit=False, reference=0.5, code_output=True
+    )
+    assert set(given["kept_long"]) == (set() if is_tied else {"output/embeddings"})
+    assert given["start"] == (SCORED_START if is_tied else START)

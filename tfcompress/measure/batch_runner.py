@@ -62,6 +62,10 @@ class BatchRunner:
 
     def run(self, ids: NDArray[np.int32]) -> dict[str, NDArray[Any]]:
         """The outputs, by kind, for ids `(B, length)` of at most `batch_size` examples."""
+        return dict(zip(self.kinds, self.run_all(ids), strict=True))
+
+    def run_all(self, ids: NDArray[np.int32]) -> list[NDArray[Any]]:
+        """The outputs, in the order of `kinds`."""
         # The last batch is filled up with padding: a resize would prepare the graph again.
         batch = np.full((self.batch_size, self.length), PADDING_ID, self._input["dtype"])
         batch[: len(ids)] = ids
@@ -70,7 +74,6 @@ class BatchRunner:
             self._interpreter.invoke()
         except (RuntimeError, ValueError) as error:
             raise ModelError(f"refuses to invoke: {first_line(error)}") from error
-        return {
-            kind: self._interpreter.get_tensor(output["index"])[: len(ids)]
-            for kind, output in zip(self.kinds, self._outputs, strict=True)
-        }
+        return [
+            self._interpreter.get_tensor(output["index"])[: len(ids)] for output in self._outputs
+        ]

@@ -43,6 +43,7 @@ class CodedTogether:
 
     Attributes:
         names: tuple of str. In the order given.
+        metrics: dict. As given.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class CodedTogether:
         self.names = tuple(tables)
         self._tables = _matrices(tables)
         self._known, self._ranked = weights, ranked
-        self._metrics, self._size_of = metrics or {}, size_of
+        self.metrics, self._size_of = dict(metrics or {}), size_of
         self._kept_long = frozenset(kept_long)
         self._coder = lru_cache(maxsize=8)(self._make_coder)
         self._share = dict.fromkeys(self.names, 1.0)
@@ -148,7 +149,7 @@ class CodedTogether:
             self._row_weights(name),
             rotation,
             exponent if is_known or self._ranked else 0.0,
-            metric=self._metrics.get(name) if rotation else None,
+            metric=self.metrics.get(name) if rotation else None,
             rare_shrinkage=shrinkage if is_known and name not in self._kept_long else 0.0,
             name=name,
         )

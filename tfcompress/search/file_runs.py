@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tfcompress.errors import ModelError
 from tfcompress.measure.batch_runner import BatchRunner
 
 Result = TypeVar("Result")
@@ -35,14 +36,19 @@ def file_outputs(
 
     Returns:
         float32 array, one row an example: its outputs one behind the other.
+
+    Raises:
+        ModelError: it gives none, or does not run.
     """
 
     def run(path: Path) -> NDArray[np.float32]:
         runner = BatchRunner(path, inputs.shape[1], num_scores)
+        if "f" not in runner.kinds:
+            raise ModelError(f"expected floats to come out, found kinds {runner.kinds}")
         rows = []
         for start in range(0, len(inputs), runner.batch_size):
             part = inputs[start : start + runner.batch_size]
-            floats = [x for x in runner.run(part).values() if x.dtype.kind == "f"]
+            floats = [x for x in runner.run_all(part) if x.dtype.kind == "f"]
             rows.append(np.hstack([x.reshape(len(part), -1) for x in floats]))
         return np.concatenate(rows, dtype=np.float32)
 

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tfcompress.search.divergence import mean_divergence
 from tfcompress.search.file_runs import file_outputs
 from tfcompress.search.item_scores import ItemScores
 from tfcompress.tflite.graph.flatbuffer import TfliteFile
 from tfcompress.tflite.packing.float_tables import write_floats
 from tfcompress.tflite.tables.constants import TableConstant
+from tfcompress.tflite.tables.fold_rotation import seen_directions
 from tfcompress.tflite.tables.score_inputs import ScoreInputs, score_inputs, vectors_model
 
 F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+
+_PROBED = 256
+"""Examples that show what errors in rows that are read do to scores."""
+_PROBE_NOISE = 0.1
+"""Of those errors, against the root mean square of the table."""
 
 
 @dataclass(frozen=True)
@@ -25,14 +33,13 @@ class _Scored:
     Attributes:
         inputs: ScoreInputs. What they are taken with, in the file.
         model: TfliteFile. What makes the vectors.
-        bias: float32 array `(n,)`. As it was trained; zeros where there is none.
-        calls: float64 array `(n,)`. How often each item was called for.
+        calls: float64 array `(n,)` or None. How often each item was called for; None where no bias
+            can be fitted to that.
     """
 
     inputs: ScoreInputs
     model: TfliteFile
-    bias: F32
-    calls: NDArray[np.float64]
+    calls: F64 | None
 
 
 class FileScores:
@@ -44,8 +51,8 @@ class FileScores:
         inputs: int32 array, shape `(examples, length)`. What the model is given.
 
     Attributes:
-        metrics: dict str -> float64 array `(D, D)`. What errors in the rows do to the answers, by
-            the names of tables that scores are taken against in one place.
+        metrics: dict str -> float64 array `(D, D)`. What errors in the rows do to the answers, read
+            or scored against, by the names of the tables that `score_inputs` knows.
     """
 
     def __init__(
@@ -53,24 +60,22 @@ class FileScores:
     ) -> None:
         self._file, self._constants, self._inputs = file, constants, inputs
         self._scored: dict[str, _Scored] = {}
-        self.metrics: dict[str, NDArray[np.float64]] = {}
+        self.metrics: dict[str, F64] = {}
         for name, constant in constants.items():
-            taken, model = score_inputs(file, constant), vectors_model(file, constant)
-            if taken is None or model is None:
+            taken = score_inputs(file, constant)
+            if taken is None:
                 continue
-            bias = None if taken.bias is None else file.array(taken.bias)
-            known = np.zeros(constant.table.rows, np.float32) if bias is None else bias.copy()
-            scores = self._scores(model, constant.table.value, known)
+            model, fits = vectors_model(file, taken), taken.own_bias is not None
+            scores = self._scores(model, constant.table.value, taken.bias)
             exact, back = scores.information()
-            self.metrics[name] = exact if bias is None else exact - back
-            self._scored[name] = _Scored(taken, model, known, scores.calls())
+            metric = exact - back if fits else exact
+            self.metrics[name] = metric + self._information_of_reads(model, constant, scores)
+            self._scored[name] = _Scored(taken, model, scores.calls() if fits else None)
 
     @property
     def fitted(self) -> frozenset[str]:
         """Names of the tables whose scores have biases to fit."""
-        return frozenset(
-            name for name, scored in self._scored.items() if scored.inputs.bias is not None
-        )
+        return frozenset(name for name, one in self._scored.items() if one.calls is not None)
 
     def fit_biases(self, values: Mapping[str, F32]) -> None:
         """Puts biases into the file that go with these values of its tables.
@@ -78,22 +83,52 @@ class FileScores:
         Args:
             values: mapping of str to float32 array. Of all tables.
         """
-        for name in self.fitted:
-            scored = self._scored[name]
+        for name, scored in self._scored.items():
+            if scored.calls is None:
+                continue
             for other, constant in self._constants.items():
                 write_floats(scored.model, constant, values[other])
-            scores = self._scores(scored.model, values[name], scored.bias)
+            scores = self._scores(scored.model, values[name], scored.inputs.bias)
             self._write_bias(scored, scores.fitted_bias(scored.calls))
 
     def put_back(self) -> None:
         """Puts the trained biases back."""
         for name in self.fitted:
-            self._write_bias(self._scored[name], self._scored[name].bias)
+            self._write_bias(self._scored[name], self._scored[name].inputs.bias)
 
     def _scores(self, model: TfliteFile, rows: F32, bias: F32) -> ItemScores:
         vectors = file_outputs(model.to_bytes(), self._inputs)
         return ItemScores(vectors, rows.reshape(len(rows), -1), bias)
 
+    def _information_of_reads(
+        self, model: TfliteFile, constant: TableConstant, scores: ItemScores
+    ) -> F64:
+        """The Fisher information of the rows as they are read, where they are.
+
+        Its directions are those that the layers behind the rows see; how much they count is what
+        noise in all rows does to the answers.
+        """
+        columns = constant.table.columns
+        if not any(constant.places(subgraph) for subgraph in model.subgraphs):
+            return np.zeros((columns, columns))
+        directions = seen_directions(model, constant)
+        if directions is None:
+            directions = np.eye(columns)
+        trained = constant.table.value
+        size = _PROBE_NOISE * float(np.sqrt(np.mean(np.square(trained, dtype=np.float64))))
+        noise = np.random.default_rng(0).normal(0, size, trained.shape).astype(np.float32)
+        probe = self._inputs[:: max(1, len(self._inputs) // _PROBED)]
+        logits = []
+        for value in (trained, trained + noise):
+            write_floats(model, constant, value)
+            vectors = file_outputs(model.to_bytes(), probe)
+            logits.append(replace(scores, vectors=vectors).logits())
+        write_floats(model, constant, trained)
+        # Errors e of variance s^2 harm by e F e^T / 2 for each row, s^2 trace(F) / 2 in the mean.
+        harm = mean_divergence(*logits) * len(self._inputs)
+        scale = 2 * harm / (size**2 * np.trace(directions)) if size else 0.0
+        return np.asarray(directions * scale, np.float64)
+
     def _write_bias(self, scored: _Scored, bias: F32) -> None:
-        assert scored.inputs.bias is not None
-        self._file.model.buffers[scored.inputs.bias.buffer].data = bias.view(np.uint8)
+        assert scored.inputs.own_bias is not None
+        self._file.model.buffers[scored.inputs.own_bias.buffer].data = bias.view(np.uint8)

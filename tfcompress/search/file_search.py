@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tfcompress.rate_distortion import TransformedTable
 from tfcompress.search.budget import Budget, check_code_output
 from tfcompress.search.coded_together import probe_rows
-from tfcompress.search.divergence import mean_divergence
+from tfcompress.search.divergence import answers_moved
 from tfcompress.search.file_runs import file_outputs
 from tfcompress.search.file_tables import FileTables
 from tfcompress.search.settings import Coded
@@ -93,6 +93,7 @@ def pack_lossy(
         content,
         counts=counts,
         ranked_rows=ranked_rows,
+        by_layers=measures,
         inputs=inputs if measures else None,
         target=target,
         code_output=code_output,
@@ -104,7 +105,7 @@ def pack_lossy(
             return file_outputs(tables.content(coded), probe, num_scores=tables.most_rows)
 
         exact = answers({})
-        tables.share_steps(lambda coded: mean_divergence(exact, answers(coded.tables)))
+        tables.share_steps(lambda coded: answers_moved(exact, answers(coded.tables)))
     reference = math.inf
     measured = None
     if examine is not None and measures:

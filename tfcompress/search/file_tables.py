@@ -34,10 +34,11 @@ class FileTables(CodedTogether):
         content: bytes. Any .tflite file; packed tables are unpacked.
         counts: number array `(n,)` or None. How often each id is read; for the tables of n rows.
         ranked_rows: bool. Whether the other tables have the most frequent row first.
+        by_layers: bool. Whether errors count by what the layers behind the tables see of them, for
+            a search that measures a model; else all directions of a row are alike, as for an SNR.
         inputs: int32 array `(examples, length)` or None. What a model that is measured is given:
-            errors then count by what the layers behind the tables and the scores against them make
-            of them, and biases of scores are fitted to coded rows. None takes all directions of a
-            row to be alike, as for an SNR.
+            errors in tables that scores are taken against then count by what they do to answers,
+            and biases of scores are fitted to coded rows.
         target: str. "delegate" or "builtin": what will decode the rows, and so how many bytes they
             take.
         code_output: bool. Whether output matrices are coded, too, which only scores are taken
@@ -59,6 +60,7 @@ class FileTables(CodedTogether):
         *,
         counts: NDArray[np.number] | None = None,
         ranked_rows: bool = False,
+        by_layers: bool = False,
         inputs: NDArray[np.int32] | None = None,
         target: str = "builtin",
         code_output: bool = False,
@@ -90,12 +92,13 @@ class FileTables(CodedTogether):
         scored = {name for name, table in found.items() if table.scores}
         folded = folding(file, constants)
         metrics: dict[str, NDArray[np.float64]] = {}
+        if by_layers:
+            seen = {name: seen_directions(file, constant) for name, constant in constants.items()}
+            metrics = {name: metric for name, metric in seen.items() if metric is not None}
         self._scores = None
         if inputs is not None:
             self._scores = FileScores(file, constants, inputs)
-            seen = {name: seen_directions(file, constant) for name, constant in constants.items()}
-            known = {name: metric for name, metric in seen.items() if metric is not None}
-            metrics = known | self._scores.metrics
+            metrics |= self._scores.metrics
         matrices = {name: value.reshape(len(value), -1) for name, value in self._floats.items()}
         super().__init__(
             matrices,

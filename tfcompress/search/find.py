@@ -91,7 +91,7 @@ def find_tables(
             return examine(changed)
 
     if tables.refit is not None and not _helps(tables, start_for(tables, start), measured):
-        tables.refit = None
+        tables.drop_refit()
     search, chosen = walk(tables, budget, measured, reference, start=start, tell=tell)
     weights = _Weights(model, tables, tune, lambda changed: examine(changed)[0])
     if tune is not None:

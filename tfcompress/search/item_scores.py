@@ -63,6 +63,10 @@ class ItemScores:
             scores = replace(scores, bias=(scores.bias + shift).astype(np.float32))
         return scores.bias
 
+    def logits(self) -> F32:
+        """The scores, `(examples, n)`, minus infinity for what is no answer."""
+        return self.vectors @ self.rows.T + self._offsets()
+
     def information(self) -> tuple[F64, F64]:
         """The Fisher information of the columns of `rows`, and what biases take back of it.
 
@@ -87,14 +91,18 @@ class ItemScores:
 
     def _batches(self) -> Iterator[tuple[F32, F32]]:
         """Some vectors and the probabilities of all items, `(batch, n)`."""
-        never = self.bias.astype(np.float32)
-        never[:FIRST_ID] = -np.inf
+        offsets = self._offsets()
         size = max(1, _BATCH_SCORES // len(self.rows))
         for start in range(0, len(self.vectors), size):
             vectors = self.vectors[start : start + size]
             shares = vectors @ self.rows.T
-            shares += never
+            shares += offsets
             shares -= shares.max(axis=1, keepdims=True)
             np.exp(shares, out=shares)
             shares /= shares.sum(axis=1, keepdims=True)
             yield vectors, shares
+
+    def _offsets(self) -> F32:
+        offsets = self.bias.astype(np.float32)
+        offsets[:FIRST_ID] = -np.inf
+        return offsets

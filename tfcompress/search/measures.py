@@ -33,7 +33,7 @@ class Measures:
         model: keras.Model.
         measured: RunQuality.
         bias_layer: Layer or None. What adds item biases to scores that come from a coded table.
-        is_tied: bool. Whether rows of that table are read as well.
+        is_tied: bool. Whether there are such scores of which the rows are read as well.
         refits: bool. Whether dense layers, and those biases, are fitted to coded tables.
     """
 
@@ -54,7 +54,8 @@ class Measures:
         refits: bool = True,
     ) -> Measures:
         """For the tables of some embedding layers, and those of which rows are read."""
-        is_tied = bias_of_scores(model, read) is not None
+        both = [layer for layer in coded if any(layer is other for other in read)]
+        is_tied = bias_of_scores(model, both) is not None
         return cls(model, measured, bias_of_scores(model, coded), is_tied, refits)
 
     @property

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tfcompress.errors import ConfigError
 from tfcompress.rate_distortion import row_weights
 from tfcompress.search.coded_together import MIN_BYTES, CodedTogether, SizeOf
-from tfcompress.search.divergence import mean_divergence, mean_square
+from tfcompress.search.divergence import answers_moved, mean_square
 from tfcompress.search.refit import DenseRefit
 from tfcompress.search.settings import Coded
 from tfcompress.tflite.tables.constants import tables_replaced
@@ -46,7 +46,7 @@ class ModelTables(CodedTogether):
 
     Attributes:
         names: tuple of str. Those that are coded, in the order of the model.
-        refit: DenseRefit or None. May be taken away.
+        refit: DenseRefit or None.
 
     Raises:
         ConfigError: There is nothing to code, or a table holds a NaN or an infinity.
@@ -98,9 +98,7 @@ class ModelTables(CodedTogether):
         if self.refit is not None and not self.refit.variables:
             self.refit = None
         self._wanted = lru_cache(maxsize=4)(self._make_wanted)
-        if probe is not None:
-            exact, differ = self._answers(), mean_square if logits is None else mean_divergence
-            self.share_steps(lambda coded: differ(exact, self._answers(coded)))
+        self._share_bytes()
 
     @property
     def variables(self) -> list[Any]:
@@ -128,6 +126,16 @@ class ModelTables(CodedTogether):
         self._trained = dict(zip(self.names, new, strict=True))
         self.code_from_now_on(self._trained)
         self._wanted.cache_clear()
+
+    def drop_refit(self) -> None:
+        """From now on nothing is fitted to coded tables."""
+        self.refit = None
+        self._share_bytes()
+
+    def _share_bytes(self) -> None:
+        if self._probe is not None:
+            exact, moved = self._answers(), mean_square if self._logits is None else answers_moved
+            self.share_steps(lambda coded: moved(exact, self._answers(coded)))
 
     def put_back(self) -> None:
         """Puts the trained tables back, and nothing else."""

@@ -29,7 +29,8 @@ class Found:
         reference: float. Quality of the model as it was trained; infinite for an SNR.
         float_bytes: int. What the coded tables take as float32.
         trials: tuple of Trial. All that were made.
-        refitted: tuple of str. Names of the dense layers that were fitted to the coded tables.
+        refitted: tuple of str. What was fitted to the coded tables: names of dense layers, or of
+            the tables of a file whose scores have biases.
     """
 
     chosen: Trial

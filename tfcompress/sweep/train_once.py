@@ -74,14 +74,15 @@ def _is_of(path: Path, training: Training) -> bool:
     if not (Run.is_run(path) and run.metrics_file.exists() and run.model_file.exists()):
         return False
     try:
-        config, backend = run.config(), run.metrics()["backend"]
-    except (TfcompressError, KeyError):
+        config, metrics = run.config(), run.metrics()
+        backend, sha256 = metrics["backend"], metrics["data"]["identity"]["sha256"]
+    except (TfcompressError, KeyError, TypeError):
         return False
     return (
         wanted.first_difference(config) is None
         and wanted.epochs == config.epochs
         and backend == training.backend
-        and run.metrics()["data"]["identity"]["sha256"] == _sha256_of_data(wanted)
+        and sha256 == _sha256_of_data(wanted)
     )
 
 

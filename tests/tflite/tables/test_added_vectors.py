@@ -39,7 +39,7 @@ def test_a_long_bias_becomes_float16(run, rows):
         assert np.array_equal(run(content, x, xnnpack=xnnpack)[0], expected)
 
 
-@pytest.mark.parametrize("shift", [0.0, 5.0, -5.0, 1e4])
+@pytest.mark.parametrize("shift", [0.0, 5.0, -5.0])
 def test_a_long_bias_becomes_int8(run, shift):
     value = np.random.default_rng(0).normal(shift, size=MIN_VALUES).astype(np.float32)
     value[:2] = 0  # ids that are never an answer
@@ -55,6 +55,14 @@ def test_a_long_bias_becomes_int8(run, shift):
         (found,) = run(content, x, xnnpack=xnnpack)
         assert np.abs(found - (x + value)).max() <= 0.51 * step + 1e-6 * np.abs(value).max()
         assert np.array_equal(found[:, :2], x[:, :2])
+
+
+def test_a_vector_far_from_zero_keeps_its_values(run):
+    value = np.random.default_rng(0).normal(1000, size=MIN_VALUES).astype(np.float32)
+    file = adding(value)
+    assert narrow_vectors(file, "int8") == 1
+    x = np.zeros((1, MIN_VALUES), np.float32)
+    assert np.abs(run(file.to_bytes(), x)[0] - value).max() <= 0.5
 
 
 def test_a_bias_of_zeros_stays_zero(run):

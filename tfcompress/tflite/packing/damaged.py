@@ -11,7 +11,7 @@ def following_the_graph() -> Iterator[None]:
     """Inside, an index, a type or a name that is not there becomes a `ModelError`."""
     try:
         yield
-    except TfcompressError:
+    except (TfcompressError, MemoryError):
         raise
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())

@@ -18,6 +18,8 @@ from tfcompress.tflite.tables.float16_rows import LARGEST
 _Type = schema.TensorType
 MIN_VALUES = 4096
 """Shorter vectors are not worth an operator."""
+_LEAST_SPREAD = 0.5
+"""Of a vector's values, against the largest magnitude, for int8."""
 _DEQUANTIZE_VERSION = {"float16": 3, "int8": 2}
 
 
@@ -26,7 +28,8 @@ def narrow_vectors(file: TfliteFile, dtype: Literal["float16", "int8"]) -> int:
 
     Args:
         file: TfliteFile. Changed in place; the old constants are left for `prune`.
-        dtype: str. int8 takes 255 steps from the smallest value to the largest.
+        dtype: str. int8 takes 255 steps of which one is 0; vectors that lie far from 0 become
+            float16 nevertheless.
 
     Returns:
         int. How many were changed; those with values that float16 cannot hold stay.
@@ -60,6 +63,8 @@ def _narrow(file: TfliteFile, subgraph: Any, index: int, dtype: str) -> None:
     floats = file.add_like(subgraph, "", index, _Type.FLOAT32)
     for _, operator, slot in list(readers(file, subgraph, index)):
         operator.inputs[slot] = floats
+    if dtype == "int8" and np.ptp(value) < _LEAST_SPREAD * np.abs(value).max():
+        dtype = "float16"
     if dtype == "float16":
         narrow = file.add_constant(subgraph, name, value.astype(np.float16))
     else:
