@@ -195,7 +195,7 @@ def test_lists_of_the_best_are_searched_by_all_scores():
 
 
 def test_errors_in_rows_that_are_read_count_too():
-    """Scores are taken in the 8 directions that a narrow layer makes vectors of, rows read in 16."""
+    """Scores have the 8 directions of a narrow layer, rows that are read 16 others."""
     content = tflite.convert(ranker(tied=True, columns=32), metadata=METADATA)
     tables = FileTables(content, counts=COUNTS, inputs=HISTORIES)
     (metric,) = tables.metrics.values()
