@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from tfcompress.search.coded_together import probe_rows
 from tfcompress.search.divergence import mean_divergence
 from tfcompress.search.file_runs import file_outputs
 from tfcompress.search.item_scores import ItemScores
@@ -20,10 +21,8 @@ from tfcompress.tflite.tables.score_inputs import ScoreInputs, score_inputs, vec
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
-_PROBED = 256
-"""Examples that show what errors in rows that are read do to scores."""
 _PROBE_NOISE = 0.1
-"""Of those errors, against the root mean square of the table."""
+"""Of errors that show what reading does with them, against the root mean square of the table."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ class FileScores:
         trained = constant.table.value
         size = _PROBE_NOISE * float(np.sqrt(np.mean(np.square(trained, dtype=np.float64))))
         noise = np.random.default_rng(0).normal(0, size, trained.shape).astype(np.float32)
-        probe = self._inputs[:: max(1, len(self._inputs) // _PROBED)]
+        probe = self._inputs[probe_rows(len(self._inputs))]
         logits = []
         for value in (trained, trained + noise):
             write_floats(model, constant, value)
