@@ -24,15 +24,21 @@ def adding(value, operator="ADD"):
     return file
 
 
+def narrowed(value, dtype, saved):
+    """The file with `value` in fewer bytes, so many less for each of them."""
+    file = adding(value)
+    before = file.to_bytes()
+    assert narrow_vectors(file, dtype) == 1
+    prune(file)
+    content = file.to_bytes()
+    assert len(before) - len(content) > saved * MIN_VALUES - 400
+    return content
+
+
 @pytest.mark.parametrize("rows", [(), (1,)])
 def test_a_long_bias_becomes_float16(run, rows):
     value = np.random.default_rng(0).normal(size=(*rows, MIN_VALUES)).astype(np.float32)
-    file = adding(value)
-    before = file.to_bytes()
-    assert narrow_vectors(file, "float16") == 1
-    prune(file)
-    content = file.to_bytes()
-    assert len(before) - len(content) > 2 * MIN_VALUES - 400
+    content = narrowed(value, "float16", saved=2)
     x = np.random.default_rng(1).normal(size=(3, MIN_VALUES)).astype(np.float32)
     for xnnpack in (True, False):
         expected = x + value.astype(np.float16).astype(np.float32)
@@ -43,12 +49,7 @@ def test_a_long_bias_becomes_float16(run, rows):
 def test_a_long_bias_becomes_int8(run, shift):
     value = np.random.default_rng(0).normal(shift, size=MIN_VALUES).astype(np.float32)
     value[:2] = 0  # ids that are never an answer
-    file = adding(value)
-    before = file.to_bytes()
-    assert narrow_vectors(file, "int8") == 1
-    prune(file)
-    content = file.to_bytes()
-    assert len(before) - len(content) > 3 * MIN_VALUES - 400
+    content = narrowed(value, "int8", saved=3)
     x = np.random.default_rng(1).normal(size=(3, MIN_VALUES)).astype(np.float32)
     step = np.ptp(value) / 255
     for xnnpack in (True, False):

@@ -58,3 +58,16 @@ def looked_up_buffers(file: TfliteFile) -> set[int]:
         for index, tensor in enumerate(subgraph.tensors)
         if file.data(tensor) is not None and is_looked_up(file, subgraph, index)
     }
+
+
+def buffer_uses(file: TfliteFile) -> dict[int, int]:
+    """How many operators read each buffer; being an output counts as one more."""
+    uses: dict[int, int] = {}
+    for subgraph in file.subgraphs:
+        for operator in subgraph.operators:
+            for buffer in {subgraph.tensors[k].buffer for k in operator.inputs if k >= 0}:
+                uses[buffer] = uses.get(buffer, 0) + 1
+        for index in subgraph.outputs:
+            buffer = subgraph.tensors[index].buffer
+            uses[buffer] = uses.get(buffer, 0) + 1
+    return uses

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from tfcompress.rate_distortion import TransformedTable
 from tfcompress.tflite.graph.flatbuffer import TfliteFile
-from tfcompress.tflite.graph.readers import is_row_lookup, readers
+from tfcompress.tflite.graph.readers import buffer_uses, is_row_lookup, readers
 from tfcompress.tflite.tables.column_blocks import (
     LINEAR,
     Columns,
@@ -143,7 +143,7 @@ def fold_rotation(
         if found is None or before is None:
             return False
         layers += found + before
-    uses = _buffer_uses(file)
+    uses = buffer_uses(file)
     if not all(_is_own(file, layer, uses, tables) for layer in layers):
         return False
     changes: dict[int, NDArray[np.float32]] = {}
@@ -225,19 +225,6 @@ def _weights(file: TfliteFile, tensor: Any) -> NDArray[np.float64] | None:
     if np.size(scales) not in (1, len(flat)):
         return None
     return np.asarray(flat * scales, np.float64)
-
-
-def _buffer_uses(file: TfliteFile) -> dict[int, int]:
-    """How many operators read each buffer."""
-    uses: dict[int, int] = {}
-    for subgraph in file.subgraphs:
-        for operator in subgraph.operators:
-            for buffer in {subgraph.tensors[k].buffer for k in operator.inputs if k >= 0}:
-                uses[buffer] = uses.get(buffer, 0) + 1
-        for index in subgraph.outputs:
-            buffer = subgraph.tensors[index].buffer
-            uses[buffer] = uses.get(buffer, 0) + 1
-    return uses
 
 
 def _is_own(file: TfliteFile, layer: _Layer, uses: dict[int, int], tables: Collection[int]) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tfcompress.tflite.graph.flatbuffer import TfliteFile, indices, read
 from tfcompress.tflite.graph.outputs import give_only
-from tfcompress.tflite.graph.readers import only_reader, readers
+from tfcompress.tflite.graph.readers import buffer_uses, only_reader, readers
 from tfcompress.tflite.tables.column_blocks import activation
 from tfcompress.tflite.tables.constants import TableConstant
 
@@ -89,18 +89,12 @@ def vectors_model(file: TfliteFile, taken: ScoreInputs) -> TfliteFile:
 def _with_bias(file: TfliteFile, vectors: int, index: int, rows: int) -> ScoreInputs | None:
     if index < 0:
         return ScoreInputs(vectors, np.zeros(rows, np.float32), None)
-    (subgraph, *others) = file.subgraphs
+    subgraph = file.subgraphs[0]
     bias = subgraph.tensors[index]
     value = _value(file, subgraph, index)
     if value is None or value.size != rows:
         return None
-    uses = sum(
-        len(list(readers(file, graph, place)))
-        for graph in (subgraph, *others)
-        for place, tensor in enumerate(graph.tensors)
-        if tensor.buffer == bias.buffer
-    )
-    is_own = uses == 1 and file.data(bias) is not None
+    is_own = file.data(bias) is not None and buffer_uses(file)[bias.buffer] == 1
     return ScoreInputs(vectors, value.reshape(rows), bias if is_own else None)
 
 
