@@ -61,6 +61,7 @@ class FPDEmbedding(CompressedEmbedding):
 
     size_argument = "rank"
     flat_ids = True
+    embeds_all = True
 
     def __init__(
         self,
@@ -118,6 +119,14 @@ class FPDEmbedding(CompressedEmbedding):
         if self.num_terms > 1:
             terms = ops.sum(ops.reshape(terms, (-1, self.num_terms, self.rank)), axis=1)
         return times_rows(terms, self.C)
+
+    def embed_all(self) -> Any:
+        """(C^T, once per term, times A) B^T: one small product for each quotient."""
+        C = ops.tile(self.dense(self.C), [1, self.num_terms])
+        left = self.dense(self.A)[:, None, :] * C  # (M, D, p r)
+        pairs = times_rows(left, self.dense(self.B))  # (M, D, M)
+        rows = ops.reshape(ops.transpose(pairs, (0, 2, 1)), (-1, self.output_dim))
+        return rows[: self.input_dim]
 
     def score(self, h: Any) -> Any:
         """(H C^T, once per term, times A) B^T, flattened and cut to n."""
