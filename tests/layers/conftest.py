@@ -180,7 +180,7 @@ def pytest_generate_tests(metafunc: Any) -> None:
     if "case" in metafunc.fixturenames:
         metafunc.parametrize("case", CASES, ids=[case.id for case in CASES])
     if "computed" in metafunc.fixturenames:
-        cases = [case for case in CASES if case.make().embeds_all]
+        cases = [case for case in CASES if case.make().embeds_all_from is not None]
         metafunc.parametrize("computed", cases, ids=[case.id for case in cases])
 
 

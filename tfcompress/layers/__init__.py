@@ -15,6 +15,7 @@ from tfcompress.layers.quotient_remainder import QuotientRemainderEmbedding
 from tfcompress.layers.tensor_train import TensorTrainEmbedding
 from tfcompress.layers.tiered import TieredEmbedding
 from tfcompress.layers.truncated import TruncatedEmbedding
+from tfcompress.layers.whole_table import whole_tables
 
 __all__ = [
     "NAMES",
@@ -38,4 +39,5 @@ __all__ = [
     "merge_lora",
     "merged_table",
     "model_embeddings",
+    "whole_tables",
 ]

@@ -1,14 +1,16 @@
 """What every compressed embedding computes: rows of ids, masks, tied outputs."""
 
+import math
 from typing import Any
 
 import keras
 from keras import ops
 
 from tfcompress.errors import ConfigError
-from tfcompress.layers.lookup import by_size, lookup, take_columns, to_int32
+from tfcompress.layers.lookup import lookup, take_columns, to_int32
 from tfcompress.layers.products import like
 from tfcompress.layers.tables import StoredTables
+from tfcompress.layers.whole_table import are_whole_tables_wanted, by_size
 
 
 class CompressedEmbedding(StoredTables):
@@ -40,8 +42,8 @@ class CompressedEmbedding(StoredTables):
 
     # Whether `embed` wants a vector of ranks whatever shape the ids have.
     flat_ids = False
-    # Whether training on a batch of n ids or more is faster from `embed_all`.
-    embeds_all = False
+    # The batch, as a share of n, from which on `embed_all` is faster; None where it never is.
+    embeds_all_from: float | None = None
     _reversing = False
 
     # What a subclass gives, beside its tables.
@@ -55,13 +57,7 @@ class CompressedEmbedding(StoredTables):
         raise NotImplementedError
 
     def embed_all(self) -> Any:
-        """Embeddings (n, D) of all ranks, as products of whole tables.
-
-        A large batch of a data set of few items holds more ids than there are items, and where a
-        row is computed from several others, that and its gradient cost more for every id than for
-        every item once: a step of tensor train on amazon_games_seq takes a fifteenth so. Never used
-        outside training.
-        """
+        """Embeddings (n, D) of all ranks, as products of whole tables; see `whole_table`."""
         return ops.transpose(self.score(ops.eye(self.output_dim, dtype=self.compute_dtype)))
 
     # What all of them do with it.
@@ -97,8 +93,9 @@ class CompressedEmbedding(StoredTables):
             return scores if len(h.shape) == 2 else like(scores, h, h.shape[:-1])
         ids = to_int32(inputs)
         ranks = ids if self.ranks is None else lookup(self.ranks, ids)
-        if training and self.embeds_all:
-            return by_size(ranks, self.input_dim, self._from_all, self._one_by_one)
+        if self.embeds_all_from is not None and (training or are_whole_tables_wanted()):
+            least = math.ceil(self.embeds_all_from * self.input_dim)
+            return by_size(ranks, least, self._from_all, self._one_by_one)
         return self._one_by_one(ranks)
 
     def _one_by_one(self, ranks: Any) -> Any:

@@ -61,7 +61,7 @@ class FPDEmbedding(CompressedEmbedding):
 
     size_argument = "rank"
     flat_ids = True
-    embeds_all = True
+    embeds_all_from = 1.0
 
     def __init__(
         self,

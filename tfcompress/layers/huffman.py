@@ -84,7 +84,7 @@ class HuffmanEmbedding(CompressedEmbedding):
         if pooling not in POOLINGS:
             raise ConfigError(f"pooling must be one of {', '.join(POOLINGS)}; got {pooling!r}")
         self.pooling = pooling
-        self.embeds_all = pooling != "max"
+        self.embeds_all_from = None if pooling == "max" else 1.0
 
     @classmethod
     def from_counts(

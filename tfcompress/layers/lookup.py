@@ -15,8 +15,6 @@ XLA clamps ids instead, so under TensorFlow layers that read through here switch
 and Keras trains and predicts them without XLA.
 """
 
-import math
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -88,23 +86,6 @@ def refuse_above(index: Any, ids: Any, input_dim: int) -> Any:
         `index`, with -1 where the id is n or more.
     """
     return ops.where(ids < input_dim, index, -1)
-
-
-def by_size(ids: Any, least: int, many: Callable[[Any], Any], few: Callable[[Any], Any]) -> Any:
-    """One function of ids or another that gives the same, by how many there are.
-
-    Args:
-        ids: int32 tensor of any shape.
-        least: int. From so many ids on, `many` is called.
-        many: callable. Tensor of ids -> tensor.
-        few: callable. The same.
-
-    Returns:
-        What the chosen one gives; decided while the step runs where the shape is not static.
-    """
-    if None in ids.shape:
-        return ops.cond(ops.size(ids) >= least, lambda: many(ids), lambda: few(ids))
-    return (many if math.prod(ids.shape) >= least else few)(ids)
 
 
 def take_columns(scores: Any, columns: Any) -> Any:

@@ -59,7 +59,7 @@ class MixedWidthEmbedding(CompressedEmbedding):
     """
 
     size_argument = "boundaries"
-    embeds_all = True
+    embeds_all_from = 1.0
 
     def __init__(
         self,

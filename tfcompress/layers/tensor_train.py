@@ -104,7 +104,7 @@ class TensorTrainEmbedding(CompressedEmbedding):
 
     size_argument = "rank"
     flat_ids = True
-    embeds_all = True
+    embeds_all_from = 1 / 8
 
     def __init__(
         self,

@@ -83,7 +83,7 @@ class ClassificationTask(Task):
         return self.validate(model), likelihood
 
     def _scorer(self, model: keras.Model) -> Scorer:
-        return lambda ids: np.asarray(self.logits(model.predict_on_batch(ids)))
+        return lambda ids: np.asarray(self.logits(self.predict(model, ids)))
 
     def describe_data(self) -> dict[str, Any]:
         """What a class number and an id mean, and how many texts there are."""

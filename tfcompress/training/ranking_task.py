@@ -120,7 +120,7 @@ class RankingTask(Task):
         """The same, and the soft gain."""
 
         def score(ids: NDArray[np.int32]) -> NDArray[np.float32]:
-            return np.asarray(model.predict_on_batch(ids)["scores"])
+            return np.asarray(self.predict(model, ids)["scores"])
 
         quality = evaluate(score, self.data.valid, length=self.config.history_length)
         return {"ndcg@10": quality.ndcg, "hr@10": quality.hit_rate}, quality.soft_gain
@@ -136,7 +136,7 @@ class RankingTask(Task):
             raise ConfigError(f"top_k: got {top_k}, expected 1 to {most}, the number of items")
 
         def best(ids: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-            scores = np.asarray(model.predict_on_batch(ids)["scores"])[:, FIRST_ID:]
+            scores = np.asarray(self.predict(model, ids)["scores"])[:, FIRST_ID:]
             items = best_columns(scores, top_k)
             found = np.take_along_axis(scores, items, axis=1)
             return (items + FIRST_ID).astype(np.int32), found

@@ -64,6 +64,13 @@ class Task(ABC):
     def training_inputs(self, count: int) -> NDArray[np.int32]:
         """At most so many inputs of the training, evenly spread: `(count, length)`."""
 
+    @staticmethod
+    def predict(model: keras.Model, inputs: NDArray[np.int32]) -> dict[str, Any]:
+        """The outputs for a batch of inputs."""
+        with layers.whole_tables():
+            outputs: dict[str, Any] = model.predict_on_batch(inputs)
+        return outputs
+
     @abstractmethod
     def validate(self, model: keras.Model) -> dict[str, float]:
         """Quality on the validation split, `watched` among its keys."""

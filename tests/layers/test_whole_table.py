@@ -1,9 +1,13 @@
-"""Large batches in training: rows read from the whole table, computed once, are the same rows."""
+"""Large batches: rows read from the whole table, computed once, are the same rows."""
+
+import math
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
+
+from tfcompress import layers
 
 on_tensorflow = keras.backend.backend() == "tensorflow"
 
@@ -65,10 +69,25 @@ def test_only_large_batches_of_training_compute_the_whole_table(computed, rng, m
     layer.build()
     calls = calls_of_embed_all(layer, monkeypatch)
     ids = rng.integers(0, INPUT_DIM, (INPUT_DIM, 2)).astype("int32")
+    few = (math.ceil(layer.embeds_all_from * INPUT_DIM) - 1) // 2
     layer(ids)
-    layer(ids[:100], training=True)
+    layer(ids[:few], training=True)
     assert not calls
-    layer(ids, training=True)
+    layer(ids[: few + 1], training=True)
+    assert len(calls) == 1
+
+
+def test_evaluation_that_asks_for_it_does_too(computed, rng, monkeypatch):
+    layer = computed.make()
+    layer.build()
+    ids = rng.integers(0, INPUT_DIM, (INPUT_DIM, 2)).astype("int32")
+    expected = ops.convert_to_numpy(layer(ids))
+    calls = calls_of_embed_all(layer, monkeypatch)
+    with layers.whole_tables():
+        rows = ops.convert_to_numpy(layer(ids))
+    assert len(calls) == 1
+    np.testing.assert_allclose(rows, expected, rtol=1e-5, atol=1e-6 * np.abs(expected).max())
+    layer(ids)
     assert len(calls) == 1
 
 
