@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +39,11 @@ def test_every_name_in_dir_is_there():
 def test_other_names_are_no_attributes():
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = tfcompress.nothing
+
+
+def test_type_checkers_read_the_package():
+    """PEP 561: without the marker they ignore its annotations."""
+    assert (Path(tfcompress.__file__).parent / "py.typed").is_file()
 
 
 def test_importing_brings_in_nothing_heavy():
