@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from tfcompress.codec import layout, predictive, rate
 from tfcompress.codec.baselines import Baseline, annealed_8bit, row_limits, two_tree_4bit
-from tfcompress.codec.certify import Certificate, certify
 from tfcompress.codec.packed_table import PackedTable
 from tfcompress.codec.packing import pack
-from tfcompress.codec.row_source import TableRows
 from tfcompress.codec.source import as_source
+from tfcompress.codec.worst_row.certify import Certificate, certify
+from tfcompress.codec.worst_row.row_source import TableRows
 from tfcompress.quantization import QuantizedTable
 
 FIXED_CODE_BITS = layout.MAX_CODE_BITS

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tests.codec.simplex import by_simplex
-from tfcompress.codec.row_programme import solve_rows
+from tests.codec.worst_row.simplex import by_simplex
+from tfcompress.codec.worst_row.row_programme import solve_rows
 
 
 @settings(max_examples=60, deadline=None)

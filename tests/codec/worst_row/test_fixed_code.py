@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tfcompress.codec.baselines import annealed_8bit
-from tfcompress.codec.branching import reach
-from tfcompress.codec.certify import certify
-from tfcompress.codec.fixed_code import search_fixed_code
-from tfcompress.codec.relaxation import relax
-from tfcompress.codec.row_source import HistogramRows, TableRows
+from tfcompress.codec.worst_row.branching import reach
+from tfcompress.codec.worst_row.certify import certify
+from tfcompress.codec.worst_row.fixed_code import search_fixed_code
+from tfcompress.codec.worst_row.relaxation import relax
+from tfcompress.codec.worst_row.row_source import HistogramRows, TableRows
 from tfcompress.errors import ConfigError
 from tfcompress.prefix_codes import kraft_sum, length_limited_lengths
 from tfcompress.quantization import quantize
 
-SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "tables"
+SHARED = Path(__file__).resolve().parents[3].parent / "shared" / "tables"
 
 
 def worst(histograms, lengths):

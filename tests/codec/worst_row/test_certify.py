@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.optimize import linprog
 
-from tfcompress.codec.certify import Certificate, certify
-from tfcompress.codec.row_source import TableRows
+from tfcompress.codec.worst_row.certify import Certificate, certify
+from tfcompress.codec.worst_row.row_source import TableRows
 from tfcompress.errors import ConfigError, DataError
 
 SMALL_TABLES = hnp.arrays(
