@@ -41,7 +41,7 @@ def gaussian_rows(rows, columns, seed=0):
     return np.clip(np.rint(generator.normal(0, scale, (rows, columns))), -127, 127).astype(np.int8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     hnp.arrays(
         np.uint16, st.tuples(st.integers(1, 9), st.integers(2, 5)), elements=st.integers(0, 20)

@@ -20,7 +20,7 @@ TABLES = hnp.arrays(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(TABLES, st.integers(0, 2**32))
 def test_table_and_histograms_agree(table, seed):
     data = table.view(np.uint8)
