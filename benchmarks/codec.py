@@ -21,9 +21,9 @@ from rich.table import Table
 
 from tfcompress.codec import choose, layout
 from tfcompress.codec.compare import FIXED_CODE_BITS, Comparison, compare
-from tfcompress.codec.fixed_code import search_fixed_code
-from tfcompress.codec.row_source import TableRows
 from tfcompress.codec.source import as_source
+from tfcompress.codec.worst_row.fixed_code import search_fixed_code
+from tfcompress.codec.worst_row.row_source import TableRows
 from tfcompress.quantization import QuantizedTable, quantize
 
 console = Console(width=118)

@@ -1,9 +1,15 @@
-"""The files that take longest start first, so that no worker ends alone with one of them."""
+"""What holds for all tests: the order of their files, and the patience of Hypothesis."""
 
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+# Times of a busy machine say nothing about the code.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
+
+# They start first, so that no worker ends alone with one of them.
 LONGEST = (
     "test_readme.py",
     "training/test_resume.py",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tfcompress.errors import ConfigError
@@ -40,7 +40,6 @@ def cost(counts, lengths):
     return sum(int(c) * int(n) for c, n in zip(counts, lengths, strict=True))
 
 
-@settings(deadline=None)
 @given(COUNTS, st.integers(2, 9))
 def test_huffman_costs_what_merging_one_by_one_costs(counts, arity):
     lengths = huffman_lengths(counts, arity)
@@ -50,7 +49,6 @@ def test_huffman_costs_what_merging_one_by_one_costs(counts, arity):
     assert 0 <= missing < arity - 1 or missing == 0
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 40), min_size=2, max_size=6), st.integers(2, 3), st.integers(0, 2))
 def test_length_limited_is_best_of_all_codes(counts, arity, extra):
     max_length = next(k for k in range(9) if arity**k >= len(counts)) + extra
@@ -63,7 +61,6 @@ def test_length_limited_is_best_of_all_codes(counts, arity, extra):
     assert cost(counts, lengths) == best
 
 
-@settings(deadline=None)
 @given(COUNTS, st.integers(2, 5))
 def test_unlimited_package_merge_equals_huffman(counts, arity):
     free = huffman_lengths(counts, arity)
@@ -71,7 +68,6 @@ def test_unlimited_package_merge_equals_huffman(counts, arity):
     assert cost(counts, loose) == cost(counts, free)
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 1e6, allow_subnormal=False), min_size=2, max_size=40))
 def test_float_counts_order_like_integers(counts):
     lengths = huffman_lengths(counts)
@@ -81,7 +77,6 @@ def test_float_counts_order_like_integers(counts):
             assert lengths[a] <= lengths[b]
 
 
-@settings(deadline=None)
 @given(COUNTS, st.integers(2, 6))
 def test_canonical_words_are_prefix_free_and_ordered(counts, arity):
     lengths = huffman_lengths(counts, arity)
@@ -140,7 +135,6 @@ def test_movielens_item_counts():
     assert huffman_lengths(np.concatenate([[0, 0], items])).max() == 20
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 9), min_size=2, max_size=40))
 def test_fill_code_completes_without_lengthening(lengths):
     sizes = np.array(lengths)

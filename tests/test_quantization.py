@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -19,7 +19,6 @@ TABLES = hnp.arrays(
 )
 
 
-@settings(deadline=None)
 @given(TABLES, st.integers(2, 8), st.sampled_from(["per_row", "per_table"]))
 def test_every_value_is_within_half_a_step(table, num_bits, granularity):
     result = quantize(table, num_bits, granularity)
@@ -32,7 +31,6 @@ def test_every_value_is_within_half_a_step(table, num_bits, granularity):
     assert (error <= result.scale.astype(np.float64) * 0.5001).all()
 
 
-@settings(deadline=None)
 @given(TABLES)
 def test_requantizing_the_dequantized_table_changes_no_integer(table):
     first = quantize(table)

@@ -62,7 +62,7 @@ def test_the_soft_gain_counts_what_just_misses_the_list():
     assert quality.soft_gain == pytest.approx(expected)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(problems(), st.integers(1, 12), st.integers(1, 4), st.booleans())
 def test_equals_a_full_sort(problem, k, batch_size, mask_history):
     scores, histories, targets = problem
@@ -80,7 +80,7 @@ def test_equals_a_full_sort(problem, k, batch_size, mask_history):
     assert quality.unknown_targets == sum(row.count(1) for row in targets)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(problems(), st.integers(1, 12), st.integers(1, 4), st.booleans())
 def test_a_list_of_everything_ranks_as_the_scores_do(problem, k, batch_size, mask_history):
     scores, histories, targets = problem

@@ -68,7 +68,6 @@ def test_min_count_and_max_size():
     assert len(of(tokens, min_count=4).tokens) == 0
 
 
-@settings(deadline=None)
 @given(token_lists, st.integers(1, 7))
 def test_streamed_counts_are_the_counts(tokens, step):
     batches = [pa.array(tokens[start : start + step]) for start in range(0, len(tokens), step)]
@@ -110,7 +109,7 @@ def test_batches_that_cannot_be_counted(batches, message):
         count_tokens(batches)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(token_lists)
 def test_saved_and_loaded_is_the_same(tmp_path_factory, tokens):
     path = tmp_path_factory.mktemp("vocabulary") / "vocabulary.parquet"

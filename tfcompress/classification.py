@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tfcompress.data.sample import spread_rows
 from tfcompress.data.text_dataset import UNKNOWN_CLASS, LabelledTexts
 from tfcompress.errors import DataError, ModelError
 
@@ -141,7 +142,7 @@ def mean_log_likelihood(
     known = np.flatnonzero(texts.labels != UNKNOWN_CLASS)
     if not len(known):
         raise DataError("validation: no example has an answer that occurs in training")
-    picked = known[np.linspace(0, len(known) - 1, min(len(known), _SAMPLE)).astype(np.int64)]
+    picked = known[spread_rows(len(known), _SAMPLE)]
     asked = texts.take(picked)
     ids = asked.inputs(length)
     totals = np.zeros(len(_TEMPERATURES))

@@ -17,7 +17,7 @@ in the list even when it was seen before, or data with repeats could never be an
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,7 +128,7 @@ def evaluate_top_k(
     quality = _evaluate(place, examples, length, batch_size, k=k, mask_history=mask_history)
     if len(widths) != 1:
         raise ModelError(f"the model gave lists of different lengths: {sorted(widths)}")
-    return RankingQuality(**{**vars(quality), "top_k": widths.pop()})
+    return replace(quality, top_k=widths.pop())
 
 
 @dataclass(frozen=True)

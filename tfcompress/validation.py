@@ -1,6 +1,7 @@
 """Values of a user's, validated by a pydantic model; what is wrong becomes one line."""
 
 import difflib
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -31,6 +32,12 @@ def validated(model: type[Model], values: dict[str, Any]) -> Model:
         raise ConfigError(unknown_name(field, list(model.model_fields)))
     message = first["msg"].removeprefix("Value error, ")
     raise ConfigError(f"{field} is {first['input']!r}: {message}")
+
+
+def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    """Raises `ConfigError` for a value that is none of the choices, naming them."""
+    if value not in choices:
+        raise ConfigError(f"{name}: got {value!r}, expected one of {', '.join(choices)}")
 
 
 def shown(value: object) -> str:

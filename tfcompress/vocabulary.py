@@ -22,6 +22,9 @@ PADDING_ID = 0
 OOV_ID = 1
 FIRST_ID = 2
 
+VOCABULARY_FILE = "vocabulary.parquet"
+"""What the vocabulary of a model is called beside it."""
+
 _FORMAT_KEY = b"tfcompress.vocabulary"
 _FORMAT_VERSION = b"1"
 # Partial counts are merged once they hold this many rows, or as many as the merged ones: the

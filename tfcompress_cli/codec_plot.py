@@ -53,8 +53,8 @@ def _draw_row_lengths(
     axes: Axes, table: NDArray[np.int8] | NDArray[np.uint8], result: Comparison
 ) -> None:
     from tfcompress.codec.baselines import own_code_costs
-    from tfcompress.codec.fixed_code import search_fixed_code
-    from tfcompress.codec.row_source import TableRows
+    from tfcompress.codec.worst_row.fixed_code import search_fixed_code
+    from tfcompress.codec.worst_row.row_source import TableRows
     from tfcompress.prefix_codes import length_limited_lengths
 
     rows = TableRows(table)

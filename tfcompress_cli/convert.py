@@ -256,9 +256,9 @@ def convert_file(
 
 def _vocabulary(run: Run | None, source: Path) -> Vocabulary:
     """That of the run, or the vocabulary.parquet beside a .keras file."""
-    from tfcompress.vocabulary import Vocabulary
+    from tfcompress.vocabulary import VOCABULARY_FILE, Vocabulary
 
-    beside = source.parent / "vocabulary.parquet"
+    beside = source.parent / VOCABULARY_FILE
     if run is None and not beside.is_file():
         raise ConfigError(
             f"--vocabulary: {beside} is not there; convert a run directory, or save the "

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -20,7 +20,6 @@ def slots_of(levels, bits):
     return table[: 1 << bits].astype(np.int64) ^ 128
 
 
-@settings(deadline=None)
 @given(COUNTS, st.integers(10, 14))
 def test_shares_are_the_slots_of_the_c_core(counts, bits):
     counts[7] += 1
@@ -66,7 +65,6 @@ def test_no_probabilities(levels):
         _native.fill_slots(levels[None], 12)
 
 
-@settings(deadline=None)
 @given(hnp.arrays(np.uint8, st.integers(0, 400), elements=st.sampled_from([0, 0, 0, 1, 255, 9])))
 def test_packed_bytes_come_back(values):
     stored = pack_bytes(values)

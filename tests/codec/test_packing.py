@@ -39,7 +39,7 @@ def check(table, mode, **options):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(table=small_tables())
 def test_int8_tables_come_back(mode, table):
     check(table, mode)
@@ -47,7 +47,7 @@ def test_int8_tables_come_back(mode, table):
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("dtype", ["uint8", "float16", "float32"])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_other_dtypes_come_back(mode, dtype, data):
     if offered(mode, dtype):
@@ -55,7 +55,7 @@ def test_other_dtypes_come_back(mode, dtype, data):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     table=few_of(st.tuples(st.integers(0, 40), st.integers(0, 9)), st.integers(0, 255)),
     odd=st.booleans(),
@@ -70,7 +70,7 @@ def test_int4_tables_come_back(mode, table, odd):
     assert packed.dtype == "int4"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(table=small_tables())
 def test_auto_is_never_larger_than_raw(table):
     assert check(table, "auto").nbytes <= pack(table, "raw").nbytes

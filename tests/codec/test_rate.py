@@ -71,7 +71,7 @@ def test_signs_have_probabilities_where_they_pay():
     assert np.array_equal(PackedTable.from_bytes(packed.to_bytes()).unpack(), table)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_rows_in_any_order_go_on_or_start_anew(data, coarse, packed):
     """Within a call a row goes on where the one before it ended: that must not show."""

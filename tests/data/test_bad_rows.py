@@ -241,7 +241,7 @@ class TestParquet:
         refused(content.replace(b"user", b"whom"), "no user column among")
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.data())
 def test_any_mixture_of_bad_rows_is_counted_exactly(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("mixture")

@@ -1,7 +1,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tfcompress.data.interactions import Batch, index_tokens, narrow, rows_by_user
@@ -53,7 +53,6 @@ def naive(events, timed):
     return [[item for user, item, _ in order if user == name] for name in users]
 
 
-@settings(deadline=None)
 @given(st.lists(event, max_size=20), st.integers(1, 20), st.booleans())
 def test_rows_are_sorted_by_time_and_ties_keep_their_order(events, step, timed):
     batches = []

@@ -21,7 +21,7 @@ def rows_of(path):
     return [lines.line(row) for lines in read_lines(path) for row in range(len(lines.lengths))]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(line_lists, st.tuples(blank, st.sampled_from(["\n", "\r\n"]), st.booleans()), st.data())
 def test_lines_come_back_whatever_the_block(tmp_path_factory, rows, layout, data):
     space, ending, closed = layout

@@ -46,7 +46,7 @@ def test_tags_are_interactions_too(tmp_path):
     assert dict(zip(tokens.to_pylist(), counts.tolist(), strict=True)) == {4973: 1, 1747: 1}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(*[st.text("ab:é\t", max_size=4)] * 4), min_size=1, max_size=12),
     st.integers(128, 400),

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tfcompress.data.ragged import Ragged
@@ -13,7 +13,6 @@ def as_lists(ragged):
     return [row.tolist() for row in ragged]
 
 
-@settings(deadline=None)
 @given(row_lists)
 def test_rows_come_back(rows):
     ragged = Ragged.from_rows(rows)
@@ -25,7 +24,6 @@ def test_rows_come_back(rows):
     assert ragged.row_of_value().tolist() == [k for k, row in enumerate(rows) for _ in row]
 
 
-@settings(deadline=None)
 @given(row_lists, st.integers(0, 8), st.integers(0, 8))
 def test_between_is_a_slice_of_the_rows(rows, start, length):
     start = min(start, len(rows))
@@ -33,7 +31,6 @@ def test_between_is_a_slice_of_the_rows(rows, start, length):
     assert as_lists(Ragged.from_rows(rows).between(start, stop)) == rows[start:stop]
 
 
-@settings(deadline=None)
 @given(row_lists, st.integers(1, 8))
 def test_last_is_the_tail_of_each_row_padded_on_the_left(rows, length):
     expected = [([0] * length + row)[-length:] for row in rows]
@@ -43,7 +40,6 @@ def test_last_is_the_tail_of_each_row_padded_on_the_left(rows, length):
     assert result.tolist() == expected
 
 
-@settings(deadline=None)
 @given(row_lists.filter(bool), st.data())
 def test_take_repeats_and_reorders_rows(rows, data):
     chosen = data.draw(st.lists(st.integers(0, len(rows) - 1), max_size=10))
@@ -51,7 +47,6 @@ def test_take_repeats_and_reorders_rows(rows, data):
     assert as_lists(taken) == [rows[k] for k in chosen]
 
 
-@settings(deadline=None)
 @given(row_lists, st.data())
 def test_where_keeps_the_rows_and_drops_values(rows, data):
     ragged = Ragged.from_rows(rows)
@@ -61,7 +56,6 @@ def test_where_keeps_the_rows_and_drops_values(rows, data):
     assert as_lists(ragged.where(keep)) == [[v for v in row if next(flags)] for row in rows]
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.lists(ids, max_size=4), st.lists(ids, max_size=4)), max_size=6))
 def test_append_joins_row_by_row(pairs):
     first = Ragged.from_rows([a for a, _ in pairs])
@@ -69,7 +63,6 @@ def test_append_joins_row_by_row(pairs):
     assert as_lists(first.append(second)) == [a + b for a, b in pairs]
 
 
-@settings(deadline=None)
 @given(row_lists)
 def test_values_after_counts_down_to_zero(rows):
     expected = [len(row) - 1 - k for row in rows for k in range(len(row))]

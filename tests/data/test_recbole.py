@@ -53,7 +53,7 @@ def test_headers_that_do_not_fit(tmp_path, header, message):
         load(path)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.data())
 def test_augmented_rows_give_the_sequences_back(tmp_path_factory, data):
     sequences = data.draw(

@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tfcompress.data.ragged import Ragged
@@ -8,7 +8,6 @@ from tfcompress.data.row_sets import from_keys, row_keys, sorted_keys
 rows_of_ids = st.lists(st.lists(st.integers(0, 9) | st.just(2**31 - 1), max_size=6), max_size=8)
 
 
-@settings(deadline=None)
 @given(rows_of_ids, rows_of_ids)
 def test_differences_row_by_row(rows, others):
     others = (others + [[]] * len(rows))[: len(rows)]

@@ -1,6 +1,5 @@
 import numpy as np
 from hypothesis import given as given_by
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from tfcompress.data.ragged import Ragged
@@ -13,7 +12,6 @@ def as_lists(ragged):
     return [row.tolist() for row in ragged]
 
 
-@settings(deadline=None)
 @given_by(row_lists)
 def test_leave_one_out_gives_every_item_to_one_part(rows):
     split = leave_one_out(Ragged.from_rows(rows))
@@ -26,7 +24,6 @@ def test_leave_one_out_gives_every_item_to_one_part(rows):
     assert bool(split.notes) == (len(long) < len(rows))
 
 
-@settings(deadline=None)
 @given_by(
     st.lists(st.tuples(*[st.lists(st.integers(0, 9), max_size=3)] * 3), max_size=6),
     st.booleans(),
@@ -43,7 +40,6 @@ def test_given_parts_stay_what_they_are(users, ordered):
     assert as_lists(split.test.history) == seen
 
 
-@settings(deadline=None)
 @given_by(row_lists, st.booleans())
 def test_hold_out_takes_one_of_two_or_more(rows, ordered):
     kept, held_out = hold_out(Ragged.from_rows(rows), ordered=ordered)

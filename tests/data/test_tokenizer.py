@@ -42,7 +42,7 @@ def test_letters_are_lower_cased_one_by_one():
     assert words_of("İSTANBUL ΟΔΟΣ STRASSE ẞ") == [["istanbul", "οδοσ", "strasse", "ß"]]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=5))
 def test_no_word_is_lost_or_cut(texts):
     joined = [word for row in words_of(*texts) for word in row]
@@ -53,7 +53,7 @@ def test_no_word_is_lost_or_cut(texts):
     assert sum(map(len, joined)) >= sum(letter.isascii() and letter.isalnum() for letter in letters)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.text(min_size=1, max_size=9), min_size=1, max_size=6, unique=True), st.data())
 def test_bigrams_are_hashed_as_stated(tokens, data):
     index = st.lists(st.integers(0, len(tokens) - 1), max_size=8)

@@ -1,6 +1,6 @@
 import keras
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tfcompress.layers.budget import SizeRange, largest_within, parameter_budget
@@ -11,7 +11,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@settings(deadline=None)
 @given(st.integers(1, 50), st.integers(0, 60), st.integers(-3, 400), st.integers(1, 9))
 def test_largest_within_is_what_a_scan_finds(low, extra, budget, step):
     sizes = SizeRange(low, low + extra, lambda size: step * size)
@@ -19,7 +18,6 @@ def test_largest_within_is_what_a_scan_finds(low, extra, budget, step):
     assert largest_within(sizes, budget) == (fits[-1] if fits else None)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 10**6), st.integers(1, 512), st.integers(1, 10**6))
 def test_a_ratio_read_back_gives_the_size_again(input_dim, output_dim, parameters):
     total = input_dim * output_dim

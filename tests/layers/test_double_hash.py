@@ -3,7 +3,7 @@ import math
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 
@@ -24,7 +24,6 @@ def buckets(n, m):
     return ids % m, (ids % m + a * (ids // m) + b) % m
 
 
-@settings(deadline=None)
 @given(st.integers(2, 3000), st.integers(1, 400))
 def test_pairs_are_unique(n, m):
     """As unordered pairs, since the sum does not know which hash a row came from."""
@@ -37,7 +36,6 @@ def test_pairs_are_unique(n, m):
     assert (first != second).all()
 
 
-@settings(deadline=None)
 @given(st.integers(1, 2**31 - 1), st.integers(1, 50_000))
 def test_arithmetic_stays_inside_int32(n, m):
     m = min(n, m)
@@ -81,7 +79,6 @@ def test_invalid_num_hashes():
         HashEmbedding(100, 8, 10, num_hashes=3)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 30), st.integers(1, 4), st.integers(1, 12), st.integers(0, 2**31))
 def test_least_squares_of_sums(n, k, rows, seed):
     rng = np.random.default_rng(seed)

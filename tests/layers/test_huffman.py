@@ -4,7 +4,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 
@@ -51,7 +51,6 @@ def test_formula(arity, pooling, rng, read_table):
     np.testing.assert_allclose(read_table(layer), expected, rtol=1e-5, atol=1e-6)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 1000), min_size=1, max_size=80), st.integers(2, 9))
 def test_codes_of_a_tree(falling, arity):
     counts = np.sort(np.array(falling))[::-1].astype("int64")

@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 
@@ -12,14 +12,12 @@ on_tensorflow = keras.backend.backend() == "tensorflow"
 
 
 @pytest.mark.skipif(not on_tensorflow, reason="JAX has no 64-bit ids unless x64 is enabled")
-@settings(deadline=None)
 @given(st.integers(-(2**63), 2**63 - 1))
 def test_an_id_survives_or_is_negative(value):
     narrow = int(ops.convert_to_numpy(to_int32(np.int64(value))))
     assert narrow == value or narrow < 0
 
 
-@settings(deadline=None)
 @given(st.integers(-(2**31), 2**31 - 1), st.integers(1, 2**31 - 1))
 def test_a_bucket_is_in_range_or_negative(value, buckets):
     bucket = int(ops.convert_to_numpy(bucket_of(np.int32(value), np.int32(buckets))))

@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 
@@ -32,7 +32,6 @@ def test_formula(operation, m, read_table):
     assert layer.num_parameters == (-(-50 // m) + m) * width
 
 
-@settings(deadline=None)
 @given(st.integers(1, 3000), st.floats(1, 60))
 def test_the_larger_root(n, ratio):
     """Against a scan of every number of buckets."""

@@ -3,7 +3,7 @@ import math
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 
@@ -53,7 +53,6 @@ def test_formula(n, width, arguments, rng, read_table):
     np.testing.assert_allclose(scores, h @ table.T, rtol=1e-4, atol=1e-6)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 10**7), st.integers(2, 5))
 def test_balanced_rows(n, cores):
     rows = balanced_rows(n, cores)

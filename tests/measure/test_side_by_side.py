@@ -6,7 +6,6 @@ import pytest
 
 from tfcompress.errors import ConfigError, ModelError
 from tfcompress.measure import measure
-from tfcompress.measure.side_by_side import _labels
 
 FOREIGN = Path(__file__).resolve().parents[2].parent / "shared" / "models"
 KEYS = {
@@ -171,13 +170,3 @@ def test_no_files_or_too_few_runs_are_refused():
         measure([])
     with pytest.raises(ConfigError, match="runs must be at least 50"):
         measure(["x.tflite"], runs=3)
-
-
-def test_labels_tell_files_apart_by_as_few_folders_as_needed():
-    def labels(*names):
-        return _labels([Path(name) for name in names])
-
-    assert labels("a/x.tflite", "b/y.tflite") == ["x.tflite", "y.tflite"]
-    assert labels("run/a/m.tflite", "run/b/m.tflite") == ["a/m.tflite", "b/m.tflite"]
-    assert labels("a/c/m.tflite", "b/c/m.tflite") == ["a/c/m.tflite", "b/c/m.tflite"]
-    assert labels("m.tflite", "m.tflite") == ["m.tflite", "m.tflite"]

@@ -10,10 +10,14 @@ import pytest
 from tfcompress.native import INCLUDE_DIR
 
 ROOT = Path(__file__).resolve().parents[2]
-BENCHMARKS = ROOT / "benchmarks"
 GOLDEN = ROOT / "tests" / "golden" / "codec_v1"
 DELEGATE = INCLUDE_DIR / "delegate" / "delegate.c"
-DRIVER = [str(BENCHMARKS / "delegate_driver.c"), str(DELEGATE), f"-I{INCLUDE_DIR}"]
+DRIVER = [
+    str(Path(__file__).parent / "delegate_driver" / "driver.c"),
+    str(DELEGATE),
+    f"-I{INCLUDE_DIR}",
+    f"-I{ROOT / 'benchmarks'}",
+]
 STRICT = ["-Wall", "-Wextra", "-Werror", "-pedantic", "-Wshadow", "-Wundef"]
 SANITIZED = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 COMPILER = shutil.which("cc")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tfcompress.rate_distortion.rounding import round_to, thresholds
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     magnitudes=st.integers(2, 12),
     shrink=st.floats(0, 0.49),

@@ -16,7 +16,7 @@ from tfcompress.rate_distortion.row_classes import (
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=80))
 def test_classes_are_runs_that_start_at_row_0(counts):
     starts = class_starts(np.array(counts, np.float64))
@@ -26,7 +26,7 @@ def test_classes_are_runs_that_start_at_row_0(counts):
     assert len(starts) <= MAX_CLASSES
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(0, 1000), min_size=1, max_size=80))
 def test_decreasing_weights_keep_their_sum_and_those_sorted_stay(counts):
     weights = np.array(counts, np.float64)

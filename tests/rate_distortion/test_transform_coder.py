@@ -21,7 +21,7 @@ def ranked():
     return (table @ mixing * counts[:, None] ** 0.2).astype(np.float32), counts
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     rows=st.integers(0, 40),
     columns=st.integers(1, 9),

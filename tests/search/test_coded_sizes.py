@@ -1,9 +1,11 @@
 """Steps for given bytes are found by few codings."""
 
+from dataclasses import replace
+
 import pytest
 
 from tfcompress.search import Coded, Settings
-from tfcompress.search.coded_sizes import COARSEST, FINEST, CodedSizes
+from tfcompress.search.coded_sizes import COARSEST, FINEST, CodedSizes, fit_step
 
 WAY = Settings(1.0, 0.5, 0.1, rotation=True)
 OTHER = Settings(1.0, 0.25, 0.1, rotation=True)
@@ -51,3 +53,12 @@ def test_another_way_begins_where_the_first_one_ended():
 def test_steps_end_somewhere(nbytes, step):
     sizes = CodedSizes(Coder())
     assert sizes.step_for(WAY, nbytes, 0.06).step == step
+
+
+@pytest.mark.parametrize("slope", [-0.6, -1.1, -3.0])
+@pytest.mark.parametrize("start", [0.1, 1.0, 20.0])
+def test_the_step_is_found_however_fast_bytes_fall(slope, start):
+    def encode(settings):
+        return Coded(settings, {}, int(1e5 * settings.step**slope))
+
+    assert 0.98 * 20_000 < fit_step(encode, replace(WAY, step=start), 20_000).nbytes <= 20_000

@@ -1,15 +1,14 @@
 """Rounding while a model trains: what the model reads, what is coded, how many bytes it takes."""
 
-from dataclasses import replace
-
 import keras
 import numpy as np
 import pytest
 
 from tfcompress.errors import ConfigError
-from tfcompress.search import Coded, ModelTables
+from tfcompress.search import ModelTables
+from tfcompress.search.coded_sizes import fit_step
 from tfcompress.search.search import START
-from tfcompress.search.straight_through import StraightThrough, fit_step
+from tfcompress.search.straight_through import StraightThrough
 from tfcompress.training.ranking_task import RankingTask
 
 NAME = "item_embedding/embeddings"
@@ -62,15 +61,6 @@ def test_without_training_the_floats_stay(parts):
     rounding.finish()
     np.testing.assert_allclose(tables._trained[NAME], trained, atol=1e-6)
     assert abs(rounding.coded.nbytes / first.nbytes - 1) < 0.02
-
-
-@pytest.mark.parametrize("slope", [-0.6, -1.1, -3.0])
-@pytest.mark.parametrize("start", [0.1, 1.0, 20.0])
-def test_the_step_is_found_however_fast_bytes_fall(slope, start):
-    def encode(settings):
-        return Coded(settings, {}, int(1e5 * settings.step**slope))
-
-    assert 0.98 * 20_000 < fit_step(encode, replace(START, step=start), 20_000).nbytes <= 20_000
 
 
 def test_bytes_that_cannot_be_kept_are_told(parts):

@@ -12,7 +12,7 @@ from tfcompress.tflite.compare import compare_with_keras, run
 from tfcompress.tflite.convert import assemble, convert
 from tfcompress.tflite.graph.flatbuffer import read
 from tfcompress.tflite.inspect import inspect_model
-from tfcompress.tflite.looked_up import table_use
+from tfcompress.tflite.table_use import table_use
 
 IDS = np.random.default_rng(5).integers(0, 50, (7, 3)).astype(np.int32)
 LOUD = (-1, 50, 2**31 - 1)

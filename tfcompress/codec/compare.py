@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from tfcompress.codec import layout, predictive, rate
 from tfcompress.codec.baselines import Baseline, annealed_8bit, row_limits, two_tree_4bit
-from tfcompress.codec.certify import Certificate, certify
+from tfcompress.codec.frequencies import entropy
 from tfcompress.codec.packed_table import PackedTable
 from tfcompress.codec.packing import pack
-from tfcompress.codec.row_source import TableRows
 from tfcompress.codec.source import as_source
+from tfcompress.codec.worst_row.certify import Certificate, certify
+from tfcompress.codec.worst_row.row_source import TableRows
 from tfcompress.quantization import QuantizedTable
 
 FIXED_CODE_BITS = layout.MAX_CODE_BITS
@@ -142,7 +143,7 @@ def compare(
     on_step("row_limits")
     baselines += row_limits(integers)
     rows, columns = integers.shape
-    return Comparison(rows, columns, _entropy(source.totals), certificate, modes, tuple(baselines))
+    return Comparison(rows, columns, entropy(source.totals), certificate, modes, tuple(baselines))
 
 
 def _measure_modes(
@@ -167,20 +168,15 @@ def _measure_modes(
         )
 
 
-def decode_us(packed: PackedTable, seed: int = 0) -> float | None:
+def decode_us(packed: PackedTable) -> float | None:
     """Microseconds to decode one row: the best of some calls for many random rows, one thread."""
     num_rows = packed.shape[0]
     if not num_rows:
         return None
-    ids = np.random.default_rng(seed).integers(0, num_rows, _DECODED_ROWS)
+    ids = np.random.default_rng(0).integers(0, num_rows, _DECODED_ROWS)
     best = np.inf
     for _ in range(_DECODING_ROUNDS):
         start = time.perf_counter()
         packed.rows(ids)
         best = min(best, time.perf_counter() - start)
     return float(1e6 * best / len(ids))
-
-
-def _entropy(totals: NDArray[np.int64]) -> float:
-    shares = totals[totals > 0] / max(1, totals.sum())
-    return float(-(shares * np.log2(shares)).sum()) + 0.0

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfcompress.codec import layout
-from tfcompress.codec.fixed_code import search_fixed_code
 from tfcompress.codec.indexed import PrefixCoder, count_symbols
 from tfcompress.codec.source import Source, map_blocks
 from tfcompress.codec.stored_code import check_code_bits, code_for, complete, write_code
+from tfcompress.codec.worst_row.fixed_code import search_fixed_code
 from tfcompress.native import _native
 
 SEARCHED_ROWS = 1 << 20
@@ -24,7 +24,7 @@ _ROUNDS = 3
 
 
 class SourceRows:
-    """The rows of a table as the search for a code looks at them (see `row_source.RowSource`).
+    """The rows of a table as the search for a code looks at them (see `worst_row.row_source`).
 
     Args:
         source: Source. The rows.

@@ -17,6 +17,12 @@ MAX_LEVEL = 120
 BYTES_BITS = 12
 
 
+def entropy(counts: NDArray[np.int64]) -> float:
+    """Bits a symbol takes at least, by how often each occurs; 0 of none."""
+    part = counts[counts > 0] / max(1, counts.sum())
+    return float(-(part * np.log2(part)).sum()) + 0.0  # no minus zero
+
+
 def levels_for(counts: NDArray[np.int64], bits: int) -> NDArray[np.uint8]:
     """Levels for each row of counts: uint8, the shape of `counts` (symbols on the last axis)."""
     totals = np.maximum(counts.sum(axis=-1, keepdims=True), 1)

@@ -24,9 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfcompress.codec import layout, rate_fit
-from tfcompress.codec.frequencies import levels_for, pack_bytes, shares
+from tfcompress.codec.buckets import BUCKETS, SYMBOL_BUCKET
+from tfcompress.codec.classes import MAX_CONTEXTS
+from tfcompress.codec.frequencies import entropy, levels_for, pack_bytes, shares
 from tfcompress.codec.layout import Mode
-from tfcompress.codec.rate_fit import BUCKETS, PROBABILITY_BITS, SYMBOL_BUCKET, RateFit
+from tfcompress.codec.rate_fit import RateFit
 from tfcompress.codec.source import BLOCK_VALUES, Source, map_blocks
 from tfcompress.errors import ConfigError
 from tfcompress.native import _native
@@ -42,6 +44,7 @@ BLOCK_BYTES = 48.0
 """Blocks aim at this size: larger ones take longer to read, smaller ones more index."""
 COARSE_BITS = 4.0
 """Entropy of the values above which other modes save more."""
+_PROBABILITY_BITS = 14
 _BOUNDS = 48
 
 
@@ -113,13 +116,12 @@ def may_be_smaller(source: Source) -> bool:
         return False
     sample = source.sample(rate_fit.TRIED_VALUES)
     counts = np.bincount(sample.split(0, sample.rows)[0].reshape(-1), minlength=256)
-    seen = counts[counts > 0] / max(1, counts.sum())
-    return float(-(seen * np.log2(seen)).sum()) < COARSE_BITS
+    return entropy(counts) < COARSE_BITS
 
 
 def table_bytes(columns: int) -> int:
     """The most memory that a decoder takes for its tables."""
-    contexts = rate_fit.MAX_CONTEXTS * (2 * _BOUNDS + 2 * BUCKETS + 3)
+    contexts = MAX_CONTEXTS * (2 * _BOUNDS + 2 * BUCKETS + 3)
     return contexts + 12 * (layout.MAX_SEGMENTS + 1) + 3 * columns + 5120 + 512
 
 
@@ -227,9 +229,9 @@ def _finish(
             counts[:, bucket] += symbols[:, own_symbols].sum(axis=1).astype(np.int64)
             positive = own_symbols[own_symbols < 128]
             above[:, bucket] += symbols[:, positive].sum(axis=1).astype(np.int64)
-    levels = levels_for(counts, PROBABILITY_BITS - 1)
+    levels = levels_for(counts, _PROBABILITY_BITS - 1)
     members = np.bincount(row_class, minlength=fit.row_classes)
-    class_levels = levels_for(members, PROBABILITY_BITS)
+    class_levels = levels_for(members, _PROBABILITY_BITS)
     class_levels[0] = max(class_levels[0], not members.any())  # a table without rows
 
     used = [int(np.flatnonzero(own).max(initial=-1)) + 1 for own in levels]
@@ -255,7 +257,7 @@ def _finish(
         row_class,
         fit.column_class,
         np.stack([_bounds(*own) for own in zip(levels, signs, strict=True)]),
-        np.cumsum(shares(class_levels, PROBABILITY_BITS)).astype(np.uint16),
+        np.cumsum(shares(class_levels, _PROBABILITY_BITS)).astype(np.uint16),
     )
 
 
@@ -283,10 +285,10 @@ def _signs(counts: NDArray[np.int64], above: NDArray[np.int64]) -> U8 | None:
 def _bounds(levels: U8, signs: U8) -> NDArray[np.uint16]:
     """Upper ends of the shares, then what of each is above zero (some of it, and not all)."""
     half = _BOUNDS // 2
-    ends = np.full(_BOUNDS, 1 << PROBABILITY_BITS)
+    ends = np.full(_BOUNDS, 1 << _PROBABILITY_BITS)
     ends[half:] = 0
     if levels.any():
-        sizes = 2 * shares(levels, PROBABILITY_BITS - 1)
+        sizes = 2 * shares(levels, _PROBABILITY_BITS - 1)
         ends[:BUCKETS] = np.cumsum(sizes)
         above = np.minimum(np.maximum(sizes * signs >> 8, 1), sizes - 1)
         ends[half : half + BUCKETS] = np.maximum(above, 0)

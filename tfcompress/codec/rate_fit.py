@@ -12,16 +12,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tfcompress.codec.classes import Classes, fit_classes
+from tfcompress.codec.buckets import (
+    ABSENT_BITS,
+    BUCKET_OF,
+    BUCKET_START,
+    BUCKETS,
+    FOLD,
+    bucket_bits,
+)
+from tfcompress.codec.classes import (
+    ABSENT_COST,
+    COST_UNIT,
+    MAX_CONTEXTS,
+    Classes,
+    fit_classes,
+)
 from tfcompress.codec.source import Source
 from tfcompress.native import _native
 
 U8 = NDArray[np.uint8]
 
-BUCKETS = 23
-"""Magnitudes 0 to 15 each, then two buckets an octave, then 128."""
-MAX_CONTEXTS = 128
-PROBABILITY_BITS = 14
 
 STEPS_PER_OCTAVE = (0, 2, 3, 4)
 """Scales of classes that are tried; 0 puts all values into one context."""
@@ -34,24 +44,9 @@ _SEGMENT_BITS = 48.0
 """About what one more segment takes: where it ends, class, size of blocks, a block cut short."""
 _LEVEL_BITS = 6.0
 """About what one more probability takes in the model."""
-_ABSENT_BITS = 16.0
 _HOPELESS = 1.03
 """A few rows that take so much more than others let the rest be."""
 _COUNTED_COLUMNS = 8192
-
-
-def _bucket_table() -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Bucket of every magnitude to 128; least magnitude and raw bits of every bucket."""
-    starts = [*range(16), 16, 24, 32, 48, 64, 96, 128]
-    raw = [0] * 16 + [3, 3, 4, 4, 5, 5, 0]
-    bucket = np.searchsorted(starts, np.arange(129), side="right") - 1
-    return bucket, np.array(starts), np.array(raw)
-
-
-BUCKET_OF, BUCKET_START, RAW_BITS = _bucket_table()
-SYMBOL_BUCKET = BUCKET_OF[np.abs(np.arange(256).astype(np.uint8).view(np.int8).astype(int))]
-"""Bucket of a symbol byte."""
-_FOLD = np.eye(BUCKETS, dtype=np.float32)[SYMBOL_BUCKET]
 
 
 @dataclass(frozen=True)
@@ -127,7 +122,7 @@ def magnitude_bits(values: U8, row_contexts: U8, fit: RateFit) -> NDArray[np.flo
         has not seen costs what it would add to the model.
     """
     symbols = _native.count_contexts(values, row_contexts, fit.column_class, fit.contexts)
-    return _bits(symbols.astype(np.float64) @ _FOLD)[:, BUCKET_OF]
+    return bucket_bits(symbols.astype(np.float64) @ FOLD)[:, BUCKET_OF]
 
 
 def _sample(
@@ -175,7 +170,7 @@ def _fit_bands(
         costs = _costs(folded, band_class)
         spent = _band_costs(folded, costs)[np.arange(len(starts)), band_class]
         changes = np.count_nonzero(np.diff(band_class))
-        levels = np.count_nonzero(costs < _ABSENT_BITS)
+        levels = np.count_nonzero(costs < ABSENT_BITS)
         bits = float(spent.sum()) + _SEGMENT_BITS * changes + _LEVEL_BITS * levels
         if best is None or bits < best.bits:
             if not band_class.any():  # numbers that no sum needs to fit into
@@ -204,7 +199,7 @@ def _fit_rows(
         return None
     classes, _ = fit_classes(values, "int8", best[1], 12)
     _, costs = classes.assign(values)
-    spent = np.bincount(band, costs / 256, minlength=len(starts))
+    spent = np.bincount(band, costs / COST_UNIT, minlength=len(starts))
     members = np.bincount(band, minlength=len(starts))
     sizes = np.diff(np.append(starts, rows))
     total = float((spent * sizes / members).sum()) + _LEVEL_BITS * np.count_nonzero(_seen(classes))
@@ -216,7 +211,7 @@ def _fit_rows(
 
 def _seen(classes: Classes) -> NDArray[np.bool_]:
     """Magnitudes (on one side) that contexts have probabilities for."""
-    return np.asarray(classes.costs[:, :128] < 16 * 256)
+    return np.asarray(classes.costs[:, :128] < ABSENT_COST)
 
 
 def _count(values: U8, band: U8, weight: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -227,7 +222,7 @@ def _count(values: U8, band: U8, weight: NDArray[np.float64]) -> NDArray[np.floa
     for start in range(0, columns, step):
         part = np.ascontiguousarray(values[:, start : start + step])
         symbols = _native.count_columns(part, band, bands).reshape(-1, bands, 256)
-        counts[start : start + step] = symbols @ _FOLD
+        counts[start : start + step] = symbols @ FOLD
     counts *= weight[:, None].astype(np.float32)
     return counts
 
@@ -262,17 +257,7 @@ def _costs(folded: NDArray[np.float32], band_class: NDArray[np.int64]) -> NDArra
     cells = context[..., None] * BUCKETS + np.arange(BUCKETS)
     # Adds one after the other, so that every platform comes to the same sums.
     own = np.bincount(cells.ravel(), weights=folded.ravel(), minlength=contexts * BUCKETS)
-    return _bits(np.asarray(own, np.float64).reshape(contexts, BUCKETS))
-
-
-def _bits(own: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Bits of every bucket by how often it occurs in each context, with sign and raw bits."""
-    totals = own.sum(axis=1, keepdims=True)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        bits = -np.log2(own / totals)
-    bits = np.where(own > 0, np.minimum(bits, _ABSENT_BITS - 1), _ABSENT_BITS)
-    bits[:, 1:] += 1 + RAW_BITS[1:]
-    return bits.astype(np.float32)
+    return bucket_bits(np.asarray(own, np.float64).reshape(contexts, BUCKETS))
 
 
 def _column_costs(

@@ -142,7 +142,6 @@ def map_blocks(
     source: Source,
     function: Callable[[int, int], Result],
     tick: Callable[[int], None],
-    workers: int | None = None,
     blocks: Iterable[tuple[int, int]] | None = None,
 ) -> Iterator[Result]:
     """Runs `function(start, stop)` on every block on all cores; results come in order.
@@ -153,7 +152,6 @@ def map_blocks(
         source: Source. The table.
         function: callable. Works on rows start..stop; must be safe to run in threads.
         tick: callable. Receives the number of rows done, after each block.
-        workers: int or None. Threads; all cores when None.
         blocks: iterable of (first row, last row exclusive) or None. `source.blocks()` when None.
     """
     blocks = source.blocks() if blocks is None else blocks
@@ -162,7 +160,7 @@ def map_blocks(
             yield function(start, stop)
             tick(stop - start)
         return
-    count = workers or min(os.cpu_count() or 1, _MAX_WORKERS)
+    count = min(os.cpu_count() or 1, _MAX_WORKERS)
     with ThreadPoolExecutor(count) as pool:
         waiting: deque[tuple[int, Future[Result]]] = deque()
         for start, stop in blocks:

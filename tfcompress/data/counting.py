@@ -14,8 +14,9 @@ from tfcompress.data.bad_rows import BadRows, token_defects
 from tfcompress.data.columns import Columns, find_column
 from tfcompress.data.formats import TABULAR, locate
 from tfcompress.data.interactions import narrow
+from tfcompress.data.options import refuse
 from tfcompress.data.paths import existing, readable
-from tfcompress.data.reading import batches, refuse
+from tfcompress.data.reading import batches
 from tfcompress.errors import DataError
 from tfcompress.vocabulary import count_tokens
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tfcompress.data.bad_rows import BadRows
+from tfcompress.data.bad_rows import BadRows, is_utf8
 from tfcompress.data.byte_stream import BYTE_ORDER_MARK
 from tfcompress.errors import DataError
 
@@ -120,7 +120,7 @@ def read_text_lines(path: Path, bad: BadRows | None = None) -> Iterator[TextLine
 def _decode(path: Path, first_line: int, block: bytes, bad: BadRows) -> TextLines:
     skipped: list[int] = []
     block = block.replace(b"\r\n", b"\n").removesuffix(b"\r")
-    if b"\0" in block or b"\r" in block or not _is_utf8(block):
+    if b"\0" in block or b"\r" in block or not is_utf8(pa.array([block], pa.binary())):
         rows = block.split(b"\n")
         for number, row in enumerate(rows):
             if wrong := _what_is_wrong(row):
@@ -130,14 +130,6 @@ def _decode(path: Path, first_line: int, block: bytes, bad: BadRows) -> TextLine
         block = b"\n".join(rows)
     text = pa.array([block], pa.binary()).cast(pa.string())
     return TextLines(first_line, pc.split_pattern(text, "\n").values, tuple(skipped))
-
-
-def _is_utf8(block: bytes) -> bool:
-    try:
-        pa.array([block], pa.binary()).cast(pa.string())
-    except pa.ArrowInvalid:
-        return False
-    return True
 
 
 def _what_is_wrong(line: bytes) -> tuple[str, str] | None:

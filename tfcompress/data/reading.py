@@ -14,11 +14,12 @@ from tfcompress.data.columns import Columns, choose_columns
 from tfcompress.data.criteo import NAMES as CRITEO_NAMES
 from tfcompress.data.formats import TABULAR, Source
 from tfcompress.data.interactions import Batch, rows_by_user
+from tfcompress.data.options import refuse
 from tfcompress.data.paths import readable
 from tfcompress.data.ragged import Ragged
 from tfcompress.data.recbole import SequenceColumns
 from tfcompress.data.splits import Split, given, leave_one_out
-from tfcompress.errors import ConfigError, DataError
+from tfcompress.errors import DataError
 
 
 def read_split(
@@ -53,13 +54,6 @@ def batches(format: str, file: Path, columns: Columns | None, bad: BadRows) -> I
         )
     with readable(file):
         yield from reader
-
-
-def refuse(what: str, arguments: dict[str, str | None]) -> None:
-    """Raises `ConfigError` for the first argument that is not None."""
-    for argument, value in arguments.items():
-        if value is not None:
-            raise ConfigError(f"{argument}: {value!r} means nothing for {what}; leave it out")
 
 
 def _read(located: Source, names: dict[str, str | None], bad: BadRows) -> tuple[Split, pa.Array]:

@@ -11,9 +11,9 @@ from tfcompress.data.bad_rows import BadRows
 from tfcompress.data.dataset import Dataset
 from tfcompress.data.encoding import encode
 from tfcompress.data.formats import locate
-from tfcompress.data.limits import check_least
+from tfcompress.data.options import check_least, refuse
 from tfcompress.data.paths import existing, readable
-from tfcompress.data.reading import read_split, refuse
+from tfcompress.data.reading import read_split
 from tfcompress.data.text_sources import NAMED_TEXTS
 from tfcompress.errors import ConfigError
 from tfcompress.files import sha256_of_files

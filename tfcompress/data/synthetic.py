@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tfcompress.data.dataset import Dataset
 from tfcompress.data.encoding import encode
-from tfcompress.data.limits import check_least
+from tfcompress.data.options import check_least
 from tfcompress.data.ragged import Ragged
 from tfcompress.data.splits import leave_one_out
 from tfcompress.vocabulary import Vocabulary

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tfcompress.data.limits import check_least
+from tfcompress.data.options import check_least
 from tfcompress.data.ragged import Ragged
 from tfcompress.data.text_dataset import LabelledTexts, TextDataset, encode_texts, split_texts
 from tfcompress.data.tokenizer import Tokenizer

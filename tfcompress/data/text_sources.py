@@ -14,12 +14,11 @@ from tfcompress.data import labelled_text, synthetic_text
 from tfcompress.data.bad_rows import BadRows
 from tfcompress.data.formats import LABELLED_TEXT, locate
 from tfcompress.data.interactions import index_tokens
-from tfcompress.data.limits import check_least
+from tfcompress.data.options import check_least, refuse
 from tfcompress.data.paths import existing, readable
 from tfcompress.data.ragged import Ragged
 from tfcompress.data.text_dataset import LabelledTexts, TextDataset, encode_texts, split_texts
 from tfcompress.data.tokenizer import Tokenizer, split_words
-from tfcompress.errors import ConfigError
 from tfcompress.files import sha256_of_files
 from tfcompress.vocabulary import Vocabulary
 
@@ -76,8 +75,7 @@ def load_texts(
         "vocabulary": vocabulary,
     }
     if isinstance(source, str) and source in NAMED_TEXTS:
-        if format is not None:
-            raise ConfigError(f"format: {format!r} means nothing for {source}; leave it out")
+        refuse(source, {"format": format})
         return NAMED_TEXTS[source](tokenizer=tokenizer, **ranking)
     path = existing(source, NAMED_TEXTS)
     with readable(path):

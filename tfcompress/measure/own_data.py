@@ -20,14 +20,13 @@ from tfcompress.data.ragged import Ragged
 from tfcompress.data.text_dataset import UNKNOWN_CLASS, LabelledTexts, TextDataset
 from tfcompress.data.tokenizer import Tokenizer
 from tfcompress.errors import ConfigError
-from tfcompress.vocabulary import OOV_ID, PADDING_ID, Vocabulary
+from tfcompress.vocabulary import OOV_ID, PADDING_ID, VOCABULARY_FILE, Vocabulary
 
 if TYPE_CHECKING:
     from tfcompress.tflite import ModelInfo
 
 Split = Literal["validation", "test"]
 
-VOCABULARY_FILE = "vocabulary.parquet"
 # Options of the training that belong to the model, whatever the data.
 _INPUT_OPTIONS = {"max_words", "bigram_buckets"}
 

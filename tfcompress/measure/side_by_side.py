@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tfcompress.errors import ConfigError, ModelError, first_line, naming
 from tfcompress.measure.environment import environment
 from tfcompress.measure.inputs import ModelInput, find_inputs, takes_batches
+from tfcompress.measure.labels import short_names
 from tfcompress.measure.latency import Runner, Timings, check_runs, measure_latency
 from tfcompress.measure.measurement import NOT_ASKED, Measurement, Memory, Quality
 from tfcompress.measure.memory import measure_memory
@@ -94,7 +95,8 @@ def measure(
     tell = progress or (lambda _: None)
     # Everything is read and checked before the first long measurement starts.
     infos = [_inspect(path) for path in given]
-    files = [_File(*fields) for fields in zip(given, _labels(given), infos, strict=True)]
+    labels = short_names([path.absolute() for path in given])
+    files = [_File(*fields) for fields in zip(given, labels, infos, strict=True)]
     asked = {"quality": quality, "memory": memory, "latency": latency}
     for file in files:
         file.notes |= {name: NOT_ASKED for name, wanted in asked.items() if not wanted}
@@ -103,25 +105,10 @@ def measure(
             vocabulary = Vocabulary.load(Path(vocabulary))
         find_data = _DataFinder(data, remap, vocabulary, bad_rows)
         how: dict[str, Any] = {"remap": remap, "vocabulary": vocabulary}
-        answering = []
-        for file in files:
-            reason = "no data given" if data is None else why_no_quality(file.info)
-            if reason is not None:
-                file.notes["quality"] = reason
-                continue
-            own_examples(file.path, file.info, found := find_data(file), **how)
-            if found.skipped_rows:
-                file.notes["data"] = f"{found.skipped_rows:,} bad rows of {found.name} skipped"
-            answering.append(file)
-        for file in answering:
+        for file in _with_data(files, find_data, how):
             tell(f"quality of {file.label}")
             file.quality = measure_quality(
-                file.path,
-                file.info,
-                find_data(file),
-                k=k,
-                mask_history=mask_history,
-                **how,
+                file.path, file.info, find_data(file), k=k, mask_history=mask_history, **how
             )
     running = [file for file in files if _open(file)] if memory or latency else []
     if memory:
@@ -156,16 +143,16 @@ class _DataFinder:
         vocabulary: Vocabulary | None,
         bad_rows: str | None,
     ) -> None:
-        self._data = data
+        self.data = data
         self._remap = remap
         self._vocabulary = vocabulary
         self._bad_rows = bad_rows
         self._loaded: dict[str, Dataset | TextDataset] = {}
 
     def __call__(self, file: _File) -> Dataset | TextDataset:
-        if not isinstance(self._data, str | Path):
-            assert self._data is not None
-            return self._data
+        if not isinstance(self.data, str | Path):
+            assert self.data is not None
+            return self.data
         from tfcompress.data import LOADERS
 
         vocabulary = None
@@ -178,7 +165,7 @@ class _DataFinder:
         identity = [kind, options, vocabulary and vocabulary.sha256]
         key = json.dumps(identity, sort_keys=True, default=str)
         if key not in self._loaded:
-            self._loaded[key] = LOADERS[kind](self._data, **options, vocabulary=vocabulary)
+            self._loaded[key] = LOADERS[kind](self.data, **options, vocabulary=vocabulary)
         return self._loaded[key]
 
 
@@ -189,6 +176,21 @@ def _inspect(path: Path) -> ModelInfo:
     content = read_file(path)
     with naming(path):
         return inspect_model(content)
+
+
+def _with_data(files: Sequence[_File], find_data: _DataFinder, how: dict[str, Any]) -> list[_File]:
+    """The files whose quality can be measured, their data read and checked; notes say why not."""
+    answering = []
+    for file in files:
+        reason = "no data given" if find_data.data is None else why_no_quality(file.info)
+        if reason is not None:
+            file.notes["quality"] = reason
+            continue
+        own_examples(file.path, file.info, found := find_data(file), **how)
+        if found.skipped_rows:
+            file.notes["data"] = f"{found.skipped_rows:,} bad rows of {found.name} skipped"
+        answering.append(file)
+    return answering
 
 
 def _open(file: _File) -> bool:
@@ -224,13 +226,3 @@ def _measure_latency(files: Sequence[_File], batch_sizes: Sequence[int], runs: i
             reasons.append("its shapes are fixed, so one invocation stands under batch 1")
         if reasons:
             file.notes["latency"] = "; ".join(reasons)
-
-
-def _labels(paths: Sequence[Path]) -> list[str]:
-    """File names, with as many folders before them as it takes to tell different paths apart."""
-    different = {path.absolute() for path in paths}
-    for length in range(1, max(len(path.parts) for path in different) + 1):
-        short = {path: Path(*path.parts[-length:]).as_posix() for path in different}
-        if len(set(short.values())) == len(different):
-            break
-    return [short[path.absolute()] for path in paths]

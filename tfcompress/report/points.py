@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tfcompress.measure.labels import short_names
 from tfcompress.peers import PEERS
 from tfcompress.sweep.artefact import PLAIN, Artefact
 from tfcompress.sweep.results import DONE, Row, artefact_of
@@ -140,7 +141,7 @@ def _panel_key(run: _Run) -> str:
 def _titles(artefacts: Sequence[Artefact]) -> list[str]:
     """The data of each, whether tied, and the settings that they do not all have in common."""
     settings = [_panel_settings(artefact) for artefact in artefacts]
-    names = _data_names([artefact.training.config.data.source for artefact in artefacts])
+    names = short_names([Path(artefact.training.config.data.source) for artefact in artefacts])
     titles = []
     for artefact, name, mine in zip(artefacts, names, settings, strict=True):
         config = artefact.training.config
@@ -153,16 +154,6 @@ def _titles(artefacts: Sequence[Artefact]) -> list[str]:
         tied = [] if config.model == "text-classifier" else ["tied" if config.tie else "untied"]
         titles.append(", ".join([name, *tied, *different]))
     return titles
-
-
-def _data_names(sources: Sequence[str]) -> list[str]:
-    """The data as titles name them: with as many folders as tell different ones apart."""
-    paths = [Path(source) for source in sources]
-    for length in range(1, max((len(path.parts) for path in paths), default=1) + 1):
-        names = [Path(*path.parts[-length:]).as_posix() for path in paths]
-        if len(set(names)) == len(set(paths)):
-            return names
-    return list(sources)
 
 
 def _panel(title: str, runs: list[_Run]) -> Panel:

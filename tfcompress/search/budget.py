@@ -1,6 +1,8 @@
 """What a search must keep to."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tfcompress.errors import ConfigError
 
@@ -22,15 +24,24 @@ class Budget:
 
     def __post_init__(self) -> None:
         """Checks that one is given, and in its range."""
-        given = {name: value for name, value in vars(self).items() if value is not None}
-        if len(given) != 1:
-            named = ", ".join(given) or "none"
-            raise ConfigError(f"max_loss, max_bytes, snr_db: got {named}; give one of them")
+        check_one_given(vars(self), positive=("max_bytes", "snr_db"))
         if self.max_loss is not None and not 0 < self.max_loss < 1:
             raise ConfigError(f"max_loss: got {self.max_loss:g}, expected above 0 and below 1")
-        for name in ("max_bytes", "snr_db"):
-            if name in given and not given[name] > 0:
-                raise ConfigError(f"{name}: got {given[name]:g}, expected a positive number")
+
+
+def check_one_given(options: Mapping[str, Any], *, positive: Sequence[str]) -> None:
+    """Checks that exactly one option is not None, and above zero where it is named by `positive`.
+
+    Raises:
+        ConfigError: it names the options, and what was given.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    if len(given) != 1:
+        named = ", ".join(given) or "none"
+        raise ConfigError(f"{', '.join(options)}: got {named}; give one of them")
+    for name in positive:
+        if name in given and not given[name] > 0:
+            raise ConfigError(f"{name}: got {given[name]:g}, expected a positive number")
 
 
 def check_code_output(code_output: bool, target: str) -> None:

@@ -8,14 +8,20 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from tfcompress.errors import ConfigError
 from tfcompress.search.settings import Coded, Settings
 from tfcompress.search.ways import way_of
 
 FINEST, COARSEST = 1 / 64, 64.0
 """Steps that are tried."""
-_MAX_CODINGS = 4
 _SLOPE = -1.1
-"""About how fast the logarithm of bytes moves with that of the step."""
+"""How fast the logarithm of bytes moves with that of the step, mostly; past 150x up to -3."""
+_CODINGS_FOR_STEP = 4
+_CODINGS_TO_FIT = 12
+_FULL = 0.99
+"""Part of the bytes that is enough of them."""
+_FARTHEST = math.log(4)
+"""Of one step to the next, where nothing is known of the other side."""
 
 
 class CodedSizes:
@@ -49,7 +55,7 @@ class CodedSizes:
             nbytes: float.
             close: float. How near they must come (logarithm); a few codings are tried.
         """
-        for _ in range(_MAX_CODINGS):
+        for _ in range(_CODINGS_FOR_STEP):
             known = self._known(way)
             off = [math.log(size / nbytes) for _, size in known]
             nearest = min(range(len(known)), key=lambda k: abs(off[k])) if known else None
@@ -76,6 +82,48 @@ class CodedSizes:
         """Bytes at the same step of some other way, to start from."""
         sizes = [size for at, size in self.sizes.items() if at.step == way.step]
         return sizes[-1] if sizes else self.coded(way).nbytes
+
+
+def fit_step(encode: Callable[[Settings], Coded], settings: Settings, max_bytes: float) -> Coded:
+    """Tables coded at a step that makes nearly the most of some bytes.
+
+    Args:
+        encode: callable. Codes all tables at one setting.
+        settings: Settings. Its step is tried first.
+        max_bytes: float. What the tables may take.
+
+    Raises:
+        ConfigError: Not even the coarsest step keeps to `max_bytes`.
+    """
+    best: Coded | None = None
+    wanted = math.log(max_bytes * math.sqrt(_FULL))
+    over = within = None
+    for _ in range(_CODINGS_TO_FIT):
+        coded = encode(settings)
+        point = math.log(settings.step), math.log(coded.nbytes)
+        if coded.nbytes <= max_bytes:
+            within = point
+            if best is None or coded.nbytes > best.nbytes:
+                best = coded
+            if coded.nbytes >= _FULL * max_bytes:
+                break
+        elif settings.step >= COARSEST:
+            break
+        else:
+            over = point
+        if over and within:
+            # Between the two, near to neither: bytes may fall far faster than they mostly do.
+            part = min(max((over[1] - wanted) / (over[1] - within[1]), 0.1), 0.9)
+            moved = over[0] + part * (within[0] - over[0])
+        else:
+            moved = point[0] + min(max((wanted - point[1]) / _SLOPE, -_FARTHEST), _FARTHEST)
+        settings = replace(settings, step=min(math.exp(moved), COARSEST))
+    if best is None:
+        raise ConfigError(
+            f"max_bytes: {max_bytes:,.0f} bytes are asked for, the tables take {coded.nbytes:,} "
+            f"at step {coded.settings.step:.3g}; allow more"
+        )
+    return best
 
 
 def _slope_at(known: Sequence[tuple[float, int]], nearest: int) -> float:

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from tfcompress.data.sample import spread_rows
 from tfcompress.errors import ConfigError
-from tfcompress.measure.own_data import VOCABULARY_FILE, Split, loading, own_examples
+from tfcompress.measure.own_data import Split, loading, own_examples
 from tfcompress.measure.quality import examine, measure_quality, why_no_quality
 from tfcompress.search.file_runs import on_disk
 from tfcompress.search.item_scores import SCORED_EXAMPLES
-from tfcompress.vocabulary import Vocabulary
+from tfcompress.vocabulary import VOCABULARY_FILE, Vocabulary
 
 if TYPE_CHECKING:
     from tfcompress.classification import ClassificationQuality

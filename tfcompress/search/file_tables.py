@@ -13,10 +13,10 @@ from tfcompress.search.coded_together import MIN_BYTES, CodedTogether
 from tfcompress.search.file_scores import FileScores
 from tfcompress.search.search import SCORED_START, START
 from tfcompress.search.shipped_bytes import shipped_bytes
+from tfcompress.tflite.graph.damaged import following_the_graph
 from tfcompress.tflite.graph.flatbuffer import read
 from tfcompress.tflite.graph.prune import prune
 from tfcompress.tflite.packing.coded_tables import store_coded
-from tfcompress.tflite.packing.damaged import following_the_graph
 from tfcompress.tflite.packing.float_tables import (
     FloatTable,
     find_float_tables,

@@ -18,6 +18,7 @@ from tfcompress.errors import ConfigError
 from tfcompress.files import write_file
 from tfcompress.rate_distortion import TransformedTable
 from tfcompress.rate_distortion.stored_tables import tables_to_bytes
+from tfcompress.search.budget import check_one_given
 from tfcompress.search.coded_together import probe_rows
 from tfcompress.search.measures import Measures
 from tfcompress.search.model_tables import ModelTables
@@ -56,13 +57,7 @@ class Coarseness:
 
     def __post_init__(self) -> None:
         """Checks that one is given, and in its range."""
-        given = {name: value for name, value in vars(self).items() if value is not None}
-        if len(given) != 1:
-            named = ", ".join(given) or "none"
-            raise ConfigError(f"times_smaller, max_bytes, settings: got {named}; give one of them")
-        for name in ("times_smaller", "max_bytes"):
-            if name in given and not given[name] > 0:
-                raise ConfigError(f"{name}: got {given[name]:g}, expected a positive number")
+        check_one_given(vars(self), positive=("times_smaller", "max_bytes"))
 
     def bytes_of(self, tables: ModelTables) -> float:
         """What these tables may take."""

@@ -19,25 +19,15 @@ Reference:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import keras
 
-from tfcompress.errors import ConfigError
+from tfcompress.search.coded_sizes import COARSEST, fit_step
 from tfcompress.search.model_tables import ModelTables
 from tfcompress.search.settings import Coded, Settings
 from tfcompress.training.variables import assign, values
-
-_SLOPE = -1.1
-"""How fast the logarithm of bytes moves with that of the step, mostly; past 150x up to -3."""
-_FULL = 0.99
-"""Part of the bytes that is enough of them."""
-_COARSEST = 64.0
-_FARTHEST = math.log(4)
-"""Of one step to the next, where nothing is known of the other side."""
-_MAX_CODINGS = 12
 
 
 class StraightThrough(keras.callbacks.Callback):
@@ -83,7 +73,7 @@ class StraightThrough(keras.callbacks.Callback):
             settings = self.coded.settings
             # One coding each; half the way, since bytes may fall far faster than they mostly do.
             step = settings.step * math.sqrt(self.coded.nbytes / self._max_bytes)
-            self.coded = self._tables.encode(replace(settings, step=min(step, _COARSEST)))
+            self.coded = self._tables.encode(replace(settings, step=min(step, COARSEST)))
             self._put(latent)
 
     def finish(self) -> Coded:
@@ -113,45 +103,3 @@ class StraightThrough(keras.callbacks.Callback):
         ]
         self._differences = [new - own for new, own in zip(rounded, latent, strict=True)]
         assign(self._tables.variables, rounded)
-
-
-def fit_step(encode: Callable[[Settings], Coded], settings: Settings, max_bytes: float) -> Coded:
-    """Tables coded at a step that makes nearly the most of some bytes.
-
-    Args:
-        encode: callable. Codes all tables at one setting.
-        settings: Settings. Its step is tried first.
-        max_bytes: float. What the tables may take.
-
-    Raises:
-        ConfigError: Not even the coarsest step keeps to `max_bytes`.
-    """
-    best: Coded | None = None
-    wanted = math.log(max_bytes * math.sqrt(_FULL))
-    over = within = None
-    for _ in range(_MAX_CODINGS):
-        coded = encode(settings)
-        point = math.log(settings.step), math.log(coded.nbytes)
-        if coded.nbytes <= max_bytes:
-            within = point
-            if best is None or coded.nbytes > best.nbytes:
-                best = coded
-            if coded.nbytes >= _FULL * max_bytes:
-                break
-        elif settings.step >= _COARSEST:
-            break
-        else:
-            over = point
-        if over and within:
-            # Between the two, near to neither: bytes may fall far faster than they mostly do.
-            part = min(max((over[1] - wanted) / (over[1] - within[1]), 0.1), 0.9)
-            moved = over[0] + part * (within[0] - over[0])
-        else:
-            moved = point[0] + min(max((wanted - point[1]) / _SLOPE, -_FARTHEST), _FARTHEST)
-        settings = replace(settings, step=min(math.exp(moved), _COARSEST))
-    if best is None:
-        raise ConfigError(
-            f"max_bytes: {max_bytes:,.0f} bytes are asked for, the tables take {coded.nbytes:,} "
-            f"at step {coded.settings.step:.3g}; allow more"
-        )
-    return best

@@ -3,7 +3,6 @@
 from tfcompress.tflite.compare import Difference, compare_with_keras
 from tfcompress.tflite.convert import convert
 from tfcompress.tflite.inspect import inspect_model
-from tfcompress.tflite.looked_up import TableUse, table_use
 from tfcompress.tflite.model_info import (
     ConstantInfo,
     ModelInfo,
@@ -15,6 +14,7 @@ from tfcompress.tflite.packing.pack import PackedConstant, Packing, pack, pack_m
 from tfcompress.tflite.packing.unpack import unpack
 from tfcompress.tflite.runtime.check import check
 from tfcompress.tflite.runtime.open import open_model
+from tfcompress.tflite.table_use import TableUse, table_use
 from tfcompress.tflite.tables.constants import tables_replaced
 from tfcompress.tflite.vocabulary import read_vocabulary
 

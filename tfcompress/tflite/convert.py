@@ -30,6 +30,7 @@ from tfcompress.tflite.tables.metadata import check_metadata, describe, write_me
 from tfcompress.tflite.tables.table_dtype import TABLE_DTYPES, TableDtype, store_tables
 from tfcompress.tflite.top_k import append_top_k, check_top_k
 from tfcompress.tflite.vocabulary import check_vocabulary, vocabulary_file
+from tfcompress.validation import check_choice
 from tfcompress.vocabulary import Vocabulary
 
 DENSE_DTYPES = ("float32", "int8", "int4")
@@ -80,11 +81,11 @@ def convert(
         ConfigError: an argument, or its combination with this model, cannot be used.
         ModelError: the model cannot be converted with builtin operators.
     """
-    _check_choice("table_dtype", table_dtype, TABLE_DTYPES)
-    _check_choice("granularity", granularity, GRANULARITIES)
-    _check_choice("dense_dtype", dense_dtype, DENSE_DTYPES)
-    _check_choice("codec", codec, ("none", *CODECS))
-    _check_choice("target", target, TARGETS)
+    check_choice("table_dtype", table_dtype, TABLE_DTYPES)
+    check_choice("granularity", granularity, GRANULARITIES)
+    check_choice("dense_dtype", dense_dtype, DENSE_DTYPES)
+    check_choice("codec", codec, ("none", *CODECS))
+    check_choice("target", target, TARGETS)
     if codec != "none":
         check_options(codec, target)
 
@@ -191,8 +192,3 @@ def assemble(
     converted = file.to_bytes()
     check(converted)
     return converted
-
-
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ConfigError(f"{name}: got {value!r}, expected one of {', '.join(choices)}")

@@ -14,12 +14,9 @@ from typing import Any
 from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.tflite.graph.flatbuffer import TfliteFile, read
+from tfcompress.tflite.graph.operator_versions import CHANNEL_SCALES_VERSION
 from tfcompress.tflite.graph.readers import looked_up_buffers
 
-# What is quantised, and the operator version that reads integers with a scale per channel. The
-# quantiser leaves the version of the float operator, with which an old runtime would load the file
-# and apply the first channel's scale to all of them.
-_VERSIONS = {"FULLY_CONNECTED": 12, "CONV_2D": 5, "DEPTHWISE_CONV_2D": 6}
 _WEIGHTS = 1
 _LARGE = 1 << 16
 """Values from which a matrix is worth 4 bits: all that are smaller together weigh little."""
@@ -67,14 +64,16 @@ def quantize_dense(
     for subgraph in quantised.subgraphs:
         for operator in subgraph.operators:
             name = quantised.operator_name(operator)
-            if name in _VERSIONS and _weights(subgraph, operator).type in _INTEGERS:
-                code = quantised.operator(name, [], [], version=_VERSIONS[name]).opcodeIndex
-                operator.opcodeIndex = code
+            # The quantiser leaves the version of the float operator, with which an old runtime
+            # would load the file and apply the first channel's scale to all of them.
+            version = CHANNEL_SCALES_VERSION.get(name)
+            if version is not None and _weights(subgraph, operator).type in _INTEGERS:
+                operator.opcodeIndex = quantised.operator(name, [], [], version=version).opcodeIndex
     return quantised, counts
 
 
 def _is_dense(file: TfliteFile, subgraph: Any, operator: Any, name: str, tables: set[int]) -> bool:
-    if name not in _VERSIONS or len(operator.inputs) <= _WEIGHTS:
+    if name not in CHANNEL_SCALES_VERSION or len(operator.inputs) <= _WEIGHTS:
         return False
     weights = _weights(subgraph, operator)
     return (

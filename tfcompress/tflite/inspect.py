@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from tfcompress.codec.layout import parse_header
+from tfcompress.tflite.graph.damaged import following_the_graph
 from tfcompress.tflite.graph.file_bytes import file_bytes
 from tfcompress.tflite.graph.flatbuffer import (
     TYPE_NAMES,
@@ -36,7 +37,6 @@ from tfcompress.tflite.model_info import (
     TableInfo,
     VocabularyInfo,
 )
-from tfcompress.tflite.packing.damaged import following_the_graph
 from tfcompress.tflite.packing.lookups import LeftConstant, find_tables
 from tfcompress.tflite.packing.packed_metadata import packed_entries
 from tfcompress.tflite.runtime.delegate_rows import CUSTOM_CODES

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tfcompress.errors import ConfigError, ModelError
 from tfcompress.files import write_file
 from tfcompress.training.config import TrainConfig
-from tfcompress.vocabulary import Vocabulary
+from tfcompress.vocabulary import VOCABULARY_FILE, Vocabulary
 
 if TYPE_CHECKING:
     import keras
@@ -35,7 +35,7 @@ class Run:
     @property
     def vocabulary_file(self) -> Path:
         """Token of every id, with its training count."""
-        return self.path / "vocabulary.parquet"
+        return self.path / VOCABULARY_FILE
 
     @property
     def model_file(self) -> Path:

@@ -19,7 +19,7 @@ def coder_of(values, group, *, is_compact=False):
     return RowCoder(code_of(groups_of(found, group), counts, is_compact=is_compact))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     rows=st.integers(1, 150),
     columns=st.integers(1, 20),

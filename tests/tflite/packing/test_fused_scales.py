@@ -7,10 +7,10 @@ from ai_edge_litert import schema_py_generated as schema
 from tests.tflite.lookup_models import empty_file, table
 from tfcompress.tflite import inspect_model
 from tfcompress.tflite.graph.flatbuffer import read
-from tfcompress.tflite.graph.readers import GATHER_VERSION
+from tfcompress.tflite.graph.operator_versions import CAST_VERSION, GATHER_VERSION
 from tfcompress.tflite.packing.pack import pack
 from tfcompress.tflite.packing.unpack import unpack
-from tfcompress.tflite.tables.integer_rows import CAST_VERSION, pack_int4
+from tfcompress.tflite.tables.integer_rows import pack_int4
 
 Type = schema.TensorType
 ROWS, COLUMNS = 4000, 16

@@ -57,7 +57,7 @@ def test_rows_are_integers_times_scales_exactly(lookup_file, run, num_bits, gran
             run(content, np.array([0, bad, 1], np.int32))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     table=hnp.arrays(
         np.float32,

@@ -52,7 +52,7 @@ def close(found, expected):
     assert np.abs(found - expected).max(initial=0) <= 1e-6 * largest
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     rows=st.integers(1, 70),
     columns=st.integers(1, 9),

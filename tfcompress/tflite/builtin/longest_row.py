@@ -1,7 +1,7 @@
 """The prefix code for several values a word that makes the longest row of a table short.
 
 In mode `fixed` every row takes the room of the longest. For single values, 256 at most, the codec
-searches for the best code (`codec.fixed_code`); symbols of several values are thousands, too many
+searches for the best code (`codec.worst_row`); symbols of several values are thousands, too many
 for that. Here rows and codes play a game: each code is the best one for rows by weight, and a row's
 weight grows exponentially with what it took under the codes before. The best of the codes met comes
 within some 2 % of what no code gets below.
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfcompress.codec.relaxation import worst_rows
+from tfcompress.codec.worst_row.relaxation import worst_rows
 from tfcompress.prefix_codes import length_limited_lengths
 from tfcompress.tflite.builtin.row_bits import U8, RowCode, RowCoder
 

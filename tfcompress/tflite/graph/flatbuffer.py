@@ -25,8 +25,6 @@ from tfcompress.tflite.graph.associated import (
 from tfcompress.tflite.graph.parse import parse
 from tfcompress.tflite.graph.serialize import serialize
 
-IDENTIFIER = b"TFL3"
-
 OPERATOR_NAMES: dict[int, str] = {
     value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)
 }
@@ -260,7 +258,7 @@ class TfliteFile:
 
     def flatbuffer_bytes(self) -> bytes:
         """The flatbuffer (and, over 2 GB, the buffers behind it) without the associated files."""
-        return serialize(self.model, IDENTIFIER)
+        return serialize(self.model)
 
 
 def read(content: bytes) -> TfliteFile:
@@ -272,7 +270,7 @@ def read(content: bytes) -> TfliteFile:
     Raises:
         ModelError: it is no .tflite file, or it is cut off or damaged.
     """
-    model = parse(content, IDENTIFIER)
+    model = parse(content)
     for subgraph in model.subgraphs:
         subgraph.inputs, subgraph.outputs = indices(subgraph.inputs), indices(subgraph.outputs)
         subgraph.tensors, subgraph.operators = subgraph.tensors or [], subgraph.operators or []

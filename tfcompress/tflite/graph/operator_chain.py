@@ -12,7 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from tfcompress.tflite.graph.flatbuffer import KIND_OF_DTYPE, TfliteFile
-from tfcompress.tflite.graph.readers import GATHER_VERSION
+from tfcompress.tflite.graph.operator_versions import BATCHED_GATHER_VERSION, GATHER_VERSION
 
 _Type = schema.TensorType
 
@@ -70,7 +70,7 @@ class OperatorChain:
     def gather(self, params: int, ids: int, *, batch_dims: int = 0) -> int:
         """params[ids], along axis 0 or, for each of the batch, axis 1."""
         options = schema.GatherOptionsT(axis=batch_dims, batchDims=batch_dims)
-        version = 5 if batch_dims else GATHER_VERSION[self._kind(params)]
+        version = BATCHED_GATHER_VERSION if batch_dims else GATHER_VERSION[self._kind(params)]
         rank = self._rank(params) + self._rank(ids) - 1 - batch_dims
         return self._emit("GATHER", [params, ids], self._kind(params), rank, options, version)
 

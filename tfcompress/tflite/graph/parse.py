@@ -10,14 +10,14 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.errors import ModelError
+from tfcompress.tflite.graph.serialize import IDENTIFIER
 
 
-def parse(content: bytes, identifier: bytes) -> Any:
+def parse(content: bytes) -> Any:
     """Parses a flatbuffer.
 
     Args:
         content: bytes. Whatever stands behind the flatbuffer is left alone.
-        identifier: bytes. The four that bytes 4 to 7 of the file must be.
 
     Returns:
         schema.ModelT, with at least one subgraph. Its buffers are views into `content`.
@@ -25,9 +25,9 @@ def parse(content: bytes, identifier: bytes) -> Any:
     Raises:
         ModelError: it is no .tflite file, or it is cut off or damaged.
     """
-    if content[4:8] != identifier:
+    if content[4:8] != IDENTIFIER:
         raise ModelError(
-            f"not a .tflite file: bytes 4 to 7 are {content[4:8]!r}, expected {identifier!r}"
+            f"not a .tflite file: bytes 4 to 7 are {content[4:8]!r}, expected {IDENTIFIER!r}"
         )
     try:
         model = schema.ModelT.InitFromPackedBuf(content, 0)

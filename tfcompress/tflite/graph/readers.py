@@ -3,20 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ai_edge_litert import schema_py_generated as schema
-
 from tfcompress.tflite.graph.flatbuffer import TfliteFile
-
-_Type = schema.TensorType
-GATHER_VERSION = {
-    _Type.FLOAT32: 1,
-    _Type.INT32: 1,
-    _Type.UINT8: 1,
-    _Type.INT8: 2,
-    _Type.INT16: 4,
-    _Type.INT4: 7,
-}
-"""The version of GATHER that reads rows of a type."""
 
 
 def is_row_lookup(name: str, operator: Any, slot: int) -> bool:

@@ -16,6 +16,8 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+IDENTIFIER = b"TFL3"
+"""Bytes 4 to 7 of every .tflite."""
 _ALIGNMENT = 16
 _OUTSIDE_ALIGNMENT = 64
 LARGEST_FLATBUFFER = 2**31 - 2**26
@@ -26,28 +28,27 @@ _SHARED_BYTES = 64
 """Longer lists are hardly ever equal."""
 
 
-def serialize(model: Any, identifier: bytes) -> bytes:
+def serialize(model: Any) -> bytes:
     """The bytes of a model.
 
     Args:
         model: schema.ModelT. Its buffers become ones that pack themselves aligned.
-        identifier: bytes. The flatbuffer's file identifier.
     """
     model.buffers = [_AlignedBuffer(buffer.data) for buffer in model.buffers]
     total = sum(buffer.nbytes for buffer in model.buffers)
     if total <= LARGEST_FLATBUFFER:
-        return _pack(model, identifier, total)
+        return _pack(model, total)
     outside = [buffer for buffer in model.buffers if buffer.nbytes >= _OUTSIDE_BYTES]
     inside = total - sum(buffer.nbytes for buffer in outside)
     # The offsets have the same size whatever they are, so a first pass gives the flatbuffer's.
     for buffer in outside:
         buffer.place = _OUTSIDE_ALIGNMENT
-    end = len(_pack(model, identifier, inside))
+    end = len(_pack(model, inside))
     for buffer in outside:
         buffer.place = -(-end // _OUTSIDE_ALIGNMENT) * _OUTSIDE_ALIGNMENT
         end = buffer.place + buffer.nbytes
     content = bytearray(end)
-    flatbuffer = _pack(model, identifier, inside)
+    flatbuffer = _pack(model, inside)
     content[: len(flatbuffer)] = flatbuffer
     for buffer in outside:
         content[buffer.place : buffer.place + buffer.nbytes] = memoryview(buffer.data)
@@ -55,9 +56,9 @@ def serialize(model: Any, identifier: bytes) -> bytes:
     return bytes(content)
 
 
-def _pack(model: Any, identifier: bytes, data_bytes: int) -> bytes:
+def _pack(model: Any, data_bytes: int) -> bytes:
     builder = _SharingBuilder(data_bytes + 65536)
-    builder.Finish(model.Pack(builder), identifier)
+    builder.Finish(model.Pack(builder), IDENTIFIER)
     return bytes(builder.Output())
 
 

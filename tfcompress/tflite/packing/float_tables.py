@@ -14,6 +14,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from tfcompress.tflite.graph.flatbuffer import TYPE_NAMES, TfliteFile, free_name, text
+from tfcompress.tflite.graph.operator_versions import KEEP_DIMENSIONS_VERSION
 from tfcompress.tflite.packing.float_rows import FloatRows, float_rows, float_scores, weight_scales
 from tfcompress.tflite.packing.lookups import (
     LeftConstant,
@@ -28,7 +29,6 @@ from tfcompress.tflite.tables.integer_rows import unpack_int4
 _Type = schema.TensorType
 _ID_TYPES = (_Type.INT32, _Type.INT64)
 """Of ids that the operators of a coded table take."""
-_KEEP_DIMENSIONS_VERSION = 5
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def _replace_readers(file: TfliteFile, table: FloatTable, name: str, buffer: int
             options.fusedActivationFunction = activation(multiply)
         inputs = [operator.inputs[0], floats, *operator.inputs[2:]]
         made = file.operator(
-            "FULLY_CONNECTED", inputs, [scores.output], options, version=_KEEP_DIMENSIONS_VERSION
+            "FULLY_CONNECTED", inputs, [scores.output], options, version=KEEP_DIMENSIONS_VERSION
         )
         _replace(subgraph, operator, made, list(scores.behind))
 

@@ -15,10 +15,10 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.codec.layout import parse_header
 from tfcompress.tflite.graph.flatbuffer import TfliteFile, indices
+from tfcompress.tflite.graph.operator_versions import CAST_VERSION
 from tfcompress.tflite.graph.readers import only_reader, readers
 from tfcompress.tflite.runtime.delegate_rows import CUSTOM_CODE, SCALED_VERSION
 from tfcompress.tflite.tables.column_blocks import activation
-from tfcompress.tflite.tables.integer_rows import CAST_VERSION
 
 _Type = schema.TensorType
 _INTEGERS = (_Type.INT8, _Type.UINT8, _Type.INT4)

@@ -2,6 +2,7 @@
 
 from tfcompress.codec.layout import MODES
 from tfcompress.errors import ConfigError
+from tfcompress.validation import check_choice
 
 CODECS = ("auto", *MODES)
 BUILTIN_CODECS = ("auto", "fixed", "indexed")
@@ -13,13 +14,9 @@ def check_options(codec: str, target: str, decoder: str = "auto") -> None:
     """Raises `ConfigError` for arguments of `pack.pack_model` that cannot be used."""
     if target == "delegate" and decoder != "auto":
         raise ConfigError(f"decoder: {decoder!r} is for target 'builtin'; leave it out")
-    for name, value, choices in (
-        ("codec", codec, CODECS),
-        ("target", target, TARGETS),
-        ("decoder", decoder, DECODERS),
-    ):
-        if value not in choices:
-            raise ConfigError(f"{name}: got {value!r}, expected one of {', '.join(choices)}")
+    check_choice("codec", codec, CODECS)
+    check_choice("target", target, TARGETS)
+    check_choice("decoder", decoder, DECODERS)
     if target == "builtin" and codec not in BUILTIN_CODECS:
         raise ConfigError(
             f"codec: {codec!r} needs target 'delegate'; target 'builtin' decodes "

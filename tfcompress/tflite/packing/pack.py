@@ -25,12 +25,12 @@ from tfcompress.tflite.builtin.rows import (
     has_compact_lookups,
     operators,
 )
+from tfcompress.tflite.graph.damaged import following_the_graph
 from tfcompress.tflite.graph.file_bytes import file_bytes
 from tfcompress.tflite.graph.flatbuffer import TYPE_NAMES, TfliteFile, read
 from tfcompress.tflite.graph.operator_chain import ChainConstants
 from tfcompress.tflite.graph.prune import prune
 from tfcompress.tflite.graph.runtime_version import raise_runtime_version
-from tfcompress.tflite.packing.damaged import following_the_graph
 from tfcompress.tflite.packing.fused_scales import are_fused_scales, fuse_scales
 from tfcompress.tflite.packing.lookups import LeftConstant, LookupTable, find_tables, left_constant
 from tfcompress.tflite.packing.options import check_options
@@ -169,10 +169,10 @@ def coded_bytes(integers: NDArray[np.int8]) -> int:
     return packed if packed + graph < integers.nbytes else integers.nbytes
 
 
-def _graph_bytes(target: str, operators: int) -> int:
+def _graph_bytes(target: str, num_operators: int) -> int:
     """About what a packed table takes in a file besides its constants."""
     decoder = _DECODER_BYTES if target == "builtin" else 0
-    return _TABLE_OVERHEAD + operators * _OPERATOR_BYTES + decoder
+    return _TABLE_OVERHEAD + num_operators * _OPERATOR_BYTES + decoder
 
 
 @dataclass
@@ -199,8 +199,8 @@ class _Packer:
             return left_constant(table.tensor, raw_bytes, str(error))
         if isinstance(writer, str):
             return left_constant(table.tensor, raw_bytes, writer)
-        operators = len(table.lookups) * writer.operators_a_lookup
-        after = writer.constant_bytes + _graph_bytes(self.target, operators)
+        num_operators = len(table.lookups) * writer.operators_a_lookup
+        after = writer.constant_bytes + _graph_bytes(self.target, num_operators)
         if after >= raw_bytes and self.codec != "raw":
             reason = f"it would not get smaller ({after:,} bytes packed)"
             return left_constant(table.tensor, raw_bytes, reason)
@@ -221,12 +221,15 @@ class _Packer:
 
     def _delegate(self, table: LookupTable) -> RowsWriter:
         matrix = table.matrix(self.file)
-        dtype, columns = ("int4", table.columns) if table.dtype == "int4" else (None, None)
         classes = None
         if table.name in self._classes:
             classes = _row_classes(table, self._classes[table.name])
         packed = row_codec.pack(
-            matrix, self.codec, dtype=dtype, columns=columns, row_classes=classes
+            matrix,
+            self.codec,
+            dtype=table.dtype,
+            columns=table.columns,
+            row_classes=classes,
         )
         return DelegateRows(self.file, table.name, packed)
 
@@ -234,16 +237,16 @@ class _Packer:
         if reason := obstacle_to_builtin(self.file, table):
             return reason
         matrix = table.matrix(self.file)
-        dtype, columns = ("int4", table.columns) if table.dtype == "int4" else (None, None)
         values, left = row_values.split(matrix, table.dtype, table.columns)
-        source = as_source(matrix.view(table.dtype) if dtype is None else matrix, dtype, columns)
+        source = as_source(matrix, table.dtype, table.columns)
         num_ids = max(lookup.num_ids for lookup in table.lookups)
         for decoder in decoders(self.decoder, num_ids):
             compact = has_compact_lookups(decoder)
             plan = plan_rows(values, source, self.codec, is_compact=compact)
             if operators(decoder, plan.steps) <= MAX_OPERATORS:
-                name, dtype = table.name, table.dtype
-                return BuiltinRows(self._constants, name, dtype, plan, values, left, decoder)
+                return BuiltinRows(
+                    self._constants, table.name, table.dtype, plan, values, left, decoder
+                )
         return f"rows of {table.columns:,} values take too many operators: use the delegate"
 
 

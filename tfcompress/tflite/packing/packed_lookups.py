@@ -14,9 +14,9 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.tflite.graph.flatbuffer import TfliteFile, text
+from tfcompress.tflite.graph.operator_versions import CAST_VERSION
 from tfcompress.tflite.graph.readers import readers
 from tfcompress.tflite.packing.lookups import Lookup, LookupTable
-from tfcompress.tflite.tables.integer_rows import CAST_VERSION
 
 _Type = schema.TensorType
 

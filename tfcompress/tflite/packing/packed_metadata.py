@@ -12,9 +12,8 @@ with the packed tables only, and loses it when it is unpacked.
 from collections.abc import Mapping
 from typing import Any
 
-from tfcompress import __version__
 from tfcompress.tflite.graph.flatbuffer import TfliteFile
-from tfcompress.tflite.tables.metadata import ENTRY, FORMAT, read_metadata, write_metadata
+from tfcompress.tflite.tables.metadata import ENTRY, read_metadata, tables_by_tensor, write_metadata
 
 Entry = dict[str, Any]
 
@@ -34,8 +33,7 @@ def add_packed_entries(file: TfliteFile, made: Mapping[str, Entry]) -> None:
     """
     if not made:
         return
-    content = read_metadata(file) or {"format": FORMAT, "version": __version__, "tables": []}
-    known = {entry["tensors"][0]: entry for entry in content["tables"] if entry["tensors"]}
+    content, known = tables_by_tensor(file)
     for tensor, changes in made.items():
         entry = known.get(tensor)
         if entry is None:

@@ -13,11 +13,11 @@ from ai_edge_litert import schema_py_generated as schema
 from tfcompress.codec import PackedTable
 from tfcompress.errors import CorruptTableError, ModelError
 from tfcompress.tflite.builtin.unpack import find_decoder, unpack_table
+from tfcompress.tflite.graph.damaged import following_the_graph
 from tfcompress.tflite.graph.file_bytes import file_bytes
 from tfcompress.tflite.graph.flatbuffer import TfliteFile, indices, read, text
+from tfcompress.tflite.graph.operator_versions import GATHER_VERSION
 from tfcompress.tflite.graph.prune import prune
-from tfcompress.tflite.graph.readers import GATHER_VERSION
-from tfcompress.tflite.packing.damaged import following_the_graph
 from tfcompress.tflite.packing.fused_scales import unfused
 from tfcompress.tflite.packing.lookups import DTYPE_OF_KIND
 from tfcompress.tflite.packing.packed_lookups import retype

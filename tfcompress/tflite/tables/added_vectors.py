@@ -11,7 +11,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from tfcompress.tflite.graph.flatbuffer import TfliteFile, indices, text
+from tfcompress.tflite.graph.flatbuffer import KIND_OF_DTYPE, TfliteFile, indices, text
+from tfcompress.tflite.graph.operator_versions import DEQUANTIZE_VERSION
 from tfcompress.tflite.graph.readers import readers
 from tfcompress.tflite.tables.float16_rows import LARGEST
 
@@ -20,7 +21,6 @@ MIN_VALUES = 4096
 """Shorter vectors are not worth an operator."""
 _LEAST_SPREAD = 0.5
 """Of a vector's values, against the largest magnitude, for int8."""
-_DEQUANTIZE_VERSION = {"float16": 3, "int8": 2}
 
 
 def narrow_vectors(file: TfliteFile, dtype: Literal["float16", "int8"]) -> int:
@@ -78,7 +78,7 @@ def _narrow(file: TfliteFile, subgraph: Any, index: int, dtype: str) -> None:
         [narrow],
         [floats],
         schema.DequantizeOptionsT(),
-        version=_DEQUANTIZE_VERSION[dtype],
+        version=DEQUANTIZE_VERSION[KIND_OF_DTYPE[dtype]],
     )
     subgraph.operators.insert(0, made)
 

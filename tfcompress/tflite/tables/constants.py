@@ -24,6 +24,10 @@ from tfcompress.validation import shown
 
 NARROW_COLUMNS = 8
 
+_TABLE_TYPES = (schema.TensorType.FLOAT32, schema.TensorType.INT32)
+_OUTPUT_MATRIX = "reverse_embeddings"
+"""The weights of an untied keras.layers.ReversibleEmbedding that scores are taken against."""
+
 
 @dataclass(frozen=True)
 class ModelTable:
@@ -227,11 +231,6 @@ def table_buffers(file: TfliteFile, constants: Mapping[str, TableConstant]) -> s
         for constant in constants.values()
         for index in constant.places(subgraph)
     }
-
-
-# The weights of an untied keras.layers.ReversibleEmbedding that scores are taken against.
-_OUTPUT_MATRIX = "reverse_embeddings"
-_TABLE_TYPES = (schema.TensorType.FLOAT32, schema.TensorType.INT32)
 
 
 def _fingerprint(value: NDArray[Any]) -> tuple[int, bytes]:

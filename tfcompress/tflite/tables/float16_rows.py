@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tfcompress.errors import ConfigError
 from tfcompress.quantization import snr_db
 from tfcompress.tflite.graph.flatbuffer import TfliteFile
-from tfcompress.tflite.graph.readers import GATHER_VERSION
+from tfcompress.tflite.graph.operator_versions import CAST_VERSION, GATHER_VERSION
 from tfcompress.tflite.tables.constants import ModelTable
 
 _Type = schema.TensorType
@@ -85,5 +85,5 @@ class Float16Rows:
     def _to_float32(self, bits: int, half: int, output: int) -> list[Any]:
         return [
             self._file.operator("BITCAST", [bits], [half], schema.BitcastOptionsT()),
-            self._file.operator("CAST", [half], [output], version=5),
+            self._file.operator("CAST", [half], [output], version=CAST_VERSION[_Type.FLOAT16]),
         ]

@@ -26,14 +26,11 @@ from numpy.typing import NDArray
 
 from tfcompress.quantization import Granularity, quantize
 from tfcompress.tflite.graph.flatbuffer import TfliteFile
-from tfcompress.tflite.graph.readers import GATHER_VERSION
+from tfcompress.tflite.graph.operator_versions import CAST_VERSION, GATHER_VERSION, PRODUCT_VERSION
 from tfcompress.tflite.tables.constants import ModelTable
 
 _Type = schema.TensorType
 _KIND = {8: _Type.INT8, 4: _Type.INT4}
-CAST_VERSION = {_Type.INT8: 3, _Type.INT4: 6}
-"""The version of CAST that turns integers of a type into float32."""
-_PRODUCT_VERSION = {8: 9, 4: 10}
 
 
 def pack_int4(integers: NDArray[np.int8]) -> NDArray[np.uint8]:
@@ -134,7 +131,7 @@ class IntegerRows:
             buffer=self._integers,
             scale=scale,
         )
-        version = _PRODUCT_VERSION[bits]
+        version = PRODUCT_VERSION[_KIND[bits]]
         if self.granularity == "per_table":
             inputs = [hidden, weights, *bias]
             return [file.operator("FULLY_CONNECTED", inputs, [output], options, version=version)]

@@ -193,6 +193,16 @@ def describe(
     }
 
 
+def tables_by_tensor(file: TfliteFile) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """The metadata of a file, made where there are none, and the entries of its tables in them.
+
+    Returns:
+        The content, and its entries by the name of the table's tensor.
+    """
+    content = read_metadata(file) or {"format": FORMAT, "version": __version__, "tables": []}
+    return content, {entry["tensors"][0]: entry for entry in content["tables"] if entry["tensors"]}
+
+
 def note_stored(file: TfliteFile, stored: Mapping[str, StoredTable]) -> None:
     """Notes what became of tables of a file, whoever made it.
 
@@ -203,8 +213,7 @@ def note_stored(file: TfliteFile, stored: Mapping[str, StoredTable]) -> None:
         file: TfliteFile.
         stored: mapping str -> StoredTable, by the name of the table's tensor.
     """
-    content = read_metadata(file) or {"format": FORMAT, "version": __version__, "tables": []}
-    known = {entry["tensors"][0]: entry for entry in content["tables"] if entry["tensors"]}
+    content, known = tables_by_tensor(file)
     changed = {}
     for tensor, table in stored.items():
         entry = _described(table)

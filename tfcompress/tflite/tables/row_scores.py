@@ -19,6 +19,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.codec.layout import parse_header
 from tfcompress.tflite.graph.flatbuffer import TfliteFile, indices, text
+from tfcompress.tflite.graph.operator_versions import KEEP_DIMENSIONS_VERSION
 from tfcompress.tflite.graph.readers import readers
 from tfcompress.tflite.runtime.delegate_rows import (
     CUSTOM_CODE,
@@ -33,8 +34,6 @@ _Type = schema.TensorType
 BLOCK_VALUES = 1 << 18
 """Values of a block of rows that scores are taken against: 1 MB of floats."""
 _MAX_BLOCKS = 64
-FULLY_CONNECTED_VERSION = 5
-"""The one that keeps dimensions."""
 
 
 def blockwise_scores(
@@ -55,7 +54,7 @@ def blockwise_scores(
             [vectors, values, -1],
             blocks[-1:],
             schema.FullyConnectedOptionsT(keepNumDims=True),
-            version=FULLY_CONNECTED_VERSION,
+            version=KEEP_DIMENSIONS_VERSION,
         )
         operators += [*counting, *reading, multiplying]
     (sums,) = blocks[:1]

@@ -29,13 +29,15 @@ from tfcompress.errors import ConfigError
 from tfcompress.rate_distortion import TransformedTable
 from tfcompress.tflite.graph.flatbuffer import TfliteFile, indices
 from tfcompress.tflite.graph.operator_chain import ChainConstants
-from tfcompress.tflite.graph.readers import GATHER_VERSION
-from tfcompress.tflite.tables.integer_rows import CAST_VERSION
+from tfcompress.tflite.graph.operator_versions import (
+    CAST_VERSION,
+    DEQUANTIZE_VERSION,
+    GATHER_VERSION,
+)
 
 _Type = schema.TensorType
 MAX_CLASS_START = 1 << 24
 """BUCKETIZE compares in float32."""
-_INT8_DEQUANTIZE_VERSION = 2
 
 Made = tuple[list[Any], int]
 """Operators, and the tensor that the last of them writes; no operators for a constant."""
@@ -193,7 +195,7 @@ class TransformedParts:
             [stored],
             [floats],
             schema.DequantizeOptionsT(),
-            version=_INT8_DEQUANTIZE_VERSION,
+            version=DEQUANTIZE_VERSION[_Type.INT8],
         )
         return [made], floats
 

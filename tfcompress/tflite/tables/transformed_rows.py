@@ -21,8 +21,9 @@ from ai_edge_litert import schema_py_generated as schema
 from tfcompress.rate_distortion import TransformedTable
 from tfcompress.tflite.graph.flatbuffer import TfliteFile
 from tfcompress.tflite.graph.operator_chain import OperatorChain
+from tfcompress.tflite.graph.operator_versions import KEEP_DIMENSIONS_VERSION
 from tfcompress.tflite.tables.constants import ModelTable
-from tfcompress.tflite.tables.row_scores import FULLY_CONNECTED_VERSION, blockwise_scores
+from tfcompress.tflite.tables.row_scores import blockwise_scores
 from tfcompress.tflite.tables.transformed_parts import TransformedParts
 
 _Type = schema.TensorType
@@ -159,5 +160,5 @@ class TransformedRows:
     def _fully_connected(self, rows: int, weights: int, output: int, options: Any) -> Any:
         inputs = [rows, weights, -1]
         return self._file.operator(
-            "FULLY_CONNECTED", inputs, [output], options, version=FULLY_CONNECTED_VERSION
+            "FULLY_CONNECTED", inputs, [output], options, version=KEEP_DIMENSIONS_VERSION
         )

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from tests.codec.simplex import by_simplex
-from tfcompress.codec import relaxation
-from tfcompress.codec.relaxation import relax, worst_rows
-from tfcompress.codec.row_source import HistogramRows
+from tests.codec.worst_row.simplex import by_simplex
+from tfcompress.codec.worst_row import relaxation
+from tfcompress.codec.worst_row.relaxation import relax, worst_rows
+from tfcompress.codec.worst_row.row_source import HistogramRows
 
 
 def test_rows_are_added_until_none_is_violated():

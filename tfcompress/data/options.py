@@ -1,4 +1,4 @@
-"""The least values that options of data sets may have."""
+"""Checks of the options of data sets."""
 
 from collections.abc import Mapping
 
@@ -15,3 +15,18 @@ def check_least(options: Mapping[str, int | None], least: Mapping[str, int]) -> 
         value = options[name]
         if value is not None and value < smallest:
             raise ConfigError(f"{name}: must be at least {smallest}, got {value}")
+
+
+def refuse(what: str, options: Mapping[str, str | None]) -> None:
+    """Refuses the first option that is given.
+
+    Args:
+        what: str. A source or format that has no use for any of them.
+        options: mapping of name to value or None.
+
+    Raises:
+        ConfigError: it names the option and its value.
+    """
+    for name, value in options.items():
+        if value is not None:
+            raise ConfigError(f"{name}: {value!r} means nothing for {what}; leave it out")

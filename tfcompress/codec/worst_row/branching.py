@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tfcompress.codec.relaxation import Relaxation, worst_rows
-from tfcompress.codec.row_programme import solve_rows
-from tfcompress.codec.row_source import RowSource
+from tfcompress.codec.worst_row.relaxation import Relaxation, worst_rows
+from tfcompress.codec.worst_row.row_programme import solve_rows
+from tfcompress.codec.worst_row.row_source import RowSource
 
 _FIRST_ROWS = 60
 _MORE_ROWS = 20

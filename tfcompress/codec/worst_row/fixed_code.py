@@ -23,10 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from tfcompress.codec.branching import reach
-from tfcompress.codec.certify import check_max_length
-from tfcompress.codec.relaxation import relax, worst_rows
-from tfcompress.codec.row_source import HistogramRows, RowSource
+from tfcompress.codec.worst_row.branching import reach
+from tfcompress.codec.worst_row.certify import check_max_length
+from tfcompress.codec.worst_row.relaxation import relax, worst_rows
+from tfcompress.codec.worst_row.row_source import HistogramRows, RowSource
 from tfcompress.prefix_codes import fill_code, length_limited_lengths
 
 _ACTIVE_ROWS = 300

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tfcompress.codec.row_programme import solve_rows
-from tfcompress.codec.row_source import RowSource
+from tfcompress.codec.worst_row.row_programme import solve_rows
+from tfcompress.codec.worst_row.row_source import RowSource
 
 FloatArray = NDArray[np.float64]
 

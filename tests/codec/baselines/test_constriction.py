@@ -31,7 +31,7 @@ def coded_bits(symbols, counts):
     return bits
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(TABLES)
 def test_one_code_for_the_table(table):
     _, symbols, counts = np.unique(table, return_inverse=True, return_counts=True)
@@ -39,7 +39,7 @@ def test_one_code_for_the_table(table):
     assert int(counts @ huffman_lengths(counts)) == expected
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(TABLES)
 def test_a_code_for_each_row(table):
     costs = []

@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from tfcompress.codec.relaxation import relax
-from tfcompress.codec.row_source import RowSource, TableRows
+from tfcompress.codec.worst_row.relaxation import relax
+from tfcompress.codec.worst_row.row_source import RowSource, TableRows
 from tfcompress.errors import ConfigError, DataError
 from tfcompress.prefix_codes import length_limited_lengths
 

@@ -7,9 +7,9 @@ row limits need no common code at all: the worst row is coded with a Huffman cod
 cost in bytes is left out. All strides are bits of the worst row, and ratios are taken in bits.
 """
 
-from tfcompress.codec.annealed_tree import annealed_8bit
-from tfcompress.codec.baseline import Baseline
-from tfcompress.codec.own_codes import own_code_costs, row_limits
-from tfcompress.codec.two_trees import two_tree_4bit
+from tfcompress.codec.baselines.annealed_tree import annealed_8bit
+from tfcompress.codec.baselines.baseline import Baseline
+from tfcompress.codec.baselines.own_codes import own_code_costs, row_limits
+from tfcompress.codec.baselines.two_trees import two_tree_4bit
 
 __all__ = ["Baseline", "annealed_8bit", "own_code_costs", "row_limits", "two_tree_4bit"]

@@ -5,8 +5,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfcompress.codec.baseline import Baseline, ByteTable, IntArray
-from tfcompress.codec.row_source import byte_histograms, byte_rows, half_histograms, row_blocks
+from tfcompress.codec.baselines.baseline import Baseline, ByteTable, IntArray
+from tfcompress.codec.worst_row.row_source import (
+    byte_histograms,
+    byte_rows,
+    half_histograms,
+    row_blocks,
+)
 
 _HUFFMAN_BATCH = 512
 

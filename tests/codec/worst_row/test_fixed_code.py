@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tfcompress.codec.baselines import annealed_8bit
-from tfcompress.codec.branching import reach
-from tfcompress.codec.certify import certify
-from tfcompress.codec.fixed_code import search_fixed_code
-from tfcompress.codec.relaxation import relax
-from tfcompress.codec.row_source import HistogramRows, TableRows
+from tfcompress.codec.worst_row.branching import reach
+from tfcompress.codec.worst_row.certify import certify
+from tfcompress.codec.worst_row.fixed_code import search_fixed_code
+from tfcompress.codec.worst_row.relaxation import relax
+from tfcompress.codec.worst_row.row_source import HistogramRows, TableRows
 from tfcompress.errors import ConfigError
 from tfcompress.prefix_codes import kraft_sum, length_limited_lengths
 from tfcompress.quantization import quantize
 
-SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "tables"
+SHARED = Path(__file__).resolve().parents[3].parent / "shared" / "tables"
 
 
 def worst(histograms, lengths):
@@ -41,7 +41,7 @@ def gaussian_rows(rows, columns, seed=0):
     return np.clip(np.rint(generator.normal(0, scale, (rows, columns))), -127, 127).astype(np.int8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     hnp.arrays(
         np.uint16, st.tuples(st.integers(1, 9), st.integers(2, 5)), elements=st.integers(0, 20)

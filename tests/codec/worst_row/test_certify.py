@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.optimize import linprog
 
-from tfcompress.codec.certify import Certificate, certify
-from tfcompress.codec.row_source import TableRows
+from tfcompress.codec.worst_row.certify import Certificate, certify
+from tfcompress.codec.worst_row.row_source import TableRows
 from tfcompress.errors import ConfigError, DataError
 
 SMALL_TABLES = hnp.arrays(
@@ -42,7 +42,7 @@ def skewed_table(rows=40, columns=64, spread=6.0, seed=0):
     return np.clip(np.rint(generator.normal(0, scale, (rows, columns))), -127, 127).astype(np.int8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SMALL_TABLES, st.integers(3, 5))
 def test_bound_is_at_most_the_optimum(table, max_length):
     certificate = certify(table, max_length)
@@ -155,7 +155,7 @@ def test_rows_read_once_serve_the_bound(tmp_path):
     assert certificate.check(mapped)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(SMALL_TABLES)
 def test_json_round_trip(table):
     certificate = certify(table, 4)

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tests.codec.simplex import by_simplex
-from tfcompress.codec.row_programme import solve_rows
+from tests.codec.worst_row.simplex import by_simplex
+from tfcompress.codec.worst_row.row_programme import solve_rows
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 12), st.integers(3, 20), st.integers(0, 2**32), st.booleans())
 def test_agrees_with_simplex(num_rows, num_symbols, seed, limited):
     generator = np.random.default_rng(seed)

@@ -6,8 +6,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from tfcompress.codec.baseline import Baseline, ByteTable, IntArray
-from tfcompress.codec.row_source import byte_rows, half_histograms, row_blocks
+from tfcompress.codec.baselines.baseline import Baseline, ByteTable, IntArray
+from tfcompress.codec.worst_row.row_source import byte_rows, half_histograms, row_blocks
 
 _SECOND_TREE_PATIENCE = 12
 _FITTING_ROUNDS = 8

@@ -4,9 +4,9 @@ from typing import Literal
 
 import numpy as np
 
-from tfcompress.codec.baseline import Baseline, ByteTable, IntArray
-from tfcompress.codec.relaxation import worst_rows
-from tfcompress.codec.row_source import TableRows
+from tfcompress.codec.baselines.baseline import Baseline, ByteTable, IntArray
+from tfcompress.codec.worst_row.relaxation import worst_rows
+from tfcompress.codec.worst_row.row_source import TableRows
 from tfcompress.errors import ConfigError
 from tfcompress.prefix_codes import huffman_lengths
 
