@@ -30,6 +30,15 @@ def test_a_device_holds_nothing_to_keep():
     write_file(Path(os.devnull), b"new", overwrite=False)
 
 
+def test_a_pipe_is_written_to_by_its_name_among_descriptors():
+    # As a shell gives it: /dev/stdout before a |, /dev/fd/63 of >(...).
+    reader, writer = os.pipe()
+    write_file(Path(f"/dev/fd/{writer}"), b"new", overwrite=False)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as stream:
+        assert stream.read() == b"new"
+
+
 def test_a_failed_write_leaves_the_old_content(tmp_path: Path, monkeypatch):
     path = tmp_path / "file.bin"
     write_file(path, b"old")

@@ -49,10 +49,11 @@ def write_file(path: Path, content: bytes, *, overwrite: bool = True) -> None:
         OutputExistsError: `path` exists and `overwrite` is false.
     """
     refuse_existing(path, overwrite=overwrite)
-    path = path.resolve()  # A link stays a link; what it names is replaced.
     if path.exists() and not path.is_file() and not path.is_dir():
-        path.write_bytes(content)  # A pipe or a device.
+        # A pipe or a device, by the name given: that of /dev/stdout resolves to no file.
+        path.write_bytes(content)
         return
+    path = path.resolve()  # A link stays a link; what it names is replaced.
     try:
         _replace_file(path, content)
     except OSError as error:

@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from tfcompress.quantization import QuantizedTable
 
 
+_SAVED = """\
+saved, modes: all bytes against those of the table; header, index, codes and checksums count, and \
+scales on both sides
+saved, fixed stride: the longest row against 8 bits a value; nothing else counts
+us/row: one random row in a call for many, one thread"""
+
+
 class GranularityName(StrEnum):
     """How many scales a float table gets."""
 
@@ -155,6 +162,8 @@ def show(result: Comparison, description: dict[str, Any]) -> None:
     console.out.print(modes)
     console.out.print()
     console.out.print(limits)
+    console.out.print()
+    console.out.print(_SAVED, highlight=False, soft_wrap=True)
 
 
 def _describe(path: Path, table: Any) -> dict[str, Any]:

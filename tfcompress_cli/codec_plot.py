@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tfcompress.quantization import QuantizedTable
 
 _OWN_CODE_ROWS = 20_000
+_LEGEND_ROOM = 1.45
+"""Height of the axes over that of the bars, so that the legend hides none."""
 
 
 def draw(
@@ -80,6 +82,7 @@ def _draw_row_lengths(
     axes.axvline(annealed / columns, color="grey", linestyle=":", label="annealed 8-bit tree")
     axes.set_xlabel("bits a value, row by row")
     axes.set_ylabel("% of rows")
+    axes.set_ylim(top=_LEGEND_ROOM * axes.get_ylim()[1])
     axes.legend(fontsize="small", loc="upper left")
 
 

@@ -150,13 +150,19 @@ def convert(
     coded = coded_run.is_coded(source)
     if coded and wanted is not None:
         coded_run.refuse_budget(source)
+    codec = codec or ("auto" if wanted or coded else "none")
+    if codec == "none" and target == "delegate":
+        raise ConfigError(
+            "--target: 'delegate' decodes packed tables, and codec 'none' packs none; give "
+            "--codec auto, or leave --target out"
+        )
     convert_file(
         source,
         out,
         table_dtype=table_dtype or ("int8" if wanted or coded else "float32"),
         granularity=granularity,
         dense_dtype=dense_dtype,
-        codec=codec or ("auto" if wanted or coded else "none"),
+        codec=codec,
         target=target,
         top_k=top_k,
         vocabulary=vocabulary,
@@ -195,6 +201,7 @@ def convert_file(
     if wanted is not None:
         wanted.check(out, source, codec, overwrite=overwrite or dry_run)
     run, model = _load(source, seeds=wanted is not None and wanted.tune > 0)
+    stored_vocabulary = _vocabulary(run, source) if vocabulary else None
     optimized = optimizing.run(run, model, top_k) if optimizing is not None else None
     search = run_search.find(run, model, wanted) if wanted is not None else None
     coded = coded_run.load(run, model, top_k)
@@ -211,7 +218,7 @@ def convert_file(
             dense_dtype=dense_dtype,
             top_k=top_k,
             metadata=run.tflite_metadata() if run else None,
-            vocabulary=_vocabulary(run, source) if vocabulary else None,
+            vocabulary=stored_vocabulary,
         )
         packing = None
         if codec != "none":

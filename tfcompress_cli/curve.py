@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tfcompress_cli import console
+from tfcompress_cli import console, interrupts
 
 if TYPE_CHECKING:
     from tfcompress.search import Found, Trial
@@ -80,6 +80,7 @@ def searching() -> Iterator[Callable[[Trial, float], None]]:
     with console.err.status("Searching") as status:
 
         def tell(trial: Trial, reference: float) -> None:
+            interrupts.check()
             status.update(
                 f"Searching: {trial.nbytes:,} bytes, {quality_text(trial.quality, reference)}"
             )

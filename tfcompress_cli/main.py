@@ -18,6 +18,7 @@ from tfcompress_cli import (
     convert,
     demo,
     inspect,
+    interrupts,
     measure,
     pack,
     report,
@@ -71,7 +72,9 @@ def main() -> None:
     """What the `tfcompress` script runs."""
     if "--debug" not in sys.argv:
         console.silence_native_logs()
-    raise SystemExit(run(sys.argv[1:]))
+    with interrupts.noting():
+        code = run(sys.argv[1:])
+    raise SystemExit(code)
 
 
 def run(arguments: list[str]) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from tfcompress.errors import ConfigError
 from tfcompress_cli import console
 
 if TYPE_CHECKING:
@@ -59,6 +60,11 @@ def measure(
             raise typer.BadParameter(
                 f"{part!r} is not one of {', '.join(PARTS)}", param_hint="--skip"
             )
+    if data is None and (remap or vocabulary or bad_rows or keep_seen):
+        raise ConfigError(
+            "--remap, --vocabulary, --bad-rows and --keep-seen say how to measure quality; name "
+            "--data, or leave them out"
+        )
     read = [*models, *([Path(data)] if data else []), *([vocabulary] if vocabulary else [])]
     outputs = (json_file, csv_file, markdown_file)
     console.refuse_outputs(outputs, read, overwrite=overwrite)

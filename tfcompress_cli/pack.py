@@ -147,6 +147,8 @@ def unpack(source: Source, out: Out, overwrite: console.Overwrite = False) -> No
 
     with naming(source):
         plain = tflite.unpack(content)
+    if plain == content:
+        console.out.print("no table is packed; the file stays as it is", highlight=False)
     console.out.print(
         f"{source}: {len(content):,} bytes -> {out}: {len(plain):,} bytes",
         highlight=False,

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from tfcompress.errors import DataError
 from tfcompress_cli import console
 
 Option = typer.Option
@@ -57,11 +58,14 @@ def report(
     console.refuse_outputs((*own, *named), [folder / FILE], overwrite=True)
     console.refuse_outputs(named, [folder / FILE], overwrite=overwrite)
     content = read_sweep(folder)
+    if into is not None and not content.panels:
+        raise DataError(f"{folder}: {content.summary}; {into} stays as it is")
     pictures: dict[Path, bytes] = {}
     try:
         from tfcompress.report.picture import to_png
 
-        pictures[picture] = to_png(content.panels)
+        if content.panels:
+            pictures[picture] = to_png(content.panels)
         if summary_picture is not None:
             pictures[summary_picture] = to_png(content.panels, latency=False)
     except ImportError:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tfcompress_cli import console
+from tfcompress_cli import console, interrupts
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -40,7 +40,8 @@ class TrainingProgress:
             console.err.print(named, highlight=False, soft_wrap=True)
 
     def batch(self, epoch: int, done: int, total: int) -> None:
-        """Moves the bar."""
+        """Moves the bar; raises an interrupt that was lost in the step before."""
+        interrupts.check()
         self._progress.update(
             self._bar, description=f"epoch {epoch + 1}", completed=done, total=total
         )

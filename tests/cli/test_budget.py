@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import pytest
 
@@ -116,6 +117,20 @@ def test_what_would_end_a_search_in_vain_is_told_before_it(
     assert done.code == 2
     assert message in done.err
     assert (tmp_path / "there.png").read_text() == "precious"
+
+
+def test_a_vocabulary_that_is_not_there_is_told_before_the_search(
+    tfcompress, runs, tmp_path, monkeypatch
+):
+    def searched(*args, **kwargs):
+        pytest.fail("nothing that is found could be kept")
+
+    monkeypatch.setattr("tfcompress_cli.run_search.find", searched)
+    source = tmp_path / "model.keras"
+    shutil.copy(runs / "full" / "model.keras", source)
+    words = ["convert", source, "--out", tmp_path / "m.tflite", "--snr", 9, "--vocabulary"]
+    done = tfcompress(*words)
+    assert (done.code, "vocabulary.parquet is not there" in done.err) == (2, True)
 
 
 def test_a_run_is_not_written_into(tfcompress, runs, tmp_path):

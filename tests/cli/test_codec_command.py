@@ -66,9 +66,16 @@ def test_prints_every_mode_and_baseline(files, result):
         [mode["name"], f"{100 * mode['saved']:.2f}"] for mode in result["modes"]
     ]
     assert lines[blank + 2].startswith("certified limit of one code")
-    strides = [line.split()[-1] for line in lines[blank + 2 :]]
+    last = lines.index("", blank + 1)
+    strides = [line.split()[-1] for line in lines[blank + 2 : last]]
     expected = [result["certified"], *result["baselines"]]
     assert strides == [str(entry["stride_bits"]) for entry in expected]
+    # A mode and a limit are shares of different things.
+    assert [line.split(":")[0] for line in lines[last + 1 :]] == [
+        "saved, modes",
+        "saved, fixed stride",
+        "us/row",
+    ]
 
 
 def test_json_holds_what_was_measured(result):

@@ -154,6 +154,9 @@ def test_converting_packs_the_tables(tfcompress, runs, tmp_path):
     done = tfcompress(*words)
     assert (done.code, "codec: 'raw' needs target 'delegate'" in done.err) == (2, True)
     assert not out.exists()
+    unpacked = tfcompress(*words[:-2], "--target", "delegate")
+    assert (unpacked.code, "--target: 'delegate' decodes packed" in unpacked.err) == (2, True)
+    assert not out.exists()
     done = tfcompress(*words, "--target", "delegate")
     assert done.code == 0, done.err
     assert "packed table" in done.out

@@ -73,6 +73,14 @@ def test_other_data_are_refused_unless_remapped(tfcompress, files, interactions,
     assert tfcompress(*words, "--remap", "--vocabulary", vocabulary).code == 0
 
 
+@pytest.mark.parametrize(
+    "flags", [["--remap"], ["--keep-seen"], ["--bad-rows", "skip"], ["--vocabulary", "v.parquet"]]
+)
+def test_flags_about_quality_need_data(tfcompress, files, flags):
+    done = tfcompress("measure", *files, *flags)
+    assert (done.code, "name --data, or leave them out" in done.err) == (2, True)
+
+
 def test_inspect_adds_up_and_writes_json(tfcompress, files, tmp_path):
     out = tmp_path / "inspect.json"
     done = tfcompress("inspect", files[1], "--json", out)

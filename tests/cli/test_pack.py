@@ -31,6 +31,10 @@ def test_there_and_back(tfcompress, tmp_path, plain, target):
     assert done.code == 0, done.err
     (table_info,) = inspect_model(back.read_bytes()).tables
     assert (table_info.codec, table_info.stored_bytes) == ("none", 4000 * 16)
+    assert "no table is packed" not in done.out
+    done = tfcompress("unpack", back, "--out", packed, "--overwrite")
+    assert (done.code, "no table is packed" in done.out) == (0, True)
+    assert packed.read_bytes() == back.read_bytes()
 
 
 def test_a_dry_run_writes_nothing(tfcompress, tmp_path, plain):

@@ -187,6 +187,20 @@ def test_the_summary_says_who_is_smallest_at_a_loss_and_best_at_a_size(tmp_path)
     assert "- shop, untied: nDCG@10 of 999 test users" in text
 
 
+def test_a_sweep_that_failed_altogether_is_a_page_of_failures(tmp_path, capsys):
+    readme = tmp_path / "README.md"
+    readme.write_text("<!-- results: r.png -->\nwhat was\n<!-- end of results -->\n")
+    artefact, *_ = plan(data="shop", embedding="full", method="float32")
+    folder = write(tmp_path / "sweep", [failed_row(artefact, NASTY)])
+    words = ["report", str(folder)]
+    assert run([*words, "--markdown", str(tmp_path / "r.md")]) == 0
+    assert "no file measured; failed: 1" in (folder / "report.html").read_text()
+    assert not (folder / "report.png").exists()
+    assert run([*words, "--into", str(readme)]) == 2
+    assert "no file measured; failed: 1" in capsys.readouterr().err
+    assert "what was" in readme.read_text()
+
+
 def test_one_command_puts_tables_and_picture_into_a_readme(tmp_path, monkeypatch):
     def to_png(panels, *, latency=True):
         return b"both" if latency else b"quality alone"

@@ -49,6 +49,16 @@ def test_the_smallest_that_suffices_is_near_the_best_there_is():
     assert abs(found.settings.row_step_exponent - 0.75) <= 0.125
 
 
+def test_of_equal_bytes_the_best_is_chosen():
+    def of_shrinkage(coded: Coded) -> tuple[float, float]:
+        value = 0.05 - 0.001 * coded.settings.rare_shrinkage
+        return value, 7 * value - 2
+
+    made = Search(lambda at: Coded(at, {}, 1000), of_shrinkage, reference=0.05)
+    found = made.smallest(0.04)
+    assert found.quality == max(trial.quality for trial in made.trials) > made.trials[0].quality
+
+
 def test_luck_in_the_measure_is_not_taken_for_quality():
     made = search()
     found = made.smallest(0.05 * 0.98)

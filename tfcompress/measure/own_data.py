@@ -103,13 +103,13 @@ def own_examples(
     if data.sha256 != trained_on.get("sha256"):
         raise ConfigError(
             f"{path}: trained on data {_short(trained_on.get('sha256'))}, {data.name} is "
-            f"{_short(data.sha256)}; pass the data of the training, or --remap to map tokens "
-            "through its vocabulary"
+            f"{_short(data.sha256)}; pass the data of the training, or measure with "
+            "--remap, which maps tokens through its vocabulary"
         )
     raise ConfigError(
         f"{path}: trained with vocabulary {_short(expected)}, {data.name} as it was read now has "
-        f"{_short(data.vocabulary.sha256)}; read it with the options of the training, or pass "
-        "--remap"
+        f"{_short(data.vocabulary.sha256)}; read it with the options of the training, or "
+        "measure with --remap"
     )
 
 

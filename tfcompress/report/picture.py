@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tfcompress.report.label_places import Room, place_labels
 from tfcompress.report.points import Panel, Point
-from tfcompress.report.scatter import bytes_tick
+from tfcompress.report.scatter import bytes_tick, long_enough
 from tfcompress.report.winners import pareto_front
 
 if TYPE_CHECKING:
@@ -122,8 +122,8 @@ def _draw_latency(axes: Axes, panel: Panel, batch: int) -> None:
         points = [p for p in panel.points if p.ours == ours and batch in p.latency]
         _marks(axes, points, [point.latency[batch] for point in points], ours=ours)
     axes.set_yscale("log")
-    _round_ticks(axes.yaxis, "{:g}".format)
     _finish(axes, f"µs of one invocation, batch {batch}")
+    _round_ticks(axes.yaxis, "{:g}".format)
 
 
 def _marks(axes: Axes, points: list[Point], values: list[float], *, ours: bool) -> None:
@@ -148,8 +148,19 @@ def _round_ticks(axis: Axis, text: Callable[[float], str]) -> None:
     axis.set_major_formatter(lambda value, _: text(value))
 
 
+def _ends(axis: Axis) -> tuple[float, float]:
+    """Those of a view that is long enough."""
+    low, high = sorted(axis.get_view_interval())
+    if axis.get_scale() != "log":
+        return long_enough(low, high, logarithmic=False)
+    low, high = long_enough(math.log10(low), math.log10(high), logarithmic=True)
+    return 10**low, 10**high
+
+
 def _finish(axes: Axes, title: str) -> None:
     axes.set_xscale("log")
+    axes.set_xlim(_ends(axes.xaxis))
+    axes.set_ylim(_ends(axes.yaxis))
     _round_ticks(axes.xaxis, bytes_tick)
     axes.set_xlabel("bytes of the tables")
     axes.set_ylabel(title)

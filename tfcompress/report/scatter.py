@@ -13,6 +13,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 18, 14, 46
 _MARK = 5.0
 _LETTER, _LINE = 5.9, 12.0
 """Width and height of the labels' letters, in the units of the plot."""
+_LEAST_DECADES, _LEAST_SHARE = 0.6, 0.05
+"""Least length of a logarithmic axis, and of a linear one as a share of its largest value."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,19 @@ def bytes_tick(count: float) -> str:
     return f"{count:g} B"
 
 
+def long_enough(low: float, high: float, *, logarithmic: bool) -> tuple[float, float]:
+    """Ends of an axis, apart so far that differences of no account look like none.
+
+    Args:
+        low: float. The least end; its logarithm to base 10 where the axis is logarithmic.
+        high: float. The other end, likewise.
+        logarithmic: bool.
+    """
+    least = _LEAST_DECADES if logarithmic else _LEAST_SHARE * abs(high) or 1.0
+    lacking = max(least - (high - low), 0.0) / 2
+    return low - lacking, high + lacking
+
+
 class _Scale:
     """From values to places on the plot, a little room at both ends."""
 
@@ -83,8 +98,9 @@ class _Scale:
     ) -> None:
         self._to = math.log10 if logarithmic else float
         self._start, self._length, self._logarithmic = start, end - start, logarithmic
-        low, high = self._to(min(values)), self._to(max(values))
-        room = 0.06 * (high - low) or (0.3 if logarithmic else abs(high) * 0.1 or 1.0)
+        ends = self._to(min(values)), self._to(max(values))
+        low, high = long_enough(*ends, logarithmic=logarithmic)
+        room = 0.06 * (high - low)
         self._low, self._high = low - room, high + room
 
     def __call__(self, value: float) -> float:

@@ -246,7 +246,8 @@ class Search:
         found = [trial for trial in self.trials if self._suffices(trial, enough)]
         if not found:  # The first way has a trial whose measured quality does.
             found = [trial for trial in self.trials if trial.quality >= enough]
-        return min(found, key=lambda trial: trial.nbytes)
+        # Of equal bytes, as of tables too small to pack, the best.
+        return min(found, key=lambda trial: (trial.nbytes, -self.expectation(trial)))
 
     def _directions(self) -> Iterator[Callable[[Settings], list[Settings]]]:
         if self._row_steps:
