@@ -150,12 +150,12 @@ def convert(
     coded = coded_run.is_coded(source)
     if coded and wanted is not None:
         coded_run.refuse_budget(source)
-    codec = codec or ("auto" if wanted or coded else "none")
-    if codec == "none" and target == "delegate":
+    if codec is None and target == "delegate" and not (wanted or coded):
         raise ConfigError(
-            "--target: 'delegate' decodes packed tables, and codec 'none' packs none; give "
+            "--target: 'delegate' decodes packed tables, and without --codec none are packed; give "
             "--codec auto, or leave --target out"
         )
+    codec = codec or ("auto" if wanted or coded else "none")
     convert_file(
         source,
         out,
@@ -202,6 +202,10 @@ def convert_file(
         wanted.check(out, source, codec, overwrite=overwrite or dry_run)
     run, model = _load(source, seeds=wanted is not None and wanted.tune > 0)
     stored_vocabulary = _vocabulary(run, source) if vocabulary else None
+    if top_k is not None:
+        from tfcompress.tflite.top_k import check_top_k
+
+        check_top_k(top_k, model.outputs[0].shape[-1])
     optimized = optimizing.run(run, model, top_k) if optimizing is not None else None
     search = run_search.find(run, model, wanted) if wanted is not None else None
     coded = coded_run.load(run, model, top_k)

@@ -107,6 +107,12 @@ def test_options_that_cannot_be_used(file, options, message):
         load_texts(file, **options)
 
 
+@pytest.mark.parametrize("name", ["synthetic", "movielens-1m"])
+def test_interactions_are_no_texts(name):
+    with pytest.raises(ConfigError, match=f"{name}: holds interactions, which are for a sequence"):
+        load_texts(name)
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [

@@ -12,6 +12,7 @@ from rich.console import Console
 from tfcompress import report
 from tfcompress.measure.measurement import Latency, Measurement, Memory
 from tfcompress.ranking_quality import RankingQuality
+from tfcompress.report import text
 from tfcompress.tflite.model_info import ModelInfo, TableInfo
 
 ENVIRONMENT = {
@@ -184,3 +185,8 @@ def test_the_report_needs_no_framework():
     )
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
     assert not loaded & {"tensorflow", "keras", "jax", "ai_edge_litert"}
+
+
+def test_a_machine_of_one_core_has_one():
+    told = text.machine_text({**ENVIRONMENT, "cores": 1}, left_out=["numpy"])
+    assert told == "Some CPU, 1 core, Linux x86_64, tfcompress 0.1.0, ai-edge-litert 2.3.0"

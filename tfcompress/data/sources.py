@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from tfcompress.data import archives, synthetic
+from tfcompress.data import archives
 from tfcompress.data.bad_rows import BadRows
 from tfcompress.data.dataset import Dataset
 from tfcompress.data.encoding import encode
 from tfcompress.data.formats import locate
+from tfcompress.data.named import NAMED, NAMED_TEXTS
 from tfcompress.data.options import check_least, refuse
 from tfcompress.data.paths import existing, readable
 from tfcompress.data.reading import read_split
-from tfcompress.data.text_sources import NAMED_TEXTS
 from tfcompress.errors import ConfigError
 from tfcompress.files import sha256_of_files
 from tfcompress.vocabulary import Vocabulary
-
-# Data sets made up here, by name. Each takes `min_count`, `max_items` and `vocabulary`.
-NAMED: dict[str, Callable[..., Dataset]] = {"synthetic": synthetic.generate}
 
 
 def load(

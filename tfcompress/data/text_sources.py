@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,20 +9,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tfcompress.data import labelled_text, synthetic_text
+from tfcompress.data import archives, labelled_text
 from tfcompress.data.bad_rows import BadRows
 from tfcompress.data.formats import LABELLED_TEXT, locate
 from tfcompress.data.interactions import index_tokens
+from tfcompress.data.named import NAMED, NAMED_TEXTS
 from tfcompress.data.options import check_least, refuse
 from tfcompress.data.paths import existing, readable
 from tfcompress.data.ragged import Ragged
 from tfcompress.data.text_dataset import LabelledTexts, TextDataset, encode_texts, split_texts
 from tfcompress.data.tokenizer import Tokenizer, split_words
+from tfcompress.errors import ConfigError
 from tfcompress.files import sha256_of_files
 from tfcompress.vocabulary import Vocabulary
-
-# Data sets known by a name. Each takes the arguments of `load_texts` but `format`.
-NAMED_TEXTS: dict[str, Callable[..., TextDataset]] = {"synthetic-text": synthetic_text.generate}
 
 
 def load_texts(
@@ -77,6 +75,11 @@ def load_texts(
     if isinstance(source, str) and source in NAMED_TEXTS:
         refuse(source, {"format": format})
         return NAMED_TEXTS[source](tokenizer=tokenizer, **ranking)
+    if source in NAMED or source in archives.ARCHIVES:
+        raise ConfigError(
+            f"{source}: holds interactions, which are for a sequence-ranker; a text-classifier "
+            "takes labelled texts"
+        )
     path = existing(source, NAMED_TEXTS)
     with readable(path):
         located = locate(path, format or LABELLED_TEXT, formats=(LABELLED_TEXT,))

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tfcompress.report.text import MISSING, bytes_text, ratio_text, time_text
+from tfcompress.report.text import MISSING, bytes_text, machine_text, ratio_text, time_text
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -138,11 +138,7 @@ def notes(measurements: Sequence[Measurement]) -> list[str]:
             "memory: peak while every row is read once, mapped file and anonymous together"
         )
     if measurements:
-        where = measurements[0].environment
-        versions = where.get("versions", {})
-        parts = [where.get("cpu"), f"{where.get('cores')} cores", where.get("os")]
-        parts += [f"{name} {versions[name]}" for name in versions if name != "numpy"]
-        lines.append(", ".join(str(part) for part in parts))
+        lines.append(machine_text(measurements[0].environment, left_out=["numpy"]))
     return lines
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tfcompress.errors import DataError
 from tfcompress.report.points import Panel, panels
+from tfcompress.report.text import machine_text
 from tfcompress.sweep.results import FAILED, FILE, Row, artefact_of, read_rows
 
 _NOTES = (
@@ -78,9 +79,5 @@ def _measured(rows: list[Row]) -> list[str]:
             "latency: median of one invocation, one thread, mean over seeds"
             + (f"; measured with up to {jobs} processes at work" if jobs > 1 else "")
         )
-    machines = []
-    for row in rows:
-        where = row["measurement"]["environment"]
-        versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items())
-        machines.append(f"{where['cpu']}, {where['cores']} cores, {where['os']}, {versions}")
+    machines = [machine_text(row["measurement"]["environment"]) for row in rows]
     return [*notes, *(f"measured on {machine}" for machine in dict.fromkeys(machines))]

@@ -1,5 +1,8 @@
 """Numbers as a person reads them."""
 
+from collections.abc import Collection, Mapping
+from typing import Any
+
 MISSING = "-"
 _KIB = 1024
 
@@ -15,6 +18,14 @@ def bytes_text(count: int | None) -> str:
     if count < 1000 * _KIB**2:
         return f"{count / _KIB**2:.2f} MiB"
     return f"{count / _KIB**3:.2f} GiB"
+
+
+def machine_text(environment: Mapping[str, Any], left_out: Collection[str] = ()) -> str:
+    """Where something was measured, of `environment.environment`; versions but those left out."""
+    cores = environment["cores"]
+    versions = environment["versions"].items()
+    parts = [environment["cpu"], f"{cores} core{'s' * (cores != 1)}", environment["os"]]
+    return ", ".join([*parts, *(f"{name} {of}" for name, of in versions if name not in left_out)])
 
 
 def ratio_text(ratio: float | None) -> str:

@@ -22,11 +22,21 @@ IDS = "ids"
 SCORES = "scores"
 
 
-def check_top_k(top_k: Any) -> None:
-    """Raises `ConfigError` for what is no whole number of at least 1."""
+def check_top_k(top_k: Any, num_ids: int | None = None) -> None:
+    """Raises `ConfigError` for what is no whole number from 1 to those that can be returned.
+
+    Args:
+        top_k: int. K.
+        num_ids: int or None. That the model scores; None where that is not known yet.
+    """
     is_whole = isinstance(top_k, (int, np.integer)) and not isinstance(top_k, bool)
     if not is_whole or top_k < 1:
         raise ConfigError(f"top_k: got {shown(top_k)}, expected a whole number of at least 1")
+    if num_ids is not None and top_k > num_ids - FIRST_ID:
+        raise ConfigError(
+            f"top_k: got {top_k}, expected 1 to {num_ids - FIRST_ID} (the model scores {num_ids} "
+            f"ids, of which the first {FIRST_ID} are never returned)"
+        )
 
 
 def append_top_k(file: TfliteFile, top_k: int) -> None:
@@ -52,12 +62,7 @@ def append_top_k(file: TfliteFile, top_k: int) -> None:
             f"top_k: the model's output has shape {shape}; it works on float32 scores (batch, n)"
         )
     candidates = shape[1] - FIRST_ID
-    check_top_k(top_k)
-    if top_k > candidates:
-        raise ConfigError(
-            f"top_k: got {top_k}, expected 1 to {candidates} (the model scores {shape[1]} ids, of "
-            f"which the first {FIRST_ID} are never returned)"
-        )
+    check_top_k(top_k, shape[1])
 
     def constant(name: str, value: int | list[int]) -> int:
         return file.add_constant(subgraph, f"top_k/{name}", np.array(value, np.int32))
