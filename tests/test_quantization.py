@@ -65,6 +65,16 @@ def test_step_for_snr_keeps_the_promise_and_little_more():
     assert step_for_snr(np.zeros((3, 3)), 20) == 1.0
 
 
+@pytest.mark.filterwarnings("error")
+def test_step_for_snr_near_the_end_of_float32():
+    table = np.random.default_rng(3).normal(size=(30, 5)).astype(np.float32)
+    step = step_for_snr(table, 10.0)
+    table *= np.float32(3e38) / np.abs(table).max()
+    large = step_for_snr(table, 10.0)
+    assert snr_db(table, quantize(table, 8, "per_table", step=large).dequantize()) >= 10
+    assert 0 < step < large < np.inf
+
+
 def test_real_table_reaches_its_measured_snr():
     path = SHARED / "tables" / "mf_movielens_V.npy"
     if not path.exists():

@@ -102,6 +102,7 @@ def test_nothing_to_count():
         ([pa.array(["a"]), pa.array(["b", None])], "batch 1 has 1 missing"),
         ([pa.array(["b", None]).dictionary_encode()], "batch 0 has 1 missing"),
         ([pa.array([1.5])], "must be strings or integers, got double"),
+        ([["a", "\ud800"]], "must be all strings .*surrogates not allowed"),
     ],
 )
 def test_batches_that_cannot_be_counted(batches, message):

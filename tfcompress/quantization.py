@@ -134,7 +134,9 @@ def step_for_snr(table: FloatTable, db: float, *, name: str = "table") -> float:
         return 1.0
     finest = float(_scale_for(np.array([largest], np.float32), 127)[0])
     sample = table[:: max(1, table.size // _SAMPLE_VALUES)]
-    low, high = math.log(finest), math.log(4 * largest)
+    # Steps that float32 cannot hold are none.
+    coarsest = min(4 * largest, float(np.finfo(np.float32).max))
+    low, high = math.log(finest), math.log(coarsest)
     while high - low > 1e-4:
         middle = (low + high) / 2
         if _snr_at(sample, math.exp(middle)) >= db:
@@ -218,7 +220,9 @@ def _snr_at(table: FloatTable, step: float) -> float:
     signal = noise = 0.0
     for _, block in _blocks(table):
         signal += _energy(block)
-        noise += _energy(block - np.rint(block / scale) * scale)
+        # A multiple of the step that float32 cannot hold is infinitely far away.
+        with np.errstate(over="ignore"):
+            noise += _energy(block - np.rint(block / scale) * scale)
     return decibels(signal, noise)
 
 
@@ -230,4 +234,4 @@ def decibels(signal: float, noise: float) -> float:
     """Signal-to-noise ratio of two energies; infinite without noise, minus infinity for nothing."""
     if noise == 0:
         return math.inf
-    return 10 * math.log10(signal / noise) if signal else -math.inf
+    return 10 * math.log10(signal / noise) if signal and noise < math.inf else -math.inf

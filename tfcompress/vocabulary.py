@@ -47,7 +47,7 @@ def as_tokens(values: Any) -> pa.Array:
     if not isinstance(values, pa.Array | pa.ChunkedArray):
         try:
             values = pa.array(values)
-        except (pa.ArrowException, OverflowError) as error:
+        except (pa.ArrowException, OverflowError, UnicodeEncodeError) as error:
             raise DataError(f"tokens: must be all strings or all int64 integers; {error}") from None
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()

@@ -49,6 +49,16 @@ def test_call(case, rng, read_table):
     assert len(np.unique(table, axis=0)) > 10
 
 
+def test_symbolic_call_told_of_training(case, rng):
+    layer = case.make()
+    ids = keras.Input((LENGTH,), dtype="int32")
+    rows = layer(ids, training=False)
+    hidden = keras.Input((OUTPUT_DIM,))
+    assert layer(hidden, reverse=True, training=False).shape == (None, INPUT_DIM)
+    given = ids_of(rng, 3, LENGTH)
+    assert_rows(keras.Model(ids, rows)(given), numpy(layer(given)))
+
+
 @once
 @pytest.mark.parametrize("value", [0, -1, 1.5, "7", True, None, 2**31])
 def test_invalid_input_dim(case, value):

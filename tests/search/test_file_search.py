@@ -11,6 +11,7 @@ import pytest
 if keras.backend.backend() != "tensorflow":
     pytest.skip("files are made by TensorFlow", allow_module_level=True)
 
+from tests.tflite.lookup_models import lookup_model
 from tfcompress import layers, tflite
 from tfcompress.errors import ConfigError
 from tfcompress.models import build_sequence_ranker
@@ -232,6 +233,16 @@ def test_an_snr_out_of_reach_says_what_is_not(files):
     reached = float(re.search(r"reach ([\d.]+) dB", str(raised.value))[1])
     made = pack_lossy(files["float32"], Budget(snr_db=reached - 1), **how)
     assert reached - 1 <= made.found.chosen.quality
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("value", [0.0, 0.25])
+def test_tables_that_lose_nothing_have_an_infinite_snr(value):
+    content = lookup_model(np.full((500, 8), value, np.float32))
+    for budget in (Budget(snr_db=20), Budget(max_bytes=4000)):
+        made = pack_lossy(content, budget, target="delegate")
+        (table,) = made.found.tables.values()
+        np.testing.assert_allclose(table.dequantize(), value, rtol=1e-2)
 
 
 def test_row_steps_need_counts_or_ranks(files):

@@ -194,6 +194,21 @@ def test_arguments_of_another_type_are_named(lookups, options, message):
         convert(lookups.model, **options)
 
 
+def test_tables_of_equal_bytes_and_another_shape_are_two():
+    import keras
+
+    ids = keras.Input((3,), dtype="int32", name="ids")
+    first = keras.layers.Embedding(16, 8, name="first")
+    second = keras.layers.Embedding(8, 16, name="second")
+    model = keras.Model(ids, {"first": first(ids), "second": second(ids)})
+    second.embeddings.assign(first.embeddings.numpy().reshape(8, 16))
+    given = IDS % 8
+    found = run(convert(model, table_dtype="int8"), {"ids": given})
+    for layer in (first, second):
+        rows = quantize(layer.embeddings.numpy()).dequantize()[given]
+        assert np.array_equal(found[layer.name], rows)
+
+
 def test_lora_weights_are_merged_into_the_table_that_ships():
     import keras
 

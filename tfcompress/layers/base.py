@@ -128,7 +128,9 @@ class CompressedEmbedding(StoredTables):
             )
         return (*input_shape[:-1], self.input_dim)
 
-    def compute_output_spec(self, inputs: Any, reverse: bool = False) -> Any:
+    def compute_output_spec(
+        self, inputs: Any, reverse: bool = False, training: bool | None = None
+    ) -> Any:
         """The symbolic output of `call`."""
         shape = self.compute_output_shape(inputs.shape, reverse=reverse)
         return keras.KerasTensor(shape, dtype=self.compute_dtype)

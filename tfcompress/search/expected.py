@@ -12,6 +12,7 @@ itself, which most models are too much, and on amazon_games_seq it rises while n
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -39,8 +40,15 @@ class Expectation:
 
     @classmethod
     def fit(cls, trials: Sequence[Trial], reference: float) -> Expectation:
-        """Least squares over trials of the untuned model that lose little."""
-        points = [(made.soft, made.quality) for made in trials if not made.tuned]
+        """Least squares over trials of the untuned model that lose little.
+
+        A signal-to-noise ratio is infinite where nothing was lost: such a trial is on no line.
+        """
+        points = [
+            (made.soft, made.quality)
+            for made in trials
+            if not made.tuned and math.isfinite(made.soft) and math.isfinite(made.quality)
+        ]
         near = [point for point in points if point[1] >= (1 - _NEAR) * reference]
         soft, quality = np.array(near if len(near) >= _ENOUGH else points).reshape(-1, 2).T
         if len(soft) < _ENOUGH or np.ptp(soft) <= 0:

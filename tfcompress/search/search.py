@@ -279,9 +279,12 @@ class Search:
 def _soft_gain_of_bytes(trials: Sequence[Trial], nbytes: float) -> float:
     """How much the companion rises with the logarithm of bytes, about `nbytes`.
 
-    By the trials of the way that has the most of them, the nearest three.
+    By the trials of the way that has the most of them, the nearest three. An infinite one, of
+    tables that lose nothing, tells of no rise.
     """
-    untuned = [trial for trial in trials if not trial.tuned]
+    untuned = [trial for trial in trials if not trial.tuned and math.isfinite(trial.soft)]
+    if not untuned:
+        return 0.0
     ways = [way_of(trial.settings) for trial in untuned]
     most = max(ways, key=ways.count)
     own = [trial for trial, way in zip(untuned, ways, strict=True) if way == most]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tfcompress.errors import ConfigError
 from tfcompress.rate_distortion import TransformedTable
-from tfcompress.tflite.graph.flatbuffer import TfliteFile, free_name, text
+from tfcompress.tflite.graph.flatbuffer import TfliteFile, free_name, indices, text
 from tfcompress.tflite.graph.readers import looked_up_buffers
 from tfcompress.validation import shown
 
@@ -189,13 +189,14 @@ def name_tables(file: TfliteFile, embeddings: list[ModelEmbedding]) -> dict[str,
 
     Returns:
         dict str -> TableConstant, by the name of every table that is in the file. Two tables of
-        equal bytes are one constant, known by the name of the first under both names.
+        equal bytes and shape are one constant, known by the name of the first under both names.
     """
-    tables: dict[tuple[int, bytes], ModelTable] = {}
+    tables: dict[tuple[int, bytes], dict[tuple[int, ...], ModelTable]] = {}
     alias: dict[str, ModelTable] = {}
     for embedding in embeddings:
         for table in embedding.tables:
-            alias[table.name] = tables.setdefault(_fingerprint(table.value), table)
+            by_shape = tables.setdefault(_fingerprint(table.value), {})
+            alias[table.name] = by_shape.setdefault(table.value.shape, table)
     sizes = {size for size, _ in tables}
     names: dict[str, list[str]] = {}
     for subgraph in file.subgraphs:
@@ -204,8 +205,11 @@ def name_tables(file: TfliteFile, embeddings: list[ModelEmbedding]) -> dict[str,
             data = file.data(tensor)
             if data is None or len(data) not in sizes or tensor.type not in _TABLE_TYPES:
                 continue
-            found = tables.get(_fingerprint(data))
-            if found is not None:
+            by_shape = tables.get(_fingerprint(data), {})
+            if by_shape:
+                # The converter may have given a table another shape, such as (n,) for (n, 1).
+                shape = tuple(indices(tensor.shape))
+                found = by_shape.get(shape, next(iter(by_shape.values())))
                 tensor.name = free_name(found.name, taken)
                 taken.add(tensor.name)
                 names.setdefault(found.name, []).append(tensor.name)
