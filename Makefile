@@ -39,7 +39,7 @@ pytest: install
 	KERAS_BACKEND=tensorflow $(BIN)/pytest $(WORKERS)
 	KERAS_BACKEND=jax XLA_FLAGS=--xla_backend_optimization_level=0 \
 		$(BIN)/pytest $(WORKERS) tests/layers tests/models tests/training \
-		$(addprefix tests/search/, test_fine_tune.py test_model_tables.py test_straight_through.py)
+		$(addprefix tests/search/, run/test_fine_tune.py keras_model/test_tables.py keras_model/test_straight_through.py)
 
 # The README's results, of a sweep: tfcompress sweep benchmarks/results.toml --out $(SWEEP)
 SWEEP ?= sweep

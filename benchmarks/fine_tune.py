@@ -29,8 +29,8 @@ HEADINGS = ("run", "ratio", "rate", "bytes", "coded", "(test)", "tuned", "(test)
 
 def measure(source: Path, ratio: float, rate: float | None, given: Any) -> dict[str, Any]:
     """One fine-tuning, in a folder that is gone afterwards."""
-    from tfcompress.search.fine_tune import Coarseness, fine_tune
-    from tfcompress.search.run_quality import RunQuality
+    from tfcompress.search.run.fine_tune import Coarseness, fine_tune
+    from tfcompress.search.run.quality import RunQuality
     from tfcompress.training import Run
 
     with tempfile.TemporaryDirectory() as folder:

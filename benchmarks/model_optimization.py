@@ -33,7 +33,7 @@ class Files:
     """
 
     def __init__(self, path: Path, data: str | None) -> None:
-        from tfcompress.search.run_quality import RunQuality
+        from tfcompress.search.run.quality import RunQuality
         from tfcompress.training import Run
 
         self.run, self.data = Run(path), data or Run(path).config().data.source

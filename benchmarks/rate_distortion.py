@@ -42,8 +42,8 @@ class Table:
     def __init__(self, run: Path, data: str | None, options: dict[str, Any]) -> None:
         from tfcompress.data.sample import spread_rows
         from tfcompress.models.sequence_ranker import ITEMS
-        from tfcompress.search.fisher import fisher_metrics
-        from tfcompress.search.run_quality import RunQuality
+        from tfcompress.search.keras_model.fisher import fisher_metrics
+        from tfcompress.search.run.quality import RunQuality
         from tfcompress.training import Run
 
         self._model = Run(run).model()

@@ -15,7 +15,7 @@ LONGEST = (
     "training/test_resume.py",
     "layers/test_contract.py",
     "training/test_loop.py",
-    "search/test_file_search.py",
+    "search/tflite_file/test_search.py",
     "cli/test_budget.py",
     "codec/test_packing.py",
     "tflite/test_pack_models.py",

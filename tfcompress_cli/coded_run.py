@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import keras
 
     from tfcompress.rate_distortion import TransformedTable
-    from tfcompress.search.run_quality import RunQuality
+    from tfcompress.search.run.quality import RunQuality
     from tfcompress.training import Run
 
 
@@ -76,7 +76,7 @@ def load(run: Run | None, model: keras.Model, top_k: int | None) -> CodedRun | N
         return None
     from tfcompress.data import archives
     from tfcompress.rate_distortion.stored_tables import load_tables
-    from tfcompress.search.run_quality import RunQuality
+    from tfcompress.search.run.quality import RunQuality
 
     tables = load_tables(run.tables_file)
     measured = None

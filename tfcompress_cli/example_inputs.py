@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from tfcompress.search.run_quality import RunQuality
+    from tfcompress.search.run.quality import RunQuality
     from tfcompress.training import Run
 
 _COMPARED = 256

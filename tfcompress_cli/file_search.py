@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tfcompress.search import LossyPacking
-    from tfcompress.search.file_quality import FileQuality
+    from tfcompress.search.tflite_file.quality import FileQuality
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,9 @@ class Result:
 
 def find(source: Path, content: bytes, wanted: WantedOfFile, *, codec: str, decoder: str) -> Result:
     """Searches, with a line for every trial while it lasts."""
-    from tfcompress.search.file_quality import FileQuality, stored_counts
-    from tfcompress.search.file_search import pack_lossy
     from tfcompress.search.steady_quality import steady_examine
+    from tfcompress.search.tflite_file.quality import FileQuality, stored_counts
+    from tfcompress.search.tflite_file.search import pack_lossy
     from tfcompress.tflite import inspect_model
 
     info = inspect_model(content)

@@ -15,7 +15,7 @@ from tfcompress_cli.training_progress import QUALITY_NAMES, showing
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from tfcompress.search.fine_tune import Coarseness
+    from tfcompress.search.run.fine_tune import Coarseness
     from tfcompress_cli.console import Backend
 
 OPTIONS = frozenset(
@@ -57,7 +57,7 @@ def fine_tune(
     """Trains on with a progress bar; returns the content of metrics.json."""
     with console.err.status("Loading Keras, the run and the data"):
         console.use_backend(backend)
-        from tfcompress.search.fine_tune import fine_tune as fine_tune_run
+        from tfcompress.search.run.fine_tune import fine_tune as fine_tune_run
         from tfcompress.training.run import Run
 
         coarseness = parse(quantize)
@@ -91,7 +91,7 @@ def fine_tune(
 
 def parse(text: str) -> Coarseness:
     """From `85x` (times smaller than float32), `60KB`, or the file that `convert --curve` wrote."""
-    from tfcompress.search.fine_tune import Coarseness
+    from tfcompress.search.run.fine_tune import Coarseness
 
     if text.endswith(".json"):
         return Coarseness(settings=_chosen(Path(text)))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import keras
 
     from tfcompress.model_optimization import DenseMethod
-    from tfcompress.search.run_quality import RunQuality
+    from tfcompress.search.run.quality import RunQuality
     from tfcompress.training import Run
 
 
@@ -45,7 +45,7 @@ class Optimizing:
             top_k: int or None. What the file returns, and so what it is judged by at the end.
         """
         from tfcompress.model_optimization import optimize_dense
-        from tfcompress.search.run_quality import RunQuality
+        from tfcompress.search.run.quality import RunQuality
 
         if run is None:
             raise ConfigError("--dense trains on the data of a run; convert a run directory")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tfcompress.search.run_quality import RunQuality
+    from tfcompress.search.run.quality import RunQuality
 
 
 def check_file(content: bytes, measured: RunQuality, trained: Mapping[str, float]) -> str:
@@ -17,7 +17,7 @@ def check_file(content: bytes, measured: RunQuality, trained: Mapping[str, float
         measured: RunQuality. Of the run it was made of.
         trained: mapping. What the trained model gave on "validation" and "test".
     """
-    from tfcompress.search.file_quality import file_splits
+    from tfcompress.search.tflite_file.quality import file_splits
     from tfcompress.tflite import inspect_model
 
     found = file_splits(content, inspect_model(content), measured.dataset, measured.metric)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import keras
 
     from tfcompress.search import Found
-    from tfcompress.search.run_quality import RunQuality
+    from tfcompress.search.run.quality import RunQuality
     from tfcompress.training import Run
 
 
@@ -92,8 +92,8 @@ class Result:
 
 def find(run: Run | None, model: keras.Model, wanted: WantedOfRun) -> Result:
     """Searches, with a line for every trial while it lasts."""
-    from tfcompress.search.run_quality import RunQuality
-    from tfcompress.search.run_search import search_run
+    from tfcompress.search.run.quality import RunQuality
+    from tfcompress.search.run.search import search_run
 
     measured: RunQuality | None = None
     trained: dict[str, float] = {}

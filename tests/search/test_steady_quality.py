@@ -8,9 +8,10 @@ import pytest
 
 from tfcompress.data import LOADERS, synthetic_text
 from tfcompress.data.dataset import Examples
-from tfcompress.search import Budget, run_search
-from tfcompress.search.run_quality import RunQuality
-from tfcompress.search.run_search import search_run
+from tfcompress.search import Budget
+from tfcompress.search.run import search as run_search
+from tfcompress.search.run.quality import RunQuality
+from tfcompress.search.run.search import search_run
 from tfcompress.search.steady_quality import (
     SteadyQuality,
     added_examples,

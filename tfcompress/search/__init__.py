@@ -1,7 +1,8 @@
 """The smallest tables of a trained model within a stated loss, found by measuring the model.
 
-What is asked of Keras models brings in Keras, so names load on first use; a file alone is searched
-without it (`pack_lossy`).
+The modules here know coded tables and qualities only; what those are of is known to `keras_model`,
+`run` above it and `tflite_file`. What is asked of Keras models brings in Keras, so names load on
+first use; a file alone is searched without it (`pack_lossy`).
 """
 
 import importlib
@@ -9,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tfcompress.search.budget import Budget
-    from tfcompress.search.file_search import LossyPacking, pack_lossy
-    from tfcompress.search.find import find_tables
-    from tfcompress.search.model_tables import ModelTables
+    from tfcompress.search.keras_model.find import find_tables
+    from tfcompress.search.keras_model.tables import ModelTables
     from tfcompress.search.search import START, Search
     from tfcompress.search.settings import Coded, Settings, Trial
-    from tfcompress.search.walk import Found
+    from tfcompress.search.tflite_file.search import LossyPacking, pack_lossy
+    from tfcompress.search.within_budget import Found
 
 __all__ = [
     "START",
@@ -34,14 +35,14 @@ _HOME = {
     "START": "search",
     "Budget": "budget",
     "Coded": "settings",
-    "Found": "walk",
-    "LossyPacking": "file_search",
-    "ModelTables": "model_tables",
+    "Found": "within_budget",
+    "LossyPacking": "tflite_file.search",
+    "ModelTables": "keras_model.tables",
     "Search": "search",
     "Settings": "settings",
     "Trial": "settings",
-    "find_tables": "find",
-    "pack_lossy": "file_search",
+    "find_tables": "keras_model.find",
+    "pack_lossy": "tflite_file.search",
 }
 
 

@@ -56,7 +56,7 @@ def added_examples(dataset: Any) -> Examples | None:
     return Examples(rows.where(~is_target), rows.where(is_target))
 
 
-class Measured(Protocol[_SubjectT_contra]):
+class Examiner(Protocol[_SubjectT_contra]):
     """What measures a model or a file on the validation split of its data.
 
     Attributes:
@@ -76,12 +76,12 @@ class SteadyQuality(Generic[SubjectT]):
     """Measures by validation and added examples, each relative to what was trained gives.
 
     Args:
-        measured: Measured.
+        measured: Examiner.
         trained: keras.Model or bytes of a file, as it was trained.
         added: Examples.
     """
 
-    def __init__(self, measured: Measured[SubjectT], trained: SubjectT, added: Examples) -> None:
+    def __init__(self, measured: Examiner[SubjectT], trained: SubjectT, added: Examples) -> None:
         self._parts = [measured, measured.on(added)]
         counts = [len(part.dataset.valid.targets.values) for part in self._parts]
         self._weights = np.array(counts) / sum(counts)
@@ -103,12 +103,12 @@ class SteadyQuality(Generic[SubjectT]):
 
 
 def steady_examine(
-    measured: Measured[SubjectT], trained: SubjectT
+    measured: Examiner[SubjectT], trained: SubjectT
 ) -> Callable[[SubjectT], tuple[float, float]]:
     """What measures changes of something trained: with examples added where validation is small.
 
     Args:
-        measured: Measured.
+        measured: Examiner.
         trained: keras.Model or bytes of a file, as it was trained.
     """
     added = added_examples(measured.dataset)

@@ -41,8 +41,8 @@ def _ours(artefact: Artefact, run: Run) -> bytes:
 def _searched(artefact: Artefact, run: Run) -> bytes:
     from tfcompress import tflite
     from tfcompress.search import Budget
-    from tfcompress.search.run_quality import RunQuality
-    from tfcompress.search.run_search import search_run
+    from tfcompress.search.run.quality import RunQuality
+    from tfcompress.search.run.search import search_run
 
     model, target = run.model(), artefact.target or "builtin"
     # The data may lie elsewhere than when a run that is used again was made.

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfcompress.search.item_scores import ItemScores
-from tfcompress.search.refit import DenseRefit
+from tfcompress.search.keras_model.refit import DenseRefit
 from tfcompress.training.variables import assign
 
 if TYPE_CHECKING:

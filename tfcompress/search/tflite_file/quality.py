@@ -14,8 +14,8 @@ from tfcompress.data.sample import spread_rows
 from tfcompress.errors import ConfigError
 from tfcompress.measure.own_data import Split, loading, own_examples
 from tfcompress.measure.quality import examine, measure_quality, why_no_quality
-from tfcompress.search.file_runs import on_disk
 from tfcompress.search.item_scores import SCORED_EXAMPLES
+from tfcompress.search.tflite_file.runs import on_disk
 from tfcompress.vocabulary import VOCABULARY_FILE, Vocabulary
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import pytest
 from tfcompress import layers
 from tfcompress.models import build_sequence_ranker
 from tfcompress.rate_distortion import transform_code
-from tfcompress.search.refit_bias import BiasRefit, bias_of_scores, less_biases
+from tfcompress.search.keras_model.refit_bias import BiasRefit, bias_of_scores, less_biases
 from tfcompress.tflite.tables.constants import tables_replaced
 from tfcompress.training.variables import assign, values
 

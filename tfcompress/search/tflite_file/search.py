@@ -13,10 +13,10 @@ from tfcompress.rate_distortion import TransformedTable
 from tfcompress.search.budget import Budget, check_code_output
 from tfcompress.search.coded_together import probe_rows
 from tfcompress.search.divergence import answers_moved
-from tfcompress.search.file_runs import file_outputs
-from tfcompress.search.file_tables import FileTables
 from tfcompress.search.settings import Coded
-from tfcompress.search.walk import Found, Tell, found, walk
+from tfcompress.search.tflite_file.runs import file_outputs
+from tfcompress.search.tflite_file.tables import FileTables
+from tfcompress.search.within_budget import Found, Tell, found, search_within
 from tfcompress.tflite.graph.file_bytes import file_bytes
 from tfcompress.tflite.packing.lookups import LeftConstant
 from tfcompress.tflite.packing.options import check_options
@@ -114,7 +114,9 @@ def pack_lossy(
         def measured(coded: Coded) -> tuple[float, float]:
             return examine(tables.content(coded.tables))
 
-    search, chosen = walk(tables, budget, measured, reference, start=tables.start, tell=tell)
+    search, chosen = search_within(
+        tables, budget, measured, reference, start=tables.start, tell=tell
+    )
     result = found(tables, search, chosen, reference, tuple(sorted(tables.fitted)))
     stored = tables.stored(result.tables)
     packing = pack_model(stored, codec=codec, target=target, decoder=decoder)

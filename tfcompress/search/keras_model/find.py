@@ -7,11 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from tfcompress.search.budget import Budget
 from tfcompress.search.coded_together import SizeOf, probe_rows
-from tfcompress.search.model_tables import Metrics, ModelTables
-from tfcompress.search.refit import DenseRefit
+from tfcompress.search.keras_model.refit import DenseRefit
+from tfcompress.search.keras_model.tables import Metrics, ModelTables
 from tfcompress.search.search import START
 from tfcompress.search.settings import Coded, Settings, Trial
-from tfcompress.search.walk import Found, Measured, Tell, found, least_quality, start_for, walk
+from tfcompress.search.within_budget import (
+    ExamineCoded,
+    Found,
+    Tell,
+    found,
+    least_quality,
+    search_within,
+    start_for,
+)
 from tfcompress.training.variables import assign, values
 
 if TYPE_CHECKING:
@@ -81,7 +89,7 @@ def find_tables(
         refit=refit,
     )
     if examine is None or budget.snr_db is not None:
-        search, chosen = walk(tables, budget, start=start, tell=tell)
+        search, chosen = search_within(tables, budget, start=start, tell=tell)
         return found(tables, search, chosen)
     if reference is None:
         reference, _ = examine(model)
@@ -92,7 +100,7 @@ def find_tables(
 
     if tables.refit is not None and not _helps(tables, start_for(tables, start), measured):
         tables.drop_refit()
-    search, chosen = walk(tables, budget, measured, reference, start=start, tell=tell)
+    search, chosen = search_within(tables, budget, measured, reference, start=start, tell=tell)
     weights = _Weights(model, tables, tune, lambda changed: examine(changed)[0])
     if tune is not None:
         enough = least_quality(budget, reference)
@@ -102,7 +110,7 @@ def find_tables(
     return found(tables, search, chosen, reference, refitted)
 
 
-def _helps(tables: ModelTables, start: Settings, measured: Measured) -> bool:
+def _helps(tables: ModelTables, start: Settings, measured: ExamineCoded) -> bool:
     """Whether the refit betters the model with the first coding."""
     coded, refit = tables.encode(start), tables.refit
     _, fitted = measured(coded)

@@ -7,8 +7,8 @@ import pytest
 from tfcompress import layers
 from tfcompress.errors import ConfigError
 from tfcompress.search import Budget, ModelTables, Settings, find_tables
-from tfcompress.search.fisher import fisher_metrics
-from tfcompress.search.refit import DenseRefit
+from tfcompress.search.keras_model.fisher import fisher_metrics
+from tfcompress.search.keras_model.refit import DenseRefit
 
 SETTINGS = Settings(step=0.5, row_step_exponent=0.5, rate_weight=0.1, rotation=True)
 COUNTS = np.append([0, 0], 1000 // (np.arange(198) + 1))

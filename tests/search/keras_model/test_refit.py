@@ -6,7 +6,7 @@ import pytest
 
 from tfcompress import layers
 from tfcompress.models import build_sequence_ranker
-from tfcompress.search.refit import DenseRefit
+from tfcompress.search.keras_model.refit import DenseRefit
 
 ITEMS, DIM, LENGTH = 300, 16, 6
 

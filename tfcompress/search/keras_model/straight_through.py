@@ -25,7 +25,7 @@ from typing import Any
 import keras
 
 from tfcompress.search.coded_sizes import COARSEST, fit_step
-from tfcompress.search.model_tables import ModelTables
+from tfcompress.search.keras_model.tables import ModelTables
 from tfcompress.search.settings import Coded, Settings
 from tfcompress.training.variables import assign, values
 

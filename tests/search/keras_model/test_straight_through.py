@@ -7,8 +7,8 @@ import pytest
 from tfcompress.errors import ConfigError
 from tfcompress.search import ModelTables
 from tfcompress.search.coded_sizes import fit_step
+from tfcompress.search.keras_model.straight_through import StraightThrough
 from tfcompress.search.search import START
-from tfcompress.search.straight_through import StraightThrough
 from tfcompress.training.ranking_task import RankingTask
 
 NAME = "item_embedding/embeddings"

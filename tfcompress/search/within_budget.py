@@ -13,7 +13,7 @@ from tfcompress.search.coded_together import CodedTogether
 from tfcompress.search.search import START, OutOfReachError, Search
 from tfcompress.search.settings import Coded, Settings, Trial
 
-Measured = Callable[[Coded], tuple[float, float]]
+ExamineCoded = Callable[[Coded], tuple[float, float]]
 """Quality with coded tables and its smooth companion (see `Task.examine`); higher is better."""
 Tell = Callable[[Trial, float], None]
 """Receives a trial and the quality of the model as it was; infinite for an SNR."""
@@ -49,10 +49,10 @@ class Found:
         return best
 
 
-def walk(
+def search_within(
     tables: CodedTogether,
     budget: Budget,
-    measured: Measured | None = None,
+    measured: ExamineCoded | None = None,
     reference: float = math.inf,
     *,
     start: Settings = START,

@@ -14,7 +14,7 @@ from tfcompress.errors import ConfigError
 from tfcompress.rate_distortion import row_weights
 from tfcompress.search.coded_together import MIN_BYTES, CodedTogether, SizeOf
 from tfcompress.search.divergence import answers_moved, mean_square
-from tfcompress.search.refit import DenseRefit
+from tfcompress.search.keras_model.refit import DenseRefit
 from tfcompress.search.settings import Coded
 from tfcompress.tflite.tables.constants import tables_replaced
 from tfcompress.training.variables import assign, values

@@ -9,8 +9,9 @@ import pytest
 from tfcompress import layers
 from tfcompress.errors import ConfigError
 from tfcompress.models import build_sequence_ranker
-from tfcompress.search import Budget, run_search
-from tfcompress.search.run_search import search_run
+from tfcompress.search import Budget
+from tfcompress.search.run import search as run_search
+from tfcompress.search.run.search import search_run
 from tfcompress.search.search import SCORED_START, START
 from tfcompress.tflite import convert, inspect_model, pack_model
 

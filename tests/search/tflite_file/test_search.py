@@ -17,8 +17,8 @@ from tfcompress.errors import ConfigError
 from tfcompress.models import build_sequence_ranker
 from tfcompress.peers import convert_peer
 from tfcompress.search import Budget, pack_lossy
-from tfcompress.search.file_tables import FileTables
 from tfcompress.search.settings import Settings
+from tfcompress.search.tflite_file.tables import FileTables
 from tfcompress.tflite.compare import run
 from tfcompress.tflite.packing.lookups import is_output_matrix
 
@@ -29,7 +29,7 @@ METADATA = {
     "model": {"kind": "sequence-ranker", "history_length": LENGTH, "input_dim": N},
     "trained_on": {"sha256": "0" * 64},
 }
-MODELS = Path(__file__).parents[2] / ".." / "shared" / "models"
+MODELS = Path(__file__).parents[3] / ".." / "shared" / "models"
 
 
 def ranker(*, tied=False, columns=D):

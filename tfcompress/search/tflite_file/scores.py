@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from tfcompress.search.coded_together import probe_rows
 from tfcompress.search.divergence import mean_divergence
-from tfcompress.search.file_runs import file_outputs
 from tfcompress.search.item_scores import ItemScores
+from tfcompress.search.tflite_file.runs import file_outputs
 from tfcompress.tflite.graph.flatbuffer import TfliteFile
 from tfcompress.tflite.packing.float_tables import write_floats
 from tfcompress.tflite.tables.constants import TableConstant

@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfcompress.data.sample import spread_rows
-from tfcompress.search.fisher import fisher_metrics
 from tfcompress.search.item_scores import SCORED_EXAMPLES
-from tfcompress.search.refit_bias import BiasRefit, bias_of_scores, less_biases
+from tfcompress.search.keras_model.fisher import fisher_metrics
+from tfcompress.search.keras_model.refit_bias import BiasRefit, bias_of_scores, less_biases
 from tfcompress.search.search import SCORED_START, START
 
 if TYPE_CHECKING:
     import keras
 
-    from tfcompress.search.refit import DenseRefit
-    from tfcompress.search.run_quality import RunQuality
+    from tfcompress.search.keras_model.refit import DenseRefit
+    from tfcompress.search.run.quality import RunQuality
     from tfcompress.search.settings import Settings
 
 _REFIT_EXAMPLES = 16384

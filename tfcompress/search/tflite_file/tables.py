@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from tfcompress.errors import ConfigError
 from tfcompress.rate_distortion import TransformedTable
 from tfcompress.search.coded_together import MIN_BYTES, CodedTogether
-from tfcompress.search.file_scores import FileScores
 from tfcompress.search.search import SCORED_START, START
 from tfcompress.search.shipped_bytes import shipped_bytes
+from tfcompress.search.tflite_file.scores import FileScores
 from tfcompress.tflite.graph.damaged import following_the_graph
 from tfcompress.tflite.graph.flatbuffer import read
 from tfcompress.tflite.graph.prune import prune

@@ -9,7 +9,7 @@ import pytest
 from tfcompress.data import LOADERS
 from tfcompress.errors import ConfigError
 from tfcompress.rate_distortion.stored_tables import load_tables
-from tfcompress.search.fine_tune import Coarseness, fine_tune
+from tfcompress.search.run.fine_tune import Coarseness, fine_tune
 from tfcompress.search.search import START
 from tfcompress.training import Run
 from tfcompress.training.ranking_task import RankingTask

@@ -20,12 +20,12 @@ from tfcompress.rate_distortion import TransformedTable
 from tfcompress.rate_distortion.stored_tables import tables_to_bytes
 from tfcompress.search.budget import check_one_given
 from tfcompress.search.coded_together import probe_rows
-from tfcompress.search.measures import Measures
-from tfcompress.search.model_tables import ModelTables
-from tfcompress.search.run_quality import RunQuality
+from tfcompress.search.keras_model.straight_through import StraightThrough
+from tfcompress.search.keras_model.tables import ModelTables
+from tfcompress.search.run.measures import Measures
+from tfcompress.search.run.quality import RunQuality
 from tfcompress.search.settings import Settings
 from tfcompress.search.shipped_bytes import shipped_bytes
-from tfcompress.search.straight_through import StraightThrough
 from tfcompress.training.allocator import KeepFreedMemory
 from tfcompress.training.checkpoint import Progress
 from tfcompress.training.config import FineTuning, TrainConfig

@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 
 from tfcompress.errors import ConfigError
 from tfcompress.search.budget import Budget, check_code_output
-from tfcompress.search.find import find_tables
-from tfcompress.search.measures import Measures
+from tfcompress.search.keras_model.find import find_tables
+from tfcompress.search.run.measures import Measures
 from tfcompress.search.shipped_bytes import shipped_bytes
 from tfcompress.search.steady_quality import steady_examine
-from tfcompress.search.walk import Found
+from tfcompress.search.within_budget import Found
 from tfcompress.training.tune import tune
 
 if TYPE_CHECKING:
     import keras
 
     from tfcompress.rate_distortion import TransformedTable
-    from tfcompress.search.run_quality import RunQuality
+    from tfcompress.search.run.quality import RunQuality
     from tfcompress.search.settings import Trial
 
 

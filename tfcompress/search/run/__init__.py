@@ -1,0 +1,1 @@
+"""Tables of a run: measured on its data, searched, trained on while they are rounded."""
