@@ -8,6 +8,14 @@ from tfcompress_cli import interrupts
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
+@pytest.fixture(autouse=True)
+def _not_ignored():
+    """As in a terminal; jobs in the background of a shell's script ignore interrupts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class _Thing:
     pass
 

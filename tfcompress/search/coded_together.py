@@ -75,6 +75,11 @@ class CodedTogether:
         return self._ranked or bool(self.counted)
 
     @property
+    def can_rotate(self) -> bool:
+        """Whether the columns of any table can be rotated."""
+        return any(can_rotate(*table.shape) for table in self._tables.values())
+
+    @property
     def float_bytes(self) -> int:
         """What the tables take as float32."""
         return sum(table.nbytes for table in self._tables.values())
@@ -135,8 +140,7 @@ class CodedTogether:
         return zipf_weights(rows) if self._ranked else np.ones(rows)
 
     def _encode_one(self, name: str, settings: Settings) -> TransformedTable:
-        # Scales of rows, such as MEmCom's v, have one column: nothing to rotate.
-        rotates = settings.rotation and self._tables[name].shape[1] > 1
+        rotates = settings.rotation and can_rotate(*self._tables[name].shape)
         coder = self._coder(name, rotates, settings.row_step_exponent, settings.rare_shrinkage)
         return coder.encode(settings.step * self._share[name], settings.rate_weight)
 
@@ -157,6 +161,15 @@ class CodedTogether:
 
 def _matrices(tables: Mapping[str, F32]) -> dict[str, F32]:
     return {name: table.reshape(len(table), -1) for name, table in tables.items()}
+
+
+def can_rotate(rows: int, columns: int) -> bool:
+    """Whether rotating columns may pay: the axes take columns x columns bytes.
+
+    Those of a core of a tensor train, wider than long, would take more than its values as int8; a
+    table of one column, such as MEmCom's scales, has nothing to rotate.
+    """
+    return 1 < columns < rows
 
 
 def probe_rows(count: int) -> NDArray[np.int64]:

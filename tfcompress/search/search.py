@@ -69,7 +69,8 @@ class Search:
         encode: callable. Codes all tables at one setting.
         examine: callable. Quality of the model with coded tables, and a smooth companion of it (see
             `Task.examine`); higher is better.
-        start: Settings. Where it begins. Without shrinkage of rare rows there, none is tried.
+        start: Settings. Where it begins. Without shrinkage of rare rows there, none is tried, and
+            without rotation neither.
         row_steps: bool. Whether row steps may vary; else the exponent stays what it is.
         reference: float. Quality of the trained model.
         tell: callable or None. Receives every trial.
@@ -255,7 +256,8 @@ class Search:
         if self._start.rare_shrinkage:
             yield other_shrinkages
         yield other_weights
-        yield other_rotation
+        if self._start.rotation:
+            yield other_rotation
 
     def _near(self, way: Settings, nbytes: float, close: float = _ALIKE) -> Trial:
         """The trial of a way of coding at about some bytes."""

@@ -110,9 +110,11 @@ def search_within(
 
 
 def start_for(tables: CodedTogether, start: Settings) -> Settings:
-    """Where a search begins, as far as it is known how often rows are read."""
+    """Where a search begins, as far as the tables and what is known of their rows allow it."""
     if not tables.have_row_steps:
         start = replace(start, row_step_exponent=0.0)
+    if not tables.can_rotate:
+        start = replace(start, rotation=False)
     return start if tables.counted else replace(start, rare_shrinkage=0.0)
 
 

@@ -1,5 +1,7 @@
 """Tables of Keras models coded together: what is coded, shared, put in place and put back."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -142,3 +144,28 @@ def test_the_fisher_information_is_that_of_the_linear_model(model):
     weights = np.asarray(model.get_layer("classes").kernel)[:16] / 4
     expected = 4 * weights @ covariance @ weights.T
     assert np.linalg.norm(metric - expected) < 0.1 * np.linalg.norm(expected)
+
+
+def test_tables_wider_than_long_are_not_rotated():
+    """Their axes would take more than they do, and the metric of a wide core minutes."""
+    ids = keras.Input((4,), dtype="int32")
+    train = layers.TensorTrainEmbedding(200, 16, rank=24, name="train")
+    vectors = keras.ops.mean(train(ids), axis=1)
+    model = keras.Model(ids, {"scores": keras.layers.Dense(5)(vectors)})
+    asked = []
+    tables = ModelTables(
+        model,
+        [f"train/{name}" for name in train.tables()],
+        {},
+        metrics=lambda variables: asked.extend(variables) or {},
+    )
+    sizes = {
+        name: variable.shape for name, variable in zip(tables.names, tables.variables, strict=True)
+    }
+    assert all(columns > rows for rows, columns in sizes.values())
+    assert not asked
+    assert not tables.can_rotate
+    turned, plain = (tables.encode(replace(SETTINGS, rotation=on)) for on in (True, False))
+    assert turned.nbytes == plain.nbytes
+    found = find_tables(model, tables.names, Budget(snr_db=12.0))
+    assert not any(trial.settings.rotation for trial in found.trials)

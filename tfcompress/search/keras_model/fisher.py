@@ -51,6 +51,8 @@ def fisher_metrics(
     Raises:
         ConfigError: Keras runs on another backend.
     """
+    if not variables:
+        return {}
     import keras
 
     backend = keras.backend.backend()

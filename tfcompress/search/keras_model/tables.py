@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from tfcompress.errors import ConfigError
 from tfcompress.rate_distortion import row_weights
-from tfcompress.search.coded_together import MIN_BYTES, CodedTogether, SizeOf
+from tfcompress.search.coded_together import MIN_BYTES, CodedTogether, SizeOf, can_rotate
 from tfcompress.search.divergence import answers_moved, mean_square
 from tfcompress.search.keras_model.refit import DenseRefit
 from tfcompress.search.settings import Coded
@@ -90,7 +91,7 @@ class ModelTables(CodedTogether):
         super().__init__(
             self._trained,
             weights,
-            metrics=metrics(self._variables) if metrics else None,
+            metrics=metrics(self._rotatable()) if metrics else None,
             size_of=size_of,
             kept_long=kept_long,
         )
@@ -99,6 +100,14 @@ class ModelTables(CodedTogether):
             self.refit = None
         self._wanted = lru_cache(maxsize=4)(self._make_wanted)
         self._share_bytes()
+
+    def _rotatable(self) -> dict[str, Any]:
+        """Variables whose columns may be rotated: a metric says by which axes, and costs D^2."""
+        return {
+            name: variable
+            for name, variable in self._variables.items()
+            if can_rotate(variable.shape[0], math.prod(variable.shape[1:]))
+        }
 
     @property
     def variables(self) -> list[Any]:
