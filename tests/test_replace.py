@@ -287,6 +287,28 @@ def test_an_embedding_in_hiding():
         replace_embeddings(model, {"words": "full"})
 
 
+def test_an_embedding_that_is_called_by_way_of_a_plain_object():
+    class Holder:
+        def __init__(self):
+            self.words = keras.layers.Embedding(N, D, name="words")
+
+    @keras.saving.register_keras_serializable(package="tests")
+    class Holding(keras.layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.holder = Holder()
+            self.words = self.holder.words
+
+        def call(self, x):
+            return self.holder.words(x)
+
+    inputs = keras.Input((LENGTH,), dtype="int32")
+    model = keras.Model(inputs, Holding(name="holding")(inputs))
+    replaced = replace_embeddings(model, {"words": "full"}, fit=True)
+    with pytest.raises(ModelError, match="layer 'holding' calls 'words' by something other"):
+        replaced(np.zeros((1, LENGTH), np.int32))
+
+
 def test_untied_reversible():
     inputs = keras.Input((LENGTH,), dtype="int32")
     words = keras.layers.ReversibleEmbedding(N, D, tie_weights=False, name="words")

@@ -236,7 +236,20 @@ def _substitute(layer: Any, inner: Mapping[int, Any]) -> Any:
                 f"layer {layer.name!r} keeps {part.name!r} where it cannot be replaced; "
                 "hold it in an attribute, a list, a tuple or a dict"
             )
+        _retire(part, layer)
     return layer
+
+
+def _retire(old: Any, holder: Any) -> None:
+    """Makes a replaced layer refuse calls: an object of no layer may hold it, too, and use it."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        raise ModelError(
+            f"layer {holder.name!r} calls {old.name!r} by something other than an attribute, a "
+            "list, a tuple or a dict of its own, where it cannot be replaced"
+        )
+
+    old.call = call
 
 
 def _renew(value: Any, changed: Mapping[int, tuple[Any, Any]], reached: set[int]) -> Any:
