@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 from tfcompress.layers.base import CompressedEmbedding
 from tfcompress.layers.budget import SizeRange, positive_integer
@@ -157,9 +158,16 @@ class HashEmbedding(CompressedEmbedding):
         if self.num_hashes == 1:
             blocks, counts = blocks_of_buckets(matrix, m)
             return {"U": blocks.sum(axis=1) / counts[:, None]}
-        quotients, first = np.divmod(np.arange(self.input_dim), m)
+        return {"U": fit_sum_of_rows(matrix, self.buckets(), m)}
+
+    def buckets(self) -> NDArray[np.int64]:
+        """The rows of U that each id reads: int64 array (n, num_hashes)."""
+        m = self.num_buckets
+        quotients, first = np.divmod(np.arange(self.input_dim, dtype=np.int64), m)
+        if self.num_hashes == 1:
+            return first[:, None]
         second = (first + quotients * self._factor + self._offset) % m
-        return {"U": fit_sum_of_rows(matrix, np.stack([first, second], axis=1), m)}
+        return np.stack([first, second], axis=1)
 
     @classmethod
     def sizes(cls, input_dim: int, output_dim: int, **layer_args: Any) -> SizeRange:

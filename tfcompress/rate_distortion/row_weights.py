@@ -79,13 +79,9 @@ def _truncated(layer: Any, weights: Weights) -> ByTable:
 
 
 def _hash(layer: Any, weights: Weights) -> ByTable:
-    size = layer.num_buckets
-    result = _modulo(weights, size)
-    if layer.num_hashes == 2:
-        quotients, first = np.divmod(np.arange(len(weights)), size)
-        second = (first + quotients * layer._factor + layer._offset) % size
-        result = result + _summed(weights, second, size)
-    return {"U": result}
+    rows = layer.buckets()
+    read = np.broadcast_to(weights[:, None], rows.shape)
+    return {"U": _summed(read.reshape(-1), rows.reshape(-1), layer.num_buckets)}
 
 
 def _quotient_remainder(layer: Any, weights: Weights) -> ByTable:
