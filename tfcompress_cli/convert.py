@@ -203,9 +203,9 @@ def convert_file(
     run, model = _load(source, seeds=wanted is not None and wanted.tune > 0)
     stored_vocabulary = _vocabulary(run, source) if vocabulary else None
     if top_k is not None:
-        from tfcompress.tflite.top_k import check_top_k
+        from tfcompress.tflite.top_k import check_top_k, num_scored_ids
 
-        check_top_k(top_k, model.outputs[0].shape[-1])
+        check_top_k(top_k, num_scored_ids(model))
     optimized = optimizing.run(run, model, top_k) if optimizing is not None else None
     search = run_search.find(run, model, wanted) if wanted is not None else None
     coded = coded_run.load(run, model, top_k)

@@ -339,6 +339,19 @@ def test_mixed_precision(case, rng):
     assert keras.backend.standardize_dtype(layer(h, reverse=True).dtype) == "float16"
 
 
+@once
+def test_half_precision_is_near_to_single(case, rng):
+    """In three dimensions, where TensorFlow multiplies float16 wrongly on some processors."""
+    layer, half = case.make(), case.make(dtype="mixed_float16")
+    ids = ids_of(rng, 3, LENGTH)
+    h = rng.standard_normal((3, LENGTH, OUTPUT_DIM)).astype("float32")
+    expected, scores = numpy(layer(ids)), numpy(layer(h, reverse=True))
+    half(ids)
+    half.set_weights(layer.get_weights())
+    for single, rough in ((expected, half(ids)), (scores, half(h, reverse=True))):
+        np.testing.assert_allclose(numpy(rough), single, atol=0.02 * np.abs(single).max())
+
+
 def test_training_moves_every_table(all_layers, rng):
     """Tied, so that the lookup and the scores both have gradients."""
     inputs = keras.Input((LENGTH,), dtype="int32")

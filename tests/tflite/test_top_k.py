@@ -1,5 +1,6 @@
 import re
 
+import keras
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
@@ -7,7 +8,7 @@ from ai_edge_litert import schema_py_generated as schema
 from tfcompress.errors import ConfigError
 from tfcompress.tflite.compare import run
 from tfcompress.tflite.graph.flatbuffer import TfliteFile, read
-from tfcompress.tflite.top_k import append_top_k
+from tfcompress.tflite.top_k import append_top_k, num_scored_ids
 
 N = 12
 
@@ -92,3 +93,12 @@ def test_one_interpreter_takes_one_batch_size_after_another(scorer):
     for size in (7, 1, 0, 3):
         scores = rng.normal(size=(size, N)).astype(np.float32)
         assert np.array_equal(runner(given=scores)["ids"], best(scores, 3)[0])
+
+
+def test_a_keras_model_tells_how_many_ids_it_scores_where_it_is_clear():
+    vector = keras.Input((4,))
+    scores, more = keras.layers.Dense(N)(vector), keras.layers.Dense(3)(vector)
+    assert num_scored_ids(keras.Model(vector, {"scores": scores})) == N
+    assert num_scored_ids(keras.Model(vector, [more, scores])) is None
+    assert num_scored_ids(keras.Model(vector, keras.ops.sum(scores))) is None
+    assert num_scored_ids(keras.Sequential([keras.layers.Dense(N)])) is None

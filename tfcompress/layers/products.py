@@ -7,6 +7,7 @@ converter folds a transposed copy into the file, unless the product is a BATCH_M
 import math
 from typing import Any
 
+import keras
 from keras import ops
 
 
@@ -21,7 +22,8 @@ def times_rows(h: Any, table: Any) -> Any:
         Float tensor (..., rows). One FULLY_CONNECTED; a GATHER of the same table shares its buffer.
     """
     # Beyond two dimensions a matmul would compute its shape in eight operators, an einsum in none.
-    if len(h.shape) == 2:
+    # TensorFlow's einsum of float16 gives wrong numbers on processors with AVX512-FP16 (oneDNN).
+    if len(h.shape) == 2 or keras.backend.standardize_dtype(h.dtype) == "float16":
         return ops.matmul(h, ops.transpose(table))
     return ops.einsum("...d,nd->...n", h, table)
 

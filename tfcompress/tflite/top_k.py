@@ -39,6 +39,13 @@ def check_top_k(top_k: Any, num_ids: int | None = None) -> None:
         )
 
 
+def num_scored_ids(model: Any) -> int | None:
+    """How many ids a Keras model scores; None where that is known only of what it converts to."""
+    outputs = getattr(model, "outputs", None) or []
+    shapes = [tuple(output.shape) for output in outputs]
+    return shapes[0][1] if len(shapes) == 1 and len(shapes[0]) == 2 else None
+
+
 def append_top_k(file: TfliteFile, top_k: int) -> None:
     """Replaces the one output of a ranker by `ids` int32 (B, K) and `scores` float32 (B, K).
 

@@ -38,8 +38,9 @@ class ModelTables(CodedTogether):
             in each does to the answers to these is what they are shared by.
         logits: callable or None. From the model's outputs to the logits of its answers, `(batch,
             answers)`: their softmax is what counts. None takes squares of errors of all outputs.
-        metrics: callable or None. From the variables of tables by name to what errors along their
-            columns do, `(D, D)` each; see `fisher`. None takes all directions to be alike.
+        metrics: callable or None. From the variables of tables that can be rotated, by name, to
+            what errors along their columns do, `(D, D)` each; see `fisher`. None takes all
+            directions to be alike.
         size_of: callable. Bytes of a coded table in the file, from its name and the table.
         kept_long: collection of str. As of `CodedTogether`.
         refit: callable or None. From the embedding layers of coded tables to a `DenseRefit`, whose
