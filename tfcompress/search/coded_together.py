@@ -77,7 +77,7 @@ class CodedTogether:
     @property
     def can_rotate(self) -> bool:
         """Whether the columns of any table can be rotated."""
-        return any(can_rotate(*table.shape) for table in self._tables.values())
+        return any(is_rotatable(*table.shape) for table in self._tables.values())
 
     @property
     def float_bytes(self) -> int:
@@ -140,7 +140,7 @@ class CodedTogether:
         return zipf_weights(rows) if self._ranked else np.ones(rows)
 
     def _encode_one(self, name: str, settings: Settings) -> TransformedTable:
-        rotates = settings.rotation and can_rotate(*self._tables[name].shape)
+        rotates = settings.rotation and is_rotatable(*self._tables[name].shape)
         coder = self._coder(name, rotates, settings.row_step_exponent, settings.rare_shrinkage)
         return coder.encode(settings.step * self._share[name], settings.rate_weight)
 
@@ -163,7 +163,7 @@ def _matrices(tables: Mapping[str, F32]) -> dict[str, F32]:
     return {name: table.reshape(len(table), -1) for name, table in tables.items()}
 
 
-def can_rotate(rows: int, columns: int) -> bool:
+def is_rotatable(rows: int, columns: int) -> bool:
     """Whether rotating columns may pay: the axes take columns x columns bytes.
 
     Those of a core of a tensor train, wider than long, would take more than its values as int8; a

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tfcompress.errors import ConfigError
 from tfcompress.rate_distortion import row_weights
-from tfcompress.search.coded_together import MIN_BYTES, CodedTogether, SizeOf, can_rotate
+from tfcompress.search.coded_together import MIN_BYTES, CodedTogether, SizeOf, is_rotatable
 from tfcompress.search.divergence import answers_moved, mean_square
 from tfcompress.search.keras_model.refit import DenseRefit
 from tfcompress.search.settings import Coded
@@ -107,7 +107,7 @@ class ModelTables(CodedTogether):
         return {
             name: variable
             for name, variable in self._variables.items()
-            if can_rotate(variable.shape[0], math.prod(variable.shape[1:]))
+            if is_rotatable(variable.shape[0], math.prod(variable.shape[1:]))
         }
 
     @property
