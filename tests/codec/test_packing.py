@@ -76,6 +76,12 @@ def test_auto_is_never_larger_than_raw(table):
     assert check(table, "auto").nbytes <= pack(table, "raw").nbytes
 
 
+def test_auto_counts_what_an_index_takes():
+    table = np.zeros((17, 3), np.int8)
+    table[0, 0] = -127  # rows of two bytes in all, an index of eight
+    assert pack(table, "auto").nbytes == pack(table, "raw").nbytes < pack(table, "rate").nbytes
+
+
 EDGES = {
     "one row": gaussian(1, 40),
     "one column": gaussian(300, 1),

@@ -11,6 +11,7 @@ from tfcompress.codec import context, fixed, indexed, layout, predictive, rate, 
 from tfcompress.codec.coder import Coder
 from tfcompress.codec.source import Source
 from tfcompress.errors import ConfigError
+from tfcompress.native import _native
 
 DEFAULT_SLOTS_BYTES = 1 << 18
 MEASURED_BLOCKS = 8
@@ -161,10 +162,10 @@ def _packed_bytes(source: Source, coder: Coder) -> float:
     size = 0.0
     for start, stop in measured:
         coded, lengths = coder.encode(source, start, stop)
+        if coder.mode in layout.INDEXED_MODES and lengths.max() <= layout.MAX_ROW_BYTES:
+            coded, offsets = _native.group_rows(coded, lengths)
+            size += 8 * len(offsets)
         size += len(coded)
-        if coder.mode in layout.INDEXED_MODES:
-            spread = int(lengths.max()) - int(lengths.min())
-            size += len(lengths) * (spread.bit_length() / 8 + 8 / layout.GROUP_ROWS)
         source.release()
     rows = sum(stop - start for start, stop in measured)
     return size * source.rows / rows + len(coder.model)
