@@ -173,7 +173,7 @@ def sweep(
         raise ConfigError(f"--only-measure: {out}: no finished run; is it the --out of a sweep?")
     if not only_measure:
         for entry in grid.data:
-            console.download(entry.source)
+            _have(entry.source)
     how = {"retry_failed": retry_failed, "only_measure": only_measure}
     _run(plan, out, jobs=jobs, reuse=reuse or [], **how)
 
@@ -209,6 +209,17 @@ def _run(
         with sweep_progress.watching(new, again, jobs) as watcher:
             run_sweep(left, results, jobs=jobs, earlier=reuse, watcher=watcher)
         _conclude(plan, results, out)
+
+
+def _have(source: str) -> None:
+    """Downloads what has to be; data that are not there end the sweep before it begins."""
+    from tfcompress.data import ARCHIVES, NAMED, NAMED_TEXTS
+    from tfcompress.data.paths import existing
+
+    names = (*NAMED, *NAMED_TEXTS, *ARCHIVES)
+    if source not in names:
+        existing(source, names)
+    console.download(source)
 
 
 def _conclude(plan: Plan, results: Results, out: Path) -> None:

@@ -168,6 +168,7 @@ def test_what_cannot_be_measured_again_is_said(tfcompress, fake, tmp_path):
         (("--data", "x", "--skip", "bytes"), "--skip bytes: expected latency or memory"),
         (("--data", "x", "--reuse", "nowhere"), "--reuse nowhere: no such folder"),
         (("nowhere.toml",), "nowhere.toml: no such file"),
+        (("--data", "synthetic", "--data", "nowhere"), "nowhere: no such file or directory, and"),
     ],
 )
 def test_wrong_settings_are_one_line(tfcompress, words, message):
