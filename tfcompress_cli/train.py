@@ -196,7 +196,14 @@ def train(
     if ratio is not None:
         values["ratio"] = ratio
     config = TrainConfig.parse(values)
-    run_training(config, out, resume=resume, backend=backend)
+    metrics = run_training(config, out, resume=resume, backend=backend)
+    if metrics["ended_by"] == "epochs":
+        console.err.print(
+            f"--epochs {epochs} ended it before validation got no better at the lower rate; "
+            f"--resume --epochs {2 * epochs} goes on",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def run_training(

@@ -16,7 +16,8 @@ def test_a_run_directory_is_made(runs):
 def test_the_defaults_are_those_of_the_configuration(tfcompress, tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(
-        "tfcompress_cli.train.run_training", lambda config, *_, **__: seen.append(config)
+        "tfcompress_cli.train.run_training",
+        lambda config, *_, **__: seen.append(config) or {"ended_by": "validation"},
     )
     assert tfcompress("train", "synthetic", "--out", tmp_path / "run").code == 0
     assert seen == [TrainConfig.parse({"data": {"source": "synthetic"}})]
@@ -31,6 +32,8 @@ def test_resume_goes_on_and_a_second_start_is_refused(tfcompress, interactions, 
     words[words.index("--epochs") + 1] = 3
     more = tfcompress(*words, "--resume")
     assert more.code == 0
+    assert "--epochs 3 ended it before" in more.err
+    assert "--resume --epochs 6 goes on" in more.err
     assert "epoch   3" in more.err
     assert "epoch   2" not in more.err
 

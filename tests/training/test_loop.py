@@ -82,6 +82,7 @@ def test_the_best_epoch_is_kept_and_patience_ends_the_training(tmp_path, config,
     run = Run(tmp_path / "run")
     metrics = train(config, run, dataset=dataset)
     assert len(metrics["history"]) == metrics["best_epoch"] + 3 < 50
+    assert metrics["ended_by"] == "validation"
     _, _, best = load_checkpoint(run.checkpoints)
     stored = sorted(map(np.sum, (w for w in best if w.dtype == np.float32)))
     assert stored == sorted(np.sum(w) for w in weights(run) if w.dtype == np.float32)
@@ -97,7 +98,8 @@ def test_the_rate_drops_at_the_best_weights_before_training_ends(tmp_path, confi
     # From the best weights on, far smaller steps.
     assert metrics["history"][dropped]["loss"] < metrics["history"][dropped - 1]["loss"]
     for epochs in (dropped, dropped + 1, 50):
-        train(changed(config, epochs=epochs), parts, dataset=dataset, resume=True)
+        part = train(changed(config, epochs=epochs), parts, dataset=dataset, resume=True)
+        assert part["ended_by"] == ("validation" if epochs == 50 else "epochs")
     assert same(whole, parts)
 
 

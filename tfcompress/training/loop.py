@@ -160,13 +160,17 @@ def _check_stored(
 
 def _next_rate(config: TrainConfig, progress: Progress) -> float | None:
     """The learning rate of the next epoch, which may be the first at the lower one; None to end."""
-    if progress.epochs_done >= config.epochs:
+    if progress.epochs_done >= config.epochs or _has_settled(config, progress):
         return None
     if progress.stale(config.patience):
-        if progress.slow_from >= 0 or config.rate_drop == 1:
-            return None
         progress.slow_from = progress.epochs_done
     return config.learning_rate * (config.rate_drop if progress.slow_from >= 0 else 1)
+
+
+def _has_settled(config: TrainConfig, progress: Progress) -> bool:
+    """Whether validation gets no better, at the lower rate either."""
+    at_last_rate = progress.slow_from >= 0 or config.rate_drop == 1
+    return at_last_rate and progress.stale(config.patience)
 
 
 def run_metrics(task: Task, model: keras.Model, progress: Progress) -> dict[str, Any]:
@@ -177,6 +181,7 @@ def run_metrics(task: Task, model: keras.Model, progress: Progress) -> dict[str,
     best = progress.history[progress.best_epoch]
     return {
         "best_epoch": progress.best_epoch,
+        "ended_by": "validation" if _has_settled(config, progress) else "epochs",
         "watched": progress.watched,
         "valid": {key: best[key] for key in best if key not in ("epoch", "loss", "seconds")},
         "parameters": {
