@@ -75,6 +75,32 @@ def test_a_directory_whose_block_fails_leaves_nothing(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("told", [None, "variables.npz"])
+def test_what_the_system_refuses_in_a_directory_is_told_with_its_name(tmp_path: Path, told):
+    path = tmp_path / "epoch-00001"
+    with (
+        pytest.raises(OSError, match="No space left on device") as refused,
+        new_directory(path) as new,
+    ):
+        raise OSError(28, "No space left on device", *([str(new / told)] if told else []))
+    assert refused.value.filename == str(path)
+
+
+def test_errors_that_name_another_file_stay_as_they_are(tmp_path: Path):
+    with pytest.raises(FileNotFoundError) as refused, new_directory(tmp_path / "new"):
+        (tmp_path / "absent").read_bytes()
+    assert refused.value.filename == str(tmp_path / "absent")
+
+
+def test_a_name_may_be_as_long_as_the_system_allows(tmp_path: Path):
+    path = tmp_path / ("n" * 255)
+    write_file(path, b"content")
+    assert path.read_bytes() == b"content"
+    with new_directory(tmp_path / ("d" * 255)):
+        pass
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_the_hash_tells_contents_and_order_apart(tmp_path: Path):
     (tmp_path / "a").write_bytes(b"1")
     (tmp_path / "b").write_bytes(b"2")

@@ -18,6 +18,12 @@ from pathlib import Path
 from tfcompress.errors import OutputExistsError
 
 _LOCK_POLL_SECONDS = 0.02
+# How much of a name its temporary sibling begins with: all of a long one would be too long.
+_PREFIX_CHARACTERS = 40
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name[:_PREFIX_CHARACTERS]}."
 
 
 def _sync_directory(path: Path) -> None:
@@ -65,7 +71,7 @@ def write_file(path: Path, content: bytes, *, overwrite: bool = True) -> None:
 def _replace_file(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    descriptor, name = tempfile.mkstemp(prefix=_prefix(path), dir=path.parent)
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as stream:
@@ -88,7 +94,7 @@ def new_directory(path: Path) -> Iterator[Path]:
     """
     refuse_existing(path, overwrite=False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=_prefix(path), dir=path.parent))
     try:
         yield temporary
         for file in temporary.rglob("*"):
@@ -97,8 +103,13 @@ def new_directory(path: Path) -> Iterator[Path]:
                     os.fsync(stream.fileno())
         temporary.chmod(0o755)
         temporary.rename(path)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
+        if isinstance(error, OSError) and error.errno is not None:
+            named = error.filename
+            # A full disk names no file, others one of the temporary sibling.
+            if named is None or temporary in (Path(str(named)), *Path(str(named)).parents):
+                raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     _sync_directory(path.parent)
 
