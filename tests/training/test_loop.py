@@ -110,6 +110,35 @@ def test_a_run_is_never_overwritten_or_mixed(tmp_path, config, dataset):
         train(changed(config, dim=4), run, dataset=dataset, resume=True)
 
 
+def test_one_training_at_a_time_has_a_directory(tmp_path, config, dataset, monkeypatch):
+    monkeypatch.setattr("tfcompress.training.run._LOCK_SECONDS", 0)
+    config, run = changed(config, epochs=1), Run(tmp_path / "run")
+    refused = []
+
+    def start_another(entry):
+        with pytest.raises(ConfigError, match="another training is running there") as error:
+            train(config, run, dataset=dataset, resume=True)
+        refused.append(error)
+
+    train(config, run, dataset=dataset, on_epoch=start_another)
+    assert len(refused) == 1
+    # The second of two that were started together finds what the first has made.
+    monkeypatch.setattr(Run, "check_start", waiting_once(Run.check_start))
+    with pytest.raises(ConfigError, match="holds a run already; pass --resume"):
+        train(config, run, dataset=dataset)
+
+
+def waiting_once(check):
+    """A check of what was there before another training came."""
+    calls = []
+
+    def wrapper(*args, **kwargs):
+        calls.append(args)
+        return None if len(calls) == 1 else check(*args, **kwargs)
+
+    return wrapper
+
+
 def test_other_data_under_the_same_name_are_refused(tmp_path, config, dataset):
     from tfcompress.data import synthetic
 
