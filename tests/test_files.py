@@ -133,6 +133,23 @@ def test_a_lock_is_held_once(tmp_path: Path):
         assert third
 
 
+def test_a_folder_is_locked_and_stays_empty(tmp_path: Path):
+    with locked(tmp_path, patience=0) as first, locked(tmp_path, patience=0) as second:
+        assert (first, second) == (True, False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_folders_of_a_file_system_that_locks_none_are_free(tmp_path: Path, monkeypatch):
+    def refuse(descriptor, operation):
+        raise OSError(9, "Bad file descriptor")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with locked(tmp_path, patience=0) as is_ours:
+        assert is_ours
+    with pytest.raises(OSError, match="Bad file descriptor"), locked(tmp_path / "lock"):
+        pass
+
+
 def test_a_lock_that_is_freed_soon_is_waited_for(tmp_path: Path):
     freed = threading.Event()
 

@@ -6,6 +6,7 @@ a reader (or the next start after a crash) sees the old content or the new one, 
 
 import fcntl
 import hashlib
+import math
 import os
 import shutil
 import stat
@@ -122,27 +123,35 @@ def locked(path: Path, *, patience: float | None = None) -> Iterator[bool]:
     with them: a patience of 0 would meet the lock of a process that is no more.
 
     Args:
-        path: Path. The lock's file; its folder must exist.
+        path: Path. The lock's file; its folder must exist. Or a folder, in which nothing is made.
         patience: float or None. Seconds to wait for a process that holds it; None waits for good.
 
     Yields:
-        bool. Whether the lock is held; always, where it waits for good.
+        bool. Whether the lock is held; always, where it waits for good, and where `path` is a
+        folder of a file system that locks none.
     """
-    with path.open("ab") as stream:
-        if patience is None:
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        yield patience is None or _lock_within(stream.fileno(), patience)
+    flags = os.O_RDONLY if path.is_dir() else os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    descriptor = os.open(path, flags, 0o666)
+    try:
+        yield _lock(descriptor, patience)
+    finally:
+        os.close(descriptor)
 
 
-def _lock_within(descriptor: int, seconds: float) -> bool:
-    end = time.monotonic() + seconds
+def _lock(descriptor: int, patience: float | None) -> bool:
+    end = math.inf if patience is None else time.monotonic() + patience
     while True:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if patience is None else fcntl.LOCK_NB))
         except BlockingIOError:
             if time.monotonic() > end:
                 return False
             time.sleep(_LOCK_POLL_SECONDS)
+        except OSError:
+            # Network file systems lock what was opened to be written to, which no folder is.
+            if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
+                raise
+            return True
         else:
             return True
 

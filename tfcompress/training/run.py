@@ -120,7 +120,7 @@ class Run:
             ConfigError: another training is running there.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        with locked(self.path / ".lock", patience=_LOCK_SECONDS) as is_ours:
+        with locked(self.path, patience=_LOCK_SECONDS) as is_ours:
             if not is_ours:
                 raise ConfigError(
                     f"{self.path}: another training is running there; wait for its end or choose "
