@@ -48,6 +48,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_one_does_not(tmp_path,
     for run, seed in zip(runs, (0, 0, 1), strict=True):
         train(changed(config, seed=seed), run, dataset=dataset)
     assert same(runs[0], runs[1])
+    assert runs[0].model_file.read_bytes() == runs[1].model_file.read_bytes()
     assert not same(runs[0], runs[2])
 
 

@@ -142,9 +142,11 @@ class Run:
 
     def finish(self, model: keras.Model, metrics: dict[str, Any]) -> None:
         """Writes the trained model and its metrics."""
+        from tfcompress.models import save_model
+
         # A name that `start` takes for a leftover; Keras asks for the ending.
         temporary = self.path / f".{self.model_file.name}.new.keras"
-        model.save(temporary)
+        save_model(model, temporary)
         write_file(self.model_file, temporary.read_bytes())
         temporary.unlink()
         write_file(self.metrics_file, (json.dumps(metrics, indent=2) + "\n").encode())
