@@ -75,6 +75,32 @@ def test_a_directory_whose_block_fails_leaves_nothing(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("told", [None, "variables.npz"])
+def test_what_the_system_refuses_in_a_directory_is_told_with_its_name(tmp_path: Path, told):
+    path = tmp_path / "epoch-00001"
+    with (
+        pytest.raises(OSError, match="No space left on device") as refused,
+        new_directory(path) as new,
+    ):
+        raise OSError(28, "No space left on device", *([str(new / told)] if told else []))
+    assert refused.value.filename == str(path)
+
+
+def test_errors_that_name_another_file_stay_as_they_are(tmp_path: Path):
+    with pytest.raises(FileNotFoundError) as refused, new_directory(tmp_path / "new"):
+        (tmp_path / "absent").read_bytes()
+    assert refused.value.filename == str(tmp_path / "absent")
+
+
+def test_a_name_may_be_as_long_as_the_system_allows(tmp_path: Path):
+    path = tmp_path / ("n" * 255)
+    write_file(path, b"content")
+    assert path.read_bytes() == b"content"
+    with new_directory(tmp_path / ("d" * 255)):
+        pass
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_the_hash_tells_contents_and_order_apart(tmp_path: Path):
     (tmp_path / "a").write_bytes(b"1")
     (tmp_path / "b").write_bytes(b"2")
@@ -105,6 +131,23 @@ def test_a_lock_is_held_once(tmp_path: Path):
         assert (first, second) == (True, False)
     with locked(tmp_path / "lock", patience=0) as third:
         assert third
+
+
+def test_a_folder_is_locked_and_stays_empty(tmp_path: Path):
+    with locked(tmp_path, patience=0) as first, locked(tmp_path, patience=0) as second:
+        assert (first, second) == (True, False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_folders_of_a_file_system_that_locks_none_are_free(tmp_path: Path, monkeypatch):
+    def refuse(descriptor, operation):
+        raise OSError(9, "Bad file descriptor")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with locked(tmp_path, patience=0) as is_ours:
+        assert is_ours
+    with pytest.raises(OSError, match="Bad file descriptor"), locked(tmp_path / "lock"):
+        pass
 
 
 def test_a_lock_that_is_freed_soon_is_waited_for(tmp_path: Path):

@@ -6,6 +6,7 @@ a reader (or the next start after a crash) sees the old content or the new one, 
 
 import fcntl
 import hashlib
+import math
 import os
 import shutil
 import stat
@@ -18,6 +19,12 @@ from pathlib import Path
 from tfcompress.errors import OutputExistsError
 
 _LOCK_POLL_SECONDS = 0.02
+# How much of a name its temporary sibling begins with: all of a long one would be too long.
+_PREFIX_CHARACTERS = 40
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name[:_PREFIX_CHARACTERS]}."
 
 
 def _sync_directory(path: Path) -> None:
@@ -65,7 +72,7 @@ def write_file(path: Path, content: bytes, *, overwrite: bool = True) -> None:
 def _replace_file(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    descriptor, name = tempfile.mkstemp(prefix=_prefix(path), dir=path.parent)
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as stream:
@@ -88,7 +95,7 @@ def new_directory(path: Path) -> Iterator[Path]:
     """
     refuse_existing(path, overwrite=False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=_prefix(path), dir=path.parent))
     try:
         yield temporary
         for file in temporary.rglob("*"):
@@ -97,8 +104,13 @@ def new_directory(path: Path) -> Iterator[Path]:
                     os.fsync(stream.fileno())
         temporary.chmod(0o755)
         temporary.rename(path)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
+        if isinstance(error, OSError) and error.errno is not None:
+            named = error.filename
+            # A full disk names no file, others one of the temporary sibling.
+            if named is None or temporary in (Path(str(named)), *Path(str(named)).parents):
+                raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     _sync_directory(path.parent)
 
@@ -111,27 +123,35 @@ def locked(path: Path, *, patience: float | None = None) -> Iterator[bool]:
     with them: a patience of 0 would meet the lock of a process that is no more.
 
     Args:
-        path: Path. The lock's file; its folder must exist.
+        path: Path. The lock's file; its folder must exist. Or a folder, in which nothing is made.
         patience: float or None. Seconds to wait for a process that holds it; None waits for good.
 
     Yields:
-        bool. Whether the lock is held; always, where it waits for good.
+        bool. Whether the lock is held; always, where it waits for good, and where `path` is a
+        folder of a file system that locks none.
     """
-    with path.open("ab") as stream:
-        if patience is None:
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        yield patience is None or _lock_within(stream.fileno(), patience)
+    flags = os.O_RDONLY if path.is_dir() else os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    descriptor = os.open(path, flags, 0o666)
+    try:
+        yield _lock(descriptor, patience)
+    finally:
+        os.close(descriptor)
 
 
-def _lock_within(descriptor: int, seconds: float) -> bool:
-    end = time.monotonic() + seconds
+def _lock(descriptor: int, patience: float | None) -> bool:
+    end = math.inf if patience is None else time.monotonic() + patience
     while True:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if patience is None else fcntl.LOCK_NB))
         except BlockingIOError:
             if time.monotonic() > end:
                 return False
             time.sleep(_LOCK_POLL_SECONDS)
+        except OSError:
+            # Network file systems lock what was opened to be written to, which no folder is.
+            if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
+                raise
+            return True
         else:
             return True
 

@@ -64,7 +64,8 @@ def refuse_outputs(
         folder = next(parent for parent in target.parents if parent.exists())
         if not folder.is_dir():
             raise ConfigError(f"{output}: {folder} is no folder; name another file to write to")
-        if not output.exists() and not os.access(folder, os.W_OK):
+        # A file that is there is replaced by another, made beside it.
+        if not is_device and not os.access(folder, os.W_OK):
             raise ConfigError(f"{output}: no file can be made in {folder}; name another place")
         refuse_existing(output, overwrite=overwrite)
 

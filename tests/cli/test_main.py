@@ -60,6 +60,14 @@ def test_the_version_is_that_of_the_package(tfcompress):
     assert tfcompress("--version").out == f"tfcompress {package.__version__}\n"
 
 
+def test_the_package_of_the_commands_runs_as_a_module():
+    words = [sys.executable, "-m", "tfcompress_cli"]
+    done = subprocess.run([*words, "--help"], capture_output=True, text=True, check=True)
+    assert "Small embedding tables" in done.stdout
+    done = subprocess.run([*words, "nonsense"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
 def test_a_user_error_is_one_line_and_exit_code_2(tfcompress, tmp_path):
     done = tfcompress("inspect", tmp_path / "nothing.tflite")
     assert done.code == 2
@@ -208,6 +216,7 @@ def test_an_interrupt_is_one_line_and_exit_code_130(tfcompress, tmp_path, monkey
         (("convert", "run", "--out", "input/m.tflite"), "input is no folder"),
         (("inspect", "input", "--json", "input/m.json"), "input is no folder"),
         (("codec", "other", "--json", "locked/new/m.json"), "no file can be made in"),
+        (("pack", "input", "--out", "locked/there", "--overwrite"), "no file can be made in"),
     ],
 )
 def test_a_place_that_cannot_be_written_to_is_told_first(
@@ -220,6 +229,7 @@ def test_a_place_that_cannot_be_written_to_is_told_first(
     # Whoever runs the tests may write everywhere.
     monkeypatch.setattr(os, "access", lambda folder, mode: Path(folder).name != "locked")
     Path("locked").mkdir()
+    Path("locked/there").write_text("")
     done = tfcompress(*words)
     assert done.code == 2
     assert message in done.err

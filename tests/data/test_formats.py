@@ -33,6 +33,7 @@ CRITEO = "1\t" + "-1\t\t" * 6 + "7\t" + "\t".join(["68fd1e64", ""] * 13) + "\n"
         ("a.txt", "1 2", "pairs"),
         ("a.txt", "u1\ti1\n\nu1\ti2\n", "pairs"),
         ("a.txt", "\ufeff1 2\n1 3\n", "pairs"),
+        ("a.txt", 10 * "u1 i1\nu2 i2\n" + "u3 i1 i2\nlonely\n", "pairs"),
         ("a.txt", USERS, "adjacency"),
         ("a", USERS, "adjacency"),
         ("a.txt", "5 6 7\n5 6\n8 9\n", "sequences"),

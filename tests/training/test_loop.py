@@ -48,6 +48,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_one_does_not(tmp_path,
     for run, seed in zip(runs, (0, 0, 1), strict=True):
         train(changed(config, seed=seed), run, dataset=dataset)
     assert same(runs[0], runs[1])
+    assert runs[0].model_file.read_bytes() == runs[1].model_file.read_bytes()
     assert not same(runs[0], runs[2])
 
 
@@ -110,6 +111,35 @@ def test_a_run_is_never_overwritten_or_mixed(tmp_path, config, dataset):
         train(config, run, dataset=dataset)
     with pytest.raises(ConfigError, match="another dim; --resume can change only epochs"):
         train(changed(config, dim=4), run, dataset=dataset, resume=True)
+
+
+def test_one_training_at_a_time_has_a_directory(tmp_path, config, dataset, monkeypatch):
+    monkeypatch.setattr("tfcompress.training.run._LOCK_SECONDS", 0)
+    config, run = changed(config, epochs=1), Run(tmp_path / "run")
+    refused = []
+
+    def start_another(entry):
+        with pytest.raises(ConfigError, match="another training is running there") as error:
+            train(config, run, dataset=dataset, resume=True)
+        refused.append(error)
+
+    train(config, run, dataset=dataset, on_epoch=start_another)
+    assert len(refused) == 1
+    # The second of two that were started together finds what the first has made.
+    monkeypatch.setattr(Run, "check_start", waiting_once(Run.check_start))
+    with pytest.raises(ConfigError, match="holds a run already; pass --resume"):
+        train(config, run, dataset=dataset)
+
+
+def waiting_once(check):
+    """A check of what was there before another training came."""
+    calls = []
+
+    def wrapper(*args, **kwargs):
+        calls.append(args)
+        return None if len(calls) == 1 else check(*args, **kwargs)
+
+    return wrapper
 
 
 def test_other_data_under_the_same_name_are_refused(tmp_path, config, dataset):

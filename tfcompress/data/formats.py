@@ -95,6 +95,10 @@ def locate(path: Path, format: str | None = None, *, formats: tuple[str, ...] = 
     )
 
 
+# So few lines of other lengths do not make sequences of "user item" lines.
+_BAD_SHARE = 0.1
+
+
 def detect(path: Path) -> str:
     """The format of one file.
 
@@ -144,6 +148,8 @@ def _detect_tokens(path: Path, lines: list[str]) -> str:
         )
     if _are_users(row[0] for row in rows):
         return "adjacency"
+    if sum(len(row) != 2 for row in rows) <= _BAD_SHARE * len(rows):
+        return "pairs"  # with bad lines, which its reader names
     if len({row[0] for row in rows}) < len(rows):
         return "sequences"  # a user has one line only, an item may start many
     raise DataError(

@@ -73,50 +73,52 @@ def train(
     if on_data:
         on_data(dataset)
     task = TASKS[config.model](config, dataset)
-    stored = load_checkpoint(run.checkpoints)
-    if stored is not None:
-        _check_stored(stored[0], config, run, dataset)
     make_deterministic(config.seed)
     model = task.build_model()
     trainer = task.trainer(model)
     trainer.compile(optimizer=keras.optimizers.Adam(config.learning_rate), loss=task.loss)
     trainer.optimizer.build(trainer.trainable_variables)
-    run.start(config, dataset.vocabulary)
+    with run.held():
+        # What another training has done here since.
+        run.check_start(config, resume=resume)
+        stored = load_checkpoint(run.checkpoints)
+        if stored is not None:
+            _check_stored(stored[0], config, run, dataset)
+        run.start(config, dataset.vocabulary)
+        state = [*model.variables, *trainer.optimizer.variables]
+        progress = Progress(data_sha256=dataset.sha256, watched=task.watched)
+        best = values(model.variables)
+        if stored is not None:
+            progress, stored_state, best = stored
+            assign(state, stored_state)
 
-    state = [*model.variables, *trainer.optimizer.variables]
-    progress = Progress(data_sha256=dataset.sha256, watched=task.watched)
-    best = values(model.variables)
-    if stored is not None:
-        progress, stored_state, best = stored
-        assign(state, stored_state)
+        with _tensorboard(run) as log:
+            while (rate := _next_rate(config, progress)) is not None:
+                if progress.slow_from == progress.epochs_done:
+                    assign(model.variables, best)
+                trainer.optimizer.learning_rate = rate
+                epoch = progress.epochs_done
+                started = time.perf_counter()
+                batches = task.batches(epoch)
+                callbacks = [KeepFreedMemory()]
+                if on_batch:
+                    callbacks.append(BatchReport(epoch, len(batches), on_batch))
+                fitted = trainer.fit(batches, verbose=0, callbacks=callbacks, shuffle=False)
+                seconds = time.perf_counter() - started
+                loss = finite_loss(fitted, config, epoch)
+                quality = task.validate(model)
+                entry = {"epoch": epoch, "loss": loss, **quality, "seconds": round(seconds, 2)}
+                if progress.add(entry):
+                    best = values(model.variables)
+                save_checkpoint(run.checkpoints, progress, values(state), best)
+                log({"loss": loss, **quality}, epoch)
+                if on_epoch:
+                    on_epoch(entry)
 
-    with _tensorboard(run) as log:
-        while (rate := _next_rate(config, progress)) is not None:
-            if progress.slow_from == progress.epochs_done:
-                assign(model.variables, best)
-            trainer.optimizer.learning_rate = rate
-            epoch = progress.epochs_done
-            started = time.perf_counter()
-            batches = task.batches(epoch)
-            callbacks = [KeepFreedMemory()]
-            if on_batch:
-                callbacks.append(BatchReport(epoch, len(batches), on_batch))
-            fitted = trainer.fit(batches, verbose=0, callbacks=callbacks, shuffle=False)
-            seconds = time.perf_counter() - started
-            loss = finite_loss(fitted, config, epoch)
-            quality = task.validate(model)
-            entry = {"epoch": epoch, "loss": loss, **quality, "seconds": round(seconds, 2)}
-            if progress.add(entry):
-                best = values(model.variables)
-            save_checkpoint(run.checkpoints, progress, values(state), best)
-            log({"loss": loss, **quality}, epoch)
-            if on_epoch:
-                on_epoch(entry)
-
-    assign(model.variables, best)
-    metrics = run_metrics(task, model, progress)
-    run.finish(model, metrics)
-    return metrics
+        assign(model.variables, best)
+        metrics = run_metrics(task, model, progress)
+        run.finish(model, metrics)
+        return metrics
 
 
 def make_deterministic(seed: int) -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfcompress.errors import ConfigError, ModelError
-from tfcompress.files import write_file
+from tfcompress.files import locked, write_file
 from tfcompress.training.config import TrainConfig
 from tfcompress.vocabulary import VOCABULARY_FILE, Vocabulary
 
 if TYPE_CHECKING:
     import keras
+
+# What a killed training was just starting has its lock for an instant longer.
+_LOCK_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,22 @@ class Run:
                 f"{self.path}: was trained with another {field}; --resume can change only epochs"
             )
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Makes the directory and keeps other trainings out of it while the block runs.
+
+        Raises:
+            ConfigError: another training is running there.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with locked(self.path, patience=_LOCK_SECONDS) as is_ours:
+            if not is_ours:
+                raise ConfigError(
+                    f"{self.path}: another training is running there; wait for its end or choose "
+                    "another --out"
+                )
+            yield
+
     def start(self, config: TrainConfig, vocabulary: Vocabulary) -> None:
         """Writes what is known before the first epoch."""
         self.path.mkdir(parents=True, exist_ok=True)
@@ -121,9 +142,11 @@ class Run:
 
     def finish(self, model: keras.Model, metrics: dict[str, Any]) -> None:
         """Writes the trained model and its metrics."""
+        from tfcompress.models import save_model
+
         # A name that `start` takes for a leftover; Keras asks for the ending.
         temporary = self.path / f".{self.model_file.name}.new.keras"
-        model.save(temporary)
+        save_model(model, temporary)
         write_file(self.model_file, temporary.read_bytes())
         temporary.unlink()
         write_file(self.metrics_file, (json.dumps(metrics, indent=2) + "\n").encode())

@@ -139,42 +139,44 @@ def fine_tune(
         config.learning_rate, sum(map(len, batches)), end_learning_rate=0.0
     )
     trainer.compile(optimizer=keras.optimizers.Adam(rate))
-    run.start(config, measured.dataset.vocabulary)
+    with run.held():
+        _refuse_finished(run, source)
+        run.start(config, measured.dataset.vocabulary)
 
-    progress = Progress(data_sha256=measured.dataset.sha256, watched=task.watched)
-    for epoch, part in enumerate(batches):
-        started = time.perf_counter()
-        callbacks = [KeepFreedMemory(), rounding]
-        if on_batch:
-            callbacks.append(BatchReport(epoch, len(part), on_batch))
-        fitted = trainer.fit(part, verbose=0, callbacks=callbacks, shuffle=False)
-        loss = finite_loss(fitted, config, epoch)
-        rounding.finish()
-        seconds = time.perf_counter() - started
-        quality, soft = task.examine(model)
-        entry = {"epoch": epoch, "loss": loss, **quality, "seconds": round(seconds, 2)}
-        progress.add(entry)
-        if on_epoch:
-            on_epoch(entry)
-    # The rate has come down to nothing there; what was better before was so by luck.
-    progress.best_epoch = config.epochs - 1
-    metrics = run_metrics(task, model, progress)
-    coded = rounding.coded
-    helps = soft > at_first[3]
-    if not helps:
-        kept, coded, metrics["valid"], _ = at_first
-        assign(model.variables, kept)
-    metrics["fine_tuning"] = {
-        "helps": helps,
-        "started_from": started_from,
-        "coded_only": coded_only,
-        "table_bytes": coded.nbytes,
-        "float_bytes": tables.float_bytes,
-        "step": coded.settings.step,
-    }
-    write_file(run.tables_file, tables_to_bytes(coded.tables))
-    run.finish(model, metrics)
-    return metrics
+        progress = Progress(data_sha256=measured.dataset.sha256, watched=task.watched)
+        for epoch, part in enumerate(batches):
+            started = time.perf_counter()
+            callbacks = [KeepFreedMemory(), rounding]
+            if on_batch:
+                callbacks.append(BatchReport(epoch, len(part), on_batch))
+            fitted = trainer.fit(part, verbose=0, callbacks=callbacks, shuffle=False)
+            loss = finite_loss(fitted, config, epoch)
+            rounding.finish()
+            seconds = time.perf_counter() - started
+            quality, soft = task.examine(model)
+            entry = {"epoch": epoch, "loss": loss, **quality, "seconds": round(seconds, 2)}
+            progress.add(entry)
+            if on_epoch:
+                on_epoch(entry)
+        # The rate has come down to nothing there; what was better before was so by luck.
+        progress.best_epoch = config.epochs - 1
+        metrics = run_metrics(task, model, progress)
+        coded = rounding.coded
+        helps = soft > at_first[3]
+        if not helps:
+            kept, coded, metrics["valid"], _ = at_first
+            assign(model.variables, kept)
+        metrics["fine_tuning"] = {
+            "helps": helps,
+            "started_from": started_from,
+            "coded_only": coded_only,
+            "table_bytes": coded.nbytes,
+            "float_bytes": tables.float_bytes,
+            "step": coded.settings.step,
+        }
+        write_file(run.tables_file, tables_to_bytes(coded.tables))
+        run.finish(model, metrics)
+        return metrics
 
 
 def _config(

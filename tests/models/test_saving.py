@@ -1,0 +1,69 @@
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from tfcompress.models import save_model
+
+# Layers that share an object, the policy.
+MODEL = """
+import keras
+ids = keras.Input((5,), dtype="int32")
+policy = keras.dtype_policies.DTypePolicy("float32")
+words = keras.layers.Embedding(20, 4, embeddings_initializer="ones", dtype=policy)
+scores = keras.layers.Dense(3, kernel_initializer="ones", dtype=policy)
+model = keras.Model(ids, [scores(words(ids)), words(ids)])
+"""
+
+
+def made() -> keras.Model:
+    names = {}
+    exec(MODEL, names)
+    return names["model"]
+
+
+def test_two_processes_write_the_same_bytes(tmp_path: Path):
+    script = (
+        "import pathlib, sys, time; from tfcompress.models import save_model;"
+        "waste = [bytearray(1000) for _ in range(int(sys.argv[2]))];"
+        f"exec({MODEL!r}); save_model(model, pathlib.Path(sys.argv[1]))"
+    )
+    paths = [tmp_path / "a.keras", tmp_path / "b.keras"]
+    for path, waste in zip(paths, ("0", "4567"), strict=True):
+        subprocess.run([sys.executable, "-c", script, str(path), waste], check=True)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_what_was_saved_loads_as_it_was(tmp_path: Path):
+    model = made()
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
+    save_model(model, tmp_path / "model.keras")
+    assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert len(again.weights) == len(model.weights)
+    for ours, theirs in zip(again.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_shared_objects_stay_shared_and_others_apart(tmp_path: Path):
+    from tfcompress.models.saving import _number_shared_objects
+
+    config = {"a": {"shared_object_id": 140_000}, "b": [{"shared_object_id": 7}, {"x": None}]}
+    config["c"] = {"shared_object_id": 140_000, "inner": {"shared_object_id": None}}
+    _number_shared_objects(config, {})
+    assert config == {
+        "a": {"shared_object_id": 0},
+        "b": [{"shared_object_id": 1}, {"x": None}],
+        "c": {"shared_object_id": 0, "inner": {"shared_object_id": None}},
+    }
+
+
+def test_an_archive_that_any_reader_takes(tmp_path: Path):
+    save_model(made(), tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        assert archive.testzip() is None
+        assert {entry.date_time[0] for entry in archive.infolist()} == {1980}
