@@ -7,21 +7,19 @@ learning rate: on amazon_games_seq that is worth 6 % of nDCG@10. It ends when th
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import keras
-import numpy as np
 
 from tfcompress.data import LOADERS, Dataset, TextDataset
 from tfcompress.errors import ConfigError
 from tfcompress.layers.create import check_name
-from tfcompress.training.allocator import KeepFreedMemory
 from tfcompress.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from tfcompress.training.classification_task import ClassificationTask
 from tfcompress.training.config import TrainConfig
+from tfcompress.training.epoch import BatchDone, fit_epoch
 from tfcompress.training.ranking_task import RankingTask
 from tfcompress.training.run import Run
 from tfcompress.training.task import Task
@@ -32,7 +30,6 @@ TASKS: dict[str, Callable[[TrainConfig, Any], Task]] = {
     "text-classifier": ClassificationTask,
 }
 
-BatchDone = Callable[[int, int, int], None]
 EpochDone = Callable[[dict[str, float]], None]
 DataLoaded = Callable[[Dataset | TextDataset], None]
 
@@ -98,14 +95,8 @@ def train(
                     assign(model.variables, best)
                 trainer.optimizer.learning_rate = rate
                 epoch = progress.epochs_done
-                started = time.perf_counter()
                 batches = task.batches(epoch)
-                callbacks = [KeepFreedMemory()]
-                if on_batch:
-                    callbacks.append(BatchReport(epoch, len(batches), on_batch))
-                fitted = trainer.fit(batches, verbose=0, callbacks=callbacks, shuffle=False)
-                seconds = time.perf_counter() - started
-                loss = finite_loss(fitted, config, epoch)
+                loss, seconds = fit_epoch(trainer, batches, config, epoch, on_batch=on_batch)
                 quality = task.validate(model)
                 entry = {"epoch": epoch, "loss": loss, **quality, "seconds": round(seconds, 2)}
                 if progress.add(entry):
@@ -131,17 +122,6 @@ def make_deterministic(seed: int) -> None:
 
         tf.random.set_seed(seed)
         tf.config.experimental.enable_op_determinism()
-
-
-def finite_loss(fitted: keras.callbacks.History, config: TrainConfig, epoch: int) -> float:
-    """The loss of an epoch; raises `ConfigError` where there is none."""
-    loss = float(fitted.history["loss"][0])
-    if not np.isfinite(loss):
-        raise ConfigError(
-            f"learning_rate is {config.learning_rate:g}: the loss of epoch {epoch + 1} is "
-            f"{loss}; choose a smaller one"
-        )
-    return loss
 
 
 def _check_stored(
@@ -202,19 +182,6 @@ def run_metrics(task: Task, model: keras.Model, progress: Progress) -> dict[str,
         "backend": keras.backend.backend(),
         "history": progress.history,
     }
-
-
-class BatchReport(keras.callbacks.Callback):
-    """Tells of every batch of an epoch."""
-
-    def __init__(self, epoch: int, total: int, report: BatchDone) -> None:
-        super().__init__()
-        self._epoch, self._total, self._report = epoch, total, report
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Tells of one."""
-        del logs
-        self._report(self._epoch, batch + 1, self._total)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from tfcompress.training.allocator import KeepFreedMemory
+from tfcompress.training.epoch import fit_epoch
 from tfcompress.training.loop import make_deterministic
 from tfcompress.training.task import Task
 
@@ -30,7 +30,7 @@ def tune(task: Task, model: keras.Model, frozen: Collection[Any], epochs: int) -
         for epoch in range(epochs):
             # Batches that no epoch of the training had.
             batches = task.batches(config.epochs + epoch)
-            trainer.fit(batches, verbose=0, callbacks=[KeepFreedMemory()], shuffle=False)
+            fit_epoch(trainer, batches, config, epoch)
     finally:
         for variable, trainable in zip(frozen, before, strict=True):
             variable.trainable = trainable

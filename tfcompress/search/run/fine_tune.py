@@ -7,7 +7,6 @@ amazon_games_seq labels win back 1.1 % of the nDCG@10 on validation, the answers
 from __future__ import annotations
 
 import hashlib
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,15 +25,16 @@ from tfcompress.search.run.measures import Measures
 from tfcompress.search.run.quality import RunQuality
 from tfcompress.search.settings import Settings
 from tfcompress.search.shipped_bytes import shipped_bytes
-from tfcompress.training.allocator import KeepFreedMemory
 from tfcompress.training.checkpoint import Progress
 from tfcompress.training.config import FineTuning, TrainConfig
-from tfcompress.training.loop import BatchReport, finite_loss, make_deterministic, run_metrics
+from tfcompress.training.epoch import fit_epoch
+from tfcompress.training.loop import make_deterministic, run_metrics
 from tfcompress.training.run import Run
 from tfcompress.training.variables import assign, values
 
 if TYPE_CHECKING:
-    from tfcompress.training.loop import BatchDone, EpochDone
+    from tfcompress.training.epoch import BatchDone
+    from tfcompress.training.loop import EpochDone
 
 _CODINGS = 10
 """Of an epoch: tables are coded anew so many times."""
@@ -145,14 +145,10 @@ def fine_tune(
 
         progress = Progress(data_sha256=measured.dataset.sha256, watched=task.watched)
         for epoch, part in enumerate(batches):
-            started = time.perf_counter()
-            callbacks = [KeepFreedMemory(), rounding]
-            if on_batch:
-                callbacks.append(BatchReport(epoch, len(part), on_batch))
-            fitted = trainer.fit(part, verbose=0, callbacks=callbacks, shuffle=False)
-            loss = finite_loss(fitted, config, epoch)
+            loss, seconds = fit_epoch(
+                trainer, part, config, epoch, on_batch=on_batch, callbacks=[rounding]
+            )
             rounding.finish()
-            seconds = time.perf_counter() - started
             quality, soft = task.examine(model)
             entry = {"epoch": epoch, "loss": loss, **quality, "seconds": round(seconds, 2)}
             progress.add(entry)

@@ -1,0 +1,68 @@
+"""One pass of a trainer over the training data."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfcompress.errors import ConfigError
+from tfcompress.training.allocator import KeepFreedMemory
+from tfcompress.training.config import TrainConfig
+
+BatchDone = Callable[[int, int, int], None]
+"""Called with (epoch, batches done, batches in all)."""
+
+
+def fit_epoch(
+    trainer: keras.Model,
+    batches: keras.utils.PyDataset,
+    config: TrainConfig,
+    epoch: int,
+    *,
+    on_batch: BatchDone | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> tuple[float, float]:
+    """Trains on each batch once, in their order.
+
+    Args:
+        trainer: keras.Model. Compiled.
+        batches: keras.utils.PyDataset. As of `Task.batches`.
+        config: TrainConfig. Of the training.
+        epoch: int. Counted from 0; what `on_batch` and errors tell.
+        on_batch: callable or None.
+        callbacks: sequence of keras.callbacks.Callback. More of them.
+
+    Returns:
+        The mean loss, and the seconds it took.
+
+    Raises:
+        ConfigError: the loss is no finite number.
+    """
+    used = [KeepFreedMemory(), *callbacks]
+    if on_batch:
+        used.append(_BatchReport(epoch, len(batches), on_batch))
+    started = time.perf_counter()
+    fitted = trainer.fit(batches, verbose=0, callbacks=used, shuffle=False)
+    seconds = time.perf_counter() - started
+    loss = float(fitted.history["loss"][0])
+    if not np.isfinite(loss):
+        raise ConfigError(
+            f"learning_rate is {config.learning_rate:g}: the loss of epoch {epoch + 1} is "
+            f"{loss}; choose a smaller one"
+        )
+    return loss, seconds
+
+
+class _BatchReport(keras.callbacks.Callback):
+    """Tells of every batch of an epoch."""
+
+    def __init__(self, epoch: int, total: int, report: BatchDone) -> None:
+        super().__init__()
+        self._epoch, self._total, self._report = epoch, total, report
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Tells of one."""
+        del logs
+        self._report(self._epoch, batch + 1, self._total)
