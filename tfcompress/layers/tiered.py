@@ -67,6 +67,9 @@ class TieredEmbedding(CompressedEmbedding):
                 f"received {tail.input_dim}, {tail.output_dim}, ranks={tail.has_ranks}"
             )
         self.tail = tail
+        if not self.trainable:
+            # Keras freezes what a layer holds when `trainable` is set later, not when it is passed.
+            tail.trainable = False
         self.flat_ids = tail.flat_ids
 
     @classmethod
