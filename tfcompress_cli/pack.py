@@ -124,6 +124,13 @@ def pack(
         highlight=False,
         soft_wrap=True,
     )
+    if packing.was_packed and size > len(content):
+        console.out.print(
+            "Larger than it was: tables that were packed already are packed anew, "
+            f"for target {target} and codec {codec}.",
+            highlight=False,
+            soft_wrap=True,
+        )
     if dry_run:
         console.out.print(f"Dry run: {out} was not written.", highlight=False)
     else:

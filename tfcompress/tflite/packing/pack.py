@@ -87,11 +87,13 @@ class Packing:
         content: bytes. The file.
         packed: tuple of PackedConstant, largest first.
         left: tuple of LeftConstant, largest first. Constants that stay as they are.
+        was_packed: bool. Whether tables were packed in the file given, and unpacked first.
     """
 
     content: bytes
     packed: tuple[PackedConstant, ...]
     left: tuple[LeftConstant, ...]
+    was_packed: bool = False
 
 
 def pack(
@@ -151,7 +153,8 @@ def pack_model(
         raise_runtime_version(file)
         result = file.to_bytes()
     check_packed(result)
-    return Packing(result, tuple(packed), tuple(sorted(left, key=lambda other: -other.bytes)))
+    left.sort(key=lambda other: -other.bytes)
+    return Packing(result, tuple(packed), tuple(left), was_packed)
 
 
 def coded_bytes(integers: NDArray[np.int8]) -> int:
