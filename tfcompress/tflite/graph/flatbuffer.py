@@ -80,11 +80,11 @@ class TfliteFile:
         return None if data is None or len(data) == 0 else data
 
     def array(self, tensor: Any) -> NDArray[Any] | None:
-        """The constant value of a tensor of a NumPy type; None when it is no constant."""
+        """The constant value of a tensor; None where it is none, or of a type NumPy lacks."""
         data = self.data(tensor)
-        if data is None:
+        dtype = next((name for name, kind in KIND_OF_DTYPE.items() if kind == tensor.type), None)
+        if data is None or dtype is None:
             return None
-        dtype = next(name for name, kind in KIND_OF_DTYPE.items() if kind == tensor.type)
         return np.asarray(data).view(dtype).reshape([int(size) for size in tensor.shape])
 
     def add_buffer(self, content: NDArray[Any]) -> int:
