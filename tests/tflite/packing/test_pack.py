@@ -160,6 +160,16 @@ def two_subgraphs() -> bytes:
     return file.to_bytes()
 
 
+@pytest.mark.parametrize("make", [bytes, lambda plain: pack(plain, target="delegate")])
+def test_inspect_shows_a_table_once_whatever_reads_it(make):
+    file = read(make(two_subgraphs()))
+    file.remove_metadata("tfcompress")
+    shown = inspect_model(file.to_bytes())
+    (found,) = shown.tables
+    assert found.stored_bytes == shown.table_bytes
+    assert shown.full_table_bytes == VERY_LARGE * COLUMNS * 4
+
+
 @pytest.mark.parametrize("target", ["delegate", "builtin"])
 def test_one_copy_for_several_lookups_subgraphs_and_signatures(target):
     from tests.tflite.conftest import interpreter
