@@ -21,15 +21,9 @@ import numpy as np
 
 from tfcompress.codec.layout import parse_header
 from tfcompress.tflite.graph.damaged import following_the_graph
+from tfcompress.tflite.graph.fields import block_details, indices, text
 from tfcompress.tflite.graph.file_bytes import file_bytes
-from tfcompress.tflite.graph.flatbuffer import (
-    TYPE_NAMES,
-    TfliteFile,
-    block_details,
-    indices,
-    read,
-    text,
-)
+from tfcompress.tflite.graph.flatbuffer import TYPE_NAMES, TfliteFile, read
 from tfcompress.tflite.graph.readers import is_looked_up
 from tfcompress.tflite.model_info import (
     ConstantInfo,

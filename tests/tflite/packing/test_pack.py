@@ -21,7 +21,8 @@ from tests.tflite.lookup_models import (
 )
 from tfcompress.codec import PackedTable
 from tfcompress.errors import ConfigError, CorruptTableError, ModelError
-from tfcompress.tflite.graph.flatbuffer import indices, read, text
+from tfcompress.tflite.graph.fields import indices, text
+from tfcompress.tflite.graph.flatbuffer import read
 from tfcompress.tflite.inspect import inspect_model
 from tfcompress.tflite.packing.pack import pack, pack_model
 from tfcompress.tflite.packing.unpack import unpack

@@ -36,7 +36,8 @@ from tfcompress.tflite.builtin.row_decoder import (
     to_halfwords,
 )
 from tfcompress.tflite.builtin.row_places import HALFWORD_BITS
-from tfcompress.tflite.graph.flatbuffer import KIND_OF_DTYPE, indices, text, unique_name
+from tfcompress.tflite.graph.fields import indices, text, unique_name
+from tfcompress.tflite.graph.flatbuffer import KIND_OF_DTYPE
 from tfcompress.tflite.graph.operator_chain import ChainConstants, OperatorChain
 
 _Type = schema.TensorType

@@ -14,7 +14,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.codec.layout import parse_header
-from tfcompress.tflite.graph.flatbuffer import TfliteFile, indices
+from tfcompress.tflite.graph.fields import indices
+from tfcompress.tflite.graph.flatbuffer import TfliteFile
 from tfcompress.tflite.graph.operator_versions import CAST_VERSION
 from tfcompress.tflite.graph.readers import only_reader, readers
 from tfcompress.tflite.runtime.delegate_rows import CUSTOM_CODE, SCALED_VERSION

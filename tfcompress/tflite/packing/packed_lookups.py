@@ -13,7 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from tfcompress.tflite.graph.flatbuffer import TfliteFile, text
+from tfcompress.tflite.graph.fields import text
+from tfcompress.tflite.graph.flatbuffer import TfliteFile
 from tfcompress.tflite.graph.operator_versions import CAST_VERSION
 from tfcompress.tflite.graph.readers import readers
 from tfcompress.tflite.packing.lookups import Lookup, LookupTable

@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 from tfcompress.errors import ConfigError
 from tfcompress.quantization import Granularity
 from tfcompress.rate_distortion import TransformedTable
-from tfcompress.tflite.graph.flatbuffer import TYPE_NAMES, TfliteFile, indices
+from tfcompress.tflite.graph.fields import indices
+from tfcompress.tflite.graph.flatbuffer import TYPE_NAMES, TfliteFile
 from tfcompress.tflite.graph.readers import is_row_lookup, readers
 from tfcompress.tflite.tables.constants import NARROW_COLUMNS, ModelTable, TableConstant
 from tfcompress.tflite.tables.float16_rows import Float16Rows
