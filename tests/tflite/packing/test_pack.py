@@ -2,7 +2,6 @@
 
 import io
 import json
-import sys
 import zipfile
 from pathlib import Path
 
@@ -31,13 +30,6 @@ MODELS = Path(__file__).resolve().parents[3].parent / "shared" / "models"
 LARGE = 4000
 VERY_LARGE = 12_000
 SCALES = np.random.default_rng(3).uniform(0.01, 2, ROWS).astype(np.float32)
-
-
-@pytest.fixture
-def pack_whatever_it_costs(monkeypatch):
-    """Small tables, which would not get smaller, are packed too."""
-    module = sys.modules["tfcompress.tflite.packing.pack"]
-    monkeypatch.setattr(module, "_TABLE_OVERHEAD", -(10**9))
 
 
 PLAIN = {
