@@ -81,7 +81,8 @@ class Files:
     def _kernel_bytes(self, content: bytes) -> tuple[int, int]:
         """What the kernels of the dense layers take in a file, and deflated."""
         from tfcompress.model_optimization.dense import dense_chain
-        from tfcompress.tflite.graph.flatbuffer import indices, read
+        from tfcompress.tflite.graph.fields import indices
+        from tfcompress.tflite.graph.flatbuffer import read
 
         shapes = {tuple(x.kernel.shape[::-1]) for x in dense_chain(self.model) if x.weights}
         file = read(content)

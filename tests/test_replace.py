@@ -157,6 +157,18 @@ def test_saving_after_replacing_in_a_subclassed_layer():
     new.fit(ids(8, LENGTH), np.ones((8, 4)), verbose=0)
 
 
+@pytest.mark.parametrize("embedding", layers.NAMES)
+def test_a_frozen_embedding_stays_frozen(embedding):
+    inputs = keras.Input((LENGTH,), dtype="int32")
+    words = keras.layers.Embedding(N, D, name="words", trainable=False)
+    model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Flatten()(words(inputs))))
+    spec = {"embedding": embedding, "counts": np.arange(N)[::-1]}
+    new = replace_embeddings(model, {"words": spec})
+    assert [w.path for w in new.trainable_weights] == [w.path for w in model.trainable_weights]
+    thawed = replace_embeddings(model, {"words": {**spec, "trainable": True}})
+    assert len(thawed.trainable_weights) > len(model.trainable_weights)
+
+
 def test_functional_model_inside_a_subclassed_layer():
     inputs = keras.Input((LENGTH,), dtype="int32")
     model = keras.Model(inputs, InnerGraph()(inputs))

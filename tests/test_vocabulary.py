@@ -51,6 +51,12 @@ def test_decode_refuses_ids_out_of_range(wrong):
         of(["b", "a"]).decode([2, wrong])
 
 
+@pytest.mark.parametrize("wrong", [[2.7], [True], ["2"], [None]])
+def test_decode_refuses_what_is_no_id(wrong):
+    with pytest.raises(DataError, match=r"ids: got values of type .*, expected integers"):
+        of(["b", "a"]).decode(wrong)
+
+
 def test_integers_and_their_spelling_are_the_same_token():
     assert of([7, 7, 5]).encode(["7", "07", "x", "5"]).tolist() == [2, 1, 1, 3]
     assert of(["7", "7", "x"]).encode([7, 8]).tolist() == [2, 1]

@@ -33,7 +33,8 @@ def replace_embeddings(model: Any, replacements: Mapping[str, Any], *, fit: bool
         replacements: dict str -> layer or spec. The names are those of `layers.model_embeddings`.
             A layer must have the dimensions of the one it replaces. A spec is a name from
             `layers.NAMES`, or a dict {"embedding": name, "ratio": 16, ...} with the arguments of
-            `layers.create`; name, `mask_zero` and dtype are those of the layer replaced.
+            `layers.create`; name, `mask_zero`, dtype and whether it is trained are those of the
+            layer replaced.
         fit: bool. Whether the new layers start from the trained tables (`fit_table`); without it
             they start as they are.
 
@@ -111,7 +112,13 @@ def _replacement(name: str, old: Any, replacement: Any) -> Any:
             f'{name}: expected a layer, a name or a dict with "embedding"; '
             f"received {shown(replacement)}"
         )
-    arguments = {"name": old.name, "mask_zero": old.mask_zero, "dtype": _float_policy(old), **spec}
+    own = {
+        "name": old.name,
+        "mask_zero": old.mask_zero,
+        "dtype": _float_policy(old),
+        "trainable": old.trainable,
+    }
+    arguments = {**own, **spec}
     kind = arguments.pop("embedding")
     return layers.create(kind, old.input_dim, old.output_dim, **arguments)
 

@@ -215,9 +215,12 @@ class Vocabulary:
         """The tokens of `ids`, null for padding (0) and out-of-vocabulary (1).
 
         Raises:
-            DataError: an id is negative or not below `size`.
+            DataError: an id is no integer, negative or not below `size`.
         """
-        ids = np.asarray(ids, np.int64)
+        given = np.asarray(ids)
+        if given.size and not np.issubdtype(given.dtype, np.integer):
+            raise DataError(f"ids: got values of type {given.dtype}, expected integers")
+        ids = given.astype(np.int64)
         if (wrong := ids[(ids < 0) | (ids >= self.size)]).size:
             raise DataError(f"ids: {wrong[0]} is not in 0..{self.size - 1}")
         return self.tokens.take(pa.array(ids - FIRST_ID, mask=ids < FIRST_ID))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tfcompress.choices import Target
 from tfcompress.errors import ConfigError
 from tfcompress_cli import console, curve
 
@@ -61,7 +62,7 @@ class Wanted:
     budget: Budget
     metric: str | None
     data: str | None
-    target: Literal["builtin", "delegate"]
+    target: Target
     code_output: bool = False
     curve: Path | None = None
     plot: Path | None = None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tfcompress.choices import GranularityName
 from tfcompress.errors import ConfigError, DataError
 from tfcompress_cli import console
 
@@ -26,13 +26,6 @@ saved, modes: all bytes against those of the table; header, index, codes and che
 scales on both sides
 saved, fixed stride: the longest row against 8 bits a value; nothing else counts
 us/row: one random row in a call for many, one thread"""
-
-
-class GranularityName(StrEnum):
-    """How many scales a float table gets."""
-
-    PER_TABLE = "per-table"
-    PER_ROW = "per-row"
 
 
 def codec(
@@ -81,7 +74,7 @@ def read_table(
 
     Args:
         path: Path. A .npy file, which is mapped, not read, where its integers are taken as such.
-        granularity: GranularityName or None. For floats; None is one scale for the table.
+        granularity: str or None. For floats; None is one scale for the table.
 
     Returns:
         int8 or uint8 array, shape `(n, D)`, or the QuantizedTable of a float array.
@@ -117,7 +110,7 @@ def read_table(
         array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype not in (np.float16, np.float32, np.float64):
         raise DataError(f"{path}: got dtype {array.dtype}, expected a float, int8 or uint8 table")
-    per_row = granularity is GranularityName.PER_ROW
+    per_row = granularity == "per-row"
     return quantize(array, 8, "per_row" if per_row else "per_table", name=str(path))
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tfcompress.choices import Codec, DenseDtype, GranularityName, TableDtype, Target
 from tfcompress.errors import ConfigError, ModelError
 from tfcompress_cli import budget, coded_run, console, example_inputs, optimize, run_search
 from tfcompress_cli.inspect import show_model
-from tfcompress_cli.pack import Codec, Target, show_packing
+from tfcompress_cli.pack import show_packing
 
 if TYPE_CHECKING:
     import keras
@@ -21,11 +22,6 @@ if TYPE_CHECKING:
     from tfcompress_cli.run_search import WantedOfRun
 
 Option = typer.Option
-
-TableDtype = Literal["float32", "float16", "int8", "int4"]
-Granularity = Literal["per-row", "per-table"]
-DenseDtype = Literal["float32", "int8", "int4"]
-ConvertCodec = Literal["none", Codec]
 
 _EXACT = 1e-4
 """Largest relative difference of a float32 file: rounding in another order, ten times over."""
@@ -41,7 +37,7 @@ def convert(
         Option(help="Number type of the tables.", show_default="float32; int8 beside coded tables"),
     ] = None,
     granularity: Annotated[
-        Granularity, Option(help="One scale for what, with int8 and int4.")
+        GranularityName, Option(help="One scale for what, with int8 and int4.")
     ] = "per-row",
     dense_dtype: Annotated[
         DenseDtype,
@@ -55,7 +51,7 @@ def convert(
         ),
     ] = None,
     codec: Annotated[
-        ConvertCodec | None,
+        Codec | None,
         Option(
             help="Pack the tables, as tfcompress pack does.",
             show_default="none; auto for coded tables",
@@ -178,9 +174,9 @@ def convert_file(
     out: Path,
     *,
     table_dtype: TableDtype = "float32",
-    granularity: Granularity = "per-row",
+    granularity: GranularityName = "per-row",
     dense_dtype: DenseDtype = "float32",
-    codec: ConvertCodec = "none",
+    codec: Codec = "none",
     target: Target = "builtin",
     top_k: int | None = None,
     vocabulary: bool = False,

@@ -7,10 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from tfcompress.choices import Model, TableDtype
 from tfcompress.errors import ConfigError, TfcompressError
 from tfcompress_cli import console
-from tfcompress_cli.convert import TableDtype
-from tfcompress_cli.train import Model
 
 Option = typer.Option
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tfcompress.choices import BadRows
 from tfcompress.errors import ConfigError
 from tfcompress_cli import console
 
@@ -36,7 +37,7 @@ def measure(
         ),
     ] = None,
     bad_rows: Annotated[
-        Literal["error", "skip"] | None,
+        BadRows | None,
         Option(help="Rows that cannot be used.", show_default="as in the training"),
     ] = None,
     keep_seen: Annotated[

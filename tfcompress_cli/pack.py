@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tfcompress.choices import DecoderChoice, PackCodec, Target
 from tfcompress.errors import ConfigError, naming
 from tfcompress_cli import budget, console, file_search
 
@@ -16,10 +17,6 @@ if TYPE_CHECKING:
     from tfcompress.tflite.packing.lookups import LeftConstant
 
 Option = typer.Option
-
-Codec = Literal["auto", "fixed", "indexed", "context", "rate", "predictive", "raw"]
-Target = Literal["builtin", "delegate"]
-Decoder = Literal["auto", "few-ids", "many-ids"]
 
 _LEFT_SHOWN = 5
 _LEFT_SHARE = 0.01
@@ -32,12 +29,12 @@ Out = Annotated[Path, Option(help="The .tflite to write.")]
 def pack(
     source: Source,
     out: Out,
-    codec: Annotated[Codec, Option(help="How rows are packed; auto: the smallest.")] = "auto",
+    codec: Annotated[PackCodec, Option(help="How rows are packed; auto: the smallest.")] = "auto",
     target: Annotated[
         Target, Option(help="What decodes the rows: builtin operators or our delegate.")
     ] = "builtin",
     decoder: Annotated[
-        Decoder,
+        DecoderChoice,
         Option(help="For target builtin: up to ten ids at a time, or more; auto: by the shape."),
     ] = "auto",
     overwrite: console.Overwrite = False,
@@ -124,6 +121,13 @@ def pack(
         highlight=False,
         soft_wrap=True,
     )
+    if packing.was_packed and size > len(content):
+        console.out.print(
+            "Larger than it was: tables that were packed already are packed anew, "
+            f"for target {target} and codec {codec}.",
+            highlight=False,
+            soft_wrap=True,
+        )
     if dry_run:
         console.out.print(f"Dry run: {out} was not written.", highlight=False)
     else:

@@ -7,10 +7,11 @@ every `--help`; a test holds them equal.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tfcompress.choices import BadRows, Loss, Model
 from tfcompress.errors import ConfigError
 from tfcompress_cli import console, fine_tune
 from tfcompress_cli.console import Backend
@@ -23,8 +24,6 @@ Option = typer.Option
 DataPanel = "Data"
 TrainingPanel = "Training"
 TuningPanel = "Fine-tuning for few bytes"
-
-Model = Literal["sequence-ranker", "text-classifier"]
 
 
 def train(
@@ -84,7 +83,7 @@ def train(
     ] = "128",
     dropout: Annotated[float, Option(rich_help_panel=TrainingPanel)] = 0.3,
     loss: Annotated[
-        Literal["auto", "full", "sampled"],
+        Loss,
         Option(help="Softmax; auto is full up to 2,000 items.", rich_help_panel=TrainingPanel),
     ] = "auto",
     num_negatives: Annotated[
@@ -124,7 +123,7 @@ def train(
         int | None, Option(help="Keep the most frequent ones.", rich_help_panel=DataPanel)
     ] = None,
     bad_rows: Annotated[
-        Literal["error", "skip"],
+        BadRows,
         Option(help="Rows that cannot be used: stop, or count them.", rich_help_panel=DataPanel),
     ] = "error",
     max_words: Annotated[

@@ -37,6 +37,18 @@ def test_there_and_back(tfcompress, tmp_path, plain, target):
     assert packed.read_bytes() == back.read_bytes()
 
 
+def test_a_file_that_grows_for_it_was_packed_before_is_told_of(tfcompress, tmp_path, plain):
+    delegate, builtin = tmp_path / "delegate.tflite", tmp_path / "builtin.tflite"
+    done = tfcompress("pack", plain, "--out", delegate, "--target", "delegate")
+    assert (done.code, "packed already" in done.out) == (0, False)
+    done = tfcompress("pack", delegate, "--out", builtin)
+    assert done.code == 0, done.err
+    assert builtin.stat().st_size > delegate.stat().st_size
+    assert "packed already are packed anew, for target builtin and codec auto" in done.out
+    done = tfcompress("pack", builtin, "--out", delegate, "--target", "delegate", "--overwrite")
+    assert (done.code, "packed already" in done.out) == (0, False)
+
+
 def test_a_dry_run_writes_nothing(tfcompress, tmp_path, plain):
     out = tmp_path / "packed.tflite"
     done = tfcompress("pack", plain, "--out", out, "--codec", "indexed", "--dry-run")

@@ -34,6 +34,15 @@ def test_texts_have_the_shape_asked_for():
     assert counts[1:20].sum() > 3 * counts[150:].sum()
 
 
+def test_a_class_without_words_of_its_own_has_those_of_all():
+    # Of this seed's topics one is nobody's.
+    rows, labels = synthetic_text.texts(
+        num_texts=200, num_words=200, num_classes=20, mean_length=5, seed=122
+    )
+    assert len(labels) == 200
+    assert rows.values.max() < 200
+
+
 def test_by_name():
     data = load_texts("synthetic-text", max_words=8, bigram_buckets=10)
     assert data.tokenizer.row_length == 15

@@ -190,6 +190,16 @@ def test_from_ratio_counts_ranks(case):
 
 
 @once
+def test_ranks_that_are_not_stored_do_not_count(case):
+    arguments = {**preset_of(case), **(case.ratio_arguments or {})}
+    without, plain = (
+        type(case.make()).from_ratio(INPUT_DIM, OUTPUT_DIM, case.ratio, ranks=ranks, **arguments)
+        for ranks in (False, None)
+    )
+    assert without.num_parameters == plain.num_parameters
+
+
+@once
 def test_unreachable_ratio_names_the_highest(case):
     arguments = {"input_dim": INPUT_DIM, "output_dim": OUTPUT_DIM, **(case.ratio_arguments or {})}
     with pytest.raises(ConfigError, match="highest ratio it can reach is") as error:

@@ -29,6 +29,13 @@ def test_head_and_tail(rng, read_table):
     assert set(layer.tables()) == {"head", "tail/U"}
 
 
+def test_a_frozen_layer_has_a_frozen_tail():
+    layer = TieredEmbedding(100, 8, 30, HashEmbedding(70, 8, 11), trainable=False)
+    layer.build()
+    assert not layer.trainable_variables
+    assert not any(variable.trainable for variable in layer.variables)
+
+
 @pytest.mark.parametrize("tail", [HashEmbedding, MEmComEmbedding, LowRankEmbedding])
 @pytest.mark.parametrize("ratio", [1.5, 4, 8])
 def test_half_the_budget_is_the_head(tail, ratio):

@@ -82,6 +82,18 @@ def test_full_softmax_is_the_cross_entropy_over_the_real_items():
     assert loss == pytest.approx(expected.mean(), rel=1e-5)
 
 
+def test_regularisers_add_to_the_loss():
+    table = layers.FullEmbedding(N, D, name="item_embedding", embeddings_regularizer="l2")
+    trainer = RankerTrainer(build_sequence_ranker(table, history_length=L, hidden_units=(16,)))
+    ids, targets = np.full((1, L), 3, np.int32), np.array([5], np.int32)
+    user = trainer({"ids": ids})
+    loss = float(trainer.compute_loss(x={"ids": ids}, y=targets, y_pred=user))
+    table.embeddings.regularizer = None
+    plain = float(trainer.compute_loss(x={"ids": ids}, y=targets, y_pred=user))
+    penalty = 0.01 * float((numpy(table.embeddings) ** 2).sum())
+    assert loss - plain == pytest.approx(penalty, rel=1e-3)
+
+
 def test_sampled_softmax_with_every_item_once_is_the_full_softmax():
     # With q uniform and every other item drawn once, the correction cancels and nothing is missing.
     trainer = RankerTrainer(ranker())

@@ -82,6 +82,17 @@ def test_a_row_that_cannot_be_coded_is_named(ranked):
         transform_code(table, step=1.0, name="words")
 
 
+@pytest.mark.parametrize("largest", [6e37, 3e38])
+@pytest.mark.parametrize("rare_shrinkage", [0.0, 3.0])
+def test_values_near_to_the_largest_float_are_refused(ranked, largest, rare_shrinkage):
+    table, counts = ranked
+    table = (table * (largest / np.abs(table).max())).astype(np.float32)
+    options = {"row_step_exponent": 2.0, "rare_shrinkage": rare_shrinkage, "name": "words"}
+    with pytest.raises(ConfigError, match="divide the table by a number") as error:
+        transform_code(table, step=30.0, weights=counts, **options)
+    assert str(error.value).startswith("words: got values up to ")
+
+
 def test_a_metric_saves_bytes_at_equal_harm(ranked):
     table, counts = ranked
     generator = np.random.default_rng(1)

@@ -41,6 +41,14 @@ def test_a_logarithmic_axis_of_like_values_has_ticks(points):
     assert abs(ours - reference) < HEIGHT / 100
 
 
+@pytest.mark.parametrize(("logarithmic", "marks"), [(False, 2), (True, 1)])
+def test_a_value_of_zero_is_shown_but_by_logarithms(points, logarithmic, marks):
+    values = dict(zip((point.label for point in points), (0.0, 0.5), strict=True))
+    axis = Axis("", lambda point: values[point.label], "{:g}".format, logarithmic=logarithmic)
+    svg = scatter(points, axis, {"ours": points})
+    assert svg.count("data-point=") == marks
+
+
 def test_an_axis_of_different_values_ends_where_they_do():
     assert long_enough(0.05, 0.10, logarithmic=False) == (0.05, 0.10)
     assert long_enough(1.0, 3.0, logarithmic=True) == (1.0, 3.0)

@@ -62,6 +62,12 @@ def test_ids_out_of_range_are_named(id_):
         StoredVocabulary(store(vocabulary({"x": 1}))).token_of(id_)
 
 
+@pytest.mark.parametrize("id_", [2.0, 2.7, True, "2", None])
+def test_what_is_no_id_is_named(id_):
+    with pytest.raises(DataError, match="expected an integer"):
+        StoredVocabulary(store(vocabulary({"x": 1}))).token_of(id_)
+
+
 def words(count):
     generator = np.random.default_rng(count)
     return {

@@ -12,6 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from tfcompress.tflite.graph.flatbuffer import TfliteFile
+from tfcompress.tflite.packing import packed_bytes
 from tfcompress.tflite.runtime.delegate import delegates_for
 from tfcompress.tflite.tables.constants import ModelEmbedding, ModelTable, model_embeddings
 
@@ -36,6 +37,12 @@ def interpreter(content: bytes, *, xnnpack: bool = True) -> Interpreter:
         experimental_op_resolver_type=OpResolverType.AUTO if xnnpack else NO_DELEGATES,
         experimental_delegates=delegates_for(content),
     )
+
+
+@pytest.fixture
+def pack_whatever_it_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small tables, which would not get smaller, are packed too."""
+    monkeypatch.setattr(packed_bytes, "_TABLE_OVERHEAD", -(10**9))
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,8 @@ from ai_edge_litert import schema_py_generated as schema
 from tfcompress.tflite import dense
 from tfcompress.tflite.compare import run
 from tfcompress.tflite.dense import quantize_dense
-from tfcompress.tflite.graph.flatbuffer import read, text
+from tfcompress.tflite.graph.fields import text
+from tfcompress.tflite.graph.flatbuffer import read
 from tfcompress.tflite.graph.runtime_version import code_version
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from tfcompress.tflite import inspect_model
-from tfcompress.tflite.graph.flatbuffer import read, text
+from tfcompress.tflite.graph.fields import text
+from tfcompress.tflite.graph.flatbuffer import read
 from tfcompress.tflite.packing.unpack import unpack
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"

@@ -113,7 +113,8 @@ def texts(
     for topic in range(num_classes):
         places = np.flatnonzero(telling & (wanted == topic))
         weights = np.where(topics == topic, popularity, 0.0)
-        chosen[places] = _draw(rng, weights, len(places))
+        # Of many classes one may have no words of its own.
+        chosen[places] = _draw(rng, weights if weights.any() else popularity, len(places))
     chosen[np.flatnonzero(negated) - 1] = _NOT
     return Ragged.from_lengths(chosen.astype(np.int32), lengths), labels
 

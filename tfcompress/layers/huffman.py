@@ -17,6 +17,7 @@ from tfcompress.layers.huffman_tree import fewest_rows, largest_tree, leaves_of_
 from tfcompress.layers.least_squares import fit_sum_of_rows
 from tfcompress.layers.lookup import MAX_ID, lookup
 from tfcompress.layers.products import times_rows
+from tfcompress.layers.ranks import parameters_of
 from tfcompress.layers.tables import Floats
 
 POOLINGS = ("sum", "mean", "max")
@@ -139,7 +140,7 @@ class HuffmanEmbedding(CompressedEmbedding):
         if array.shape != (input_dim,):
             raise ConfigError(f"counts must have shape ({input_dim},); received {array.shape}")
         ranks = layer_args.get("ranks")
-        fixed = 0 if ranks is None else input_dim
+        fixed = parameters_of(ranks, input_dim)
         tree = largest_tree(array, (budget - fixed) // output_dim, arity, ranks)
         if tree is None:
             parameters = fewest_rows(input_dim, arity) * output_dim + fixed

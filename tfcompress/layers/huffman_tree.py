@@ -39,7 +39,7 @@ def leaves_of_counts(
 
 
 def _by_rank(counts: npt.NDArray[Any], ranks: npt.ArrayLike | None) -> npt.NDArray[Any]:
-    if ranks is not None and ranks is not True:
+    if ranks is not None and not isinstance(ranks, bool):
         ordered = np.empty_like(counts)
         ordered[np.asarray(ranks)] = counts
         counts = ordered

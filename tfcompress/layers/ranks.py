@@ -8,6 +8,16 @@ import numpy.typing as npt
 from tfcompress.errors import ConfigError
 
 
+def are_stored(ranks: Any) -> bool:
+    """Whether a layer with this `ranks` argument stores a permutation: of an array, or of True."""
+    return ranks is not None and ranks is not False
+
+
+def parameters_of(ranks: Any, input_dim: int) -> int:
+    """What the `ranks` argument of a layer of `input_dim` ids counts as."""
+    return input_dim if are_stored(ranks) else 0
+
+
 def checked_ranks(ranks: Any, input_dim: int) -> npt.NDArray[np.int32] | None:
     """The `ranks` argument of a layer as an array; None where there is none to store yet.
 

@@ -16,7 +16,7 @@ from tfcompress.layers.budget import (
     positive_integer,
 )
 from tfcompress.layers.lookup import MAX_ID
-from tfcompress.layers.ranks import checked_ranks
+from tfcompress.layers.ranks import are_stored, checked_ranks, parameters_of
 from tfcompress.validation import shown
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -59,7 +59,7 @@ class StoredTables(keras.layers.Layer):
         # XLA clamps ids out of range, which would read another id's row (see lookup.py).
         self.supports_jit = keras.backend.backend() != "tensorflow"
         self._given_ranks = checked_ranks(ranks, self.input_dim)
-        self.has_ranks = ranks is not None and ranks is not False
+        self.has_ranks = are_stored(ranks)
         self.ranks = None
 
     # What a subclass gives.
@@ -193,7 +193,7 @@ class StoredTables(keras.layers.Layer):
         input_dim = positive_integer("input_dim", input_dim, maximum=MAX_ID)
         output_dim = positive_integer("output_dim", output_dim)
         budget = parameter_budget(input_dim, output_dim, ratio)
-        fixed = 0 if layer_args.get("ranks") is None else input_dim
+        fixed = parameters_of(layer_args.get("ranks"), input_dim)
         if cls.size_argument in layer_args:
             raise ConfigError(
                 f"{cls.size_argument} follows from the ratio; pass one of the two to {cls.__name__}"

@@ -17,6 +17,7 @@ from tfcompress.layers.budget import (
 from tfcompress.layers.hash import HashEmbedding
 from tfcompress.layers.lookup import MAX_ID, lookup, refuse_above
 from tfcompress.layers.products import times_rows
+from tfcompress.layers.ranks import parameters_of
 from tfcompress.layers.tables import Floats
 
 
@@ -67,6 +68,9 @@ class TieredEmbedding(CompressedEmbedding):
                 f"received {tail.input_dim}, {tail.output_dim}, ranks={tail.has_ranks}"
             )
         self.tail = tail
+        if not self.trainable:
+            # Keras freezes what a layer holds when `trainable` is set later, not when it is passed.
+            tail.trainable = False
         self.flat_ids = tail.flat_ids
 
     @classmethod
@@ -99,7 +103,7 @@ class TieredEmbedding(CompressedEmbedding):
             raise ConfigError("input_dim must be at least 2 for a head and a tail; received 1")
         if "head" in layer_args:
             raise ConfigError(f"head follows from the ratio; pass one of the two to {cls.__name__}")
-        fixed = 0 if layer_args.get("ranks") is None else n
+        fixed = parameters_of(layer_args.get("ranks"), n)
         budget = parameter_budget(n, width, ratio) - fixed
 
         def smallest(head: int) -> int:

@@ -48,9 +48,7 @@ class RankerDistiller(RankerTrainer):
         del sample_weight, training
         wanted = self.teacher.logits(self.teacher(x, training=False), y, x)
         loss = _cross_entropy(wanted, self.logits(y_pred, y, x))
-        for regulariser in self.losses:
-            loss = loss + regulariser
-        return loss
+        return sum(self.losses, start=loss)
 
 
 @keras.saving.register_keras_serializable(package="tfcompress")
@@ -82,9 +80,7 @@ class ClassifierDistiller(keras.Model):
         """Mean cross entropy under the teacher's answers, plus regularisers."""
         del y, sample_weight, training
         loss = _cross_entropy(self.teacher(x, training=False)["scores"], y_pred)
-        for regulariser in self.losses:
-            loss = loss + regulariser
-        return loss
+        return sum(self.losses, start=loss)
 
 
 def _cross_entropy(wanted: Any, own: Any) -> Any:

@@ -111,9 +111,7 @@ class RankerTrainer(keras.Model):
             loss = self._sampled_softmax(y_pred, y, x)
         else:
             loss = self._full_softmax(y_pred, y)
-        for regulariser in self.losses:
-            loss = loss + regulariser
-        return loss
+        return sum(self.losses, start=loss)
 
     def logits(self, user: Any, targets: Any, x: dict[str, Any]) -> Any:
         """Logits of what the softmax is over, float `(batch, answers)`.

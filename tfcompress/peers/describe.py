@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from tfcompress.tflite import TableInfo, inspect_model
-from tfcompress.tflite.graph.flatbuffer import TYPE_NAMES, TfliteFile, indices, read, text
+from tfcompress.tflite.graph.fields import indices, text
+from tfcompress.tflite.graph.flatbuffer import TYPE_NAMES, TfliteFile, read
 from tfcompress.tflite.graph.readers import is_looked_up
 from tfcompress.tflite.tables.metadata import read_metadata, write_metadata
 

@@ -16,7 +16,8 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.errors import ConfigError
 from tfcompress.tflite.dense import is_large
-from tfcompress.tflite.graph.flatbuffer import TfliteFile, read, text
+from tfcompress.tflite.graph.fields import text
+from tfcompress.tflite.graph.flatbuffer import TfliteFile, read
 from tfcompress.tflite.graph.operator_chain import ChainConstants, OperatorChain
 from tfcompress.tflite.graph.prune import prune
 from tfcompress.tflite.graph.readers import is_row_lookup, looked_up_buffers

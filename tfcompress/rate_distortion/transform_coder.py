@@ -48,8 +48,8 @@ class TransformCoder:
         name: str. What errors call the table.
 
     Raises:
-        ConfigError: An argument is out of its range, or a value is NaN or infinite (the row is
-            named).
+        ConfigError: An argument is out of its range, a value is NaN or infinite (the row is named),
+            or values are so large that float32 does not hold them scaled and rotated.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class TransformCoder:
         rare_shrinkage: float = 0.0,
         name: str = "table",
     ) -> None:
-        self._table = _finite(table, name)
+        self._table, self._name = _finite(table, name), name
         if isinstance(rotation, bool):
             rotation = "principal_axes" if rotation else "none"
         if rotation not in ROTATIONS:
@@ -93,14 +93,18 @@ class TransformCoder:
             self._target, self._mean = shrink_rare(self._table, counts, rare_shrinkage)
         scales = np.repeat(self._scales, self._sizes)
         self._row_weights: F32 = (read / scales**2).astype(np.float32)
-        scaled = self._target / scales[:, None]
+        with np.errstate(over="ignore"):
+            scaled = self._target / scales[:, None]
+        self._refuse_overflow(scaled)
         self._axes: NDArray[np.int8] | None = None
         self._axes_scale = 1.0
         if rotation == "principal_axes" and scaled.size:
             axes = rotations.principal_axes(scaled[read], metric)
             self._axes, self._axes_scale = rotations.store(axes)
             # The inverse of what is stored, not of what was meant: its rounding costs nothing.
-            scaled = (scaled @ np.linalg.pinv(self._axes * self._axes_scale)).astype(np.float32)
+            with np.errstate(over="ignore"):
+                scaled = (scaled @ np.linalg.pinv(self._axes * self._axes_scale)).astype(np.float32)
+            self._refuse_overflow(scaled)
         self._fit = lru_cache(maxsize=8)(self._contexts)
         self._values = scaled
         self._magnitudes = np.abs(scaled)
@@ -116,6 +120,8 @@ class TransformCoder:
         """What is coded for: the table, or what shrinkage leaves of it; float32, shape `(n, D)`."""
         return self._target if self._mean is None else self._target + self._mean
 
+    # Past the largest float32 all is infinite or no number in the end, and refused.
+    @np.errstate(over="ignore", invalid="ignore")
     def encode(self, step: float, rate_weight: float = 0.15) -> TransformedTable:
         """Codes the table.
 
@@ -130,7 +136,7 @@ class TransformCoder:
             `TransformedTable`.
 
         Raises:
-            ConfigError: An argument is out of its range.
+            ConfigError: An argument is out of its range, or values are too large, as above.
         """
         if not (math.isfinite(step) and step > 0):
             raise ConfigError(f"step: got {step!r}, expected a positive number")
@@ -196,12 +202,14 @@ class TransformCoder:
         axes, scale, offset = self._axes, self._axes_scale, self._mean
         if axes is not None:
             refitted = refit_axes(values, self._target, self._row_weights, axes * scale)
+            self._refuse_overflow(refitted)
             axes, scale = rotations.store(refitted, scale)
             matrix = axes * scale
             values = (values @ matrix).astype(np.float32)
             if offset is not None:
                 offset = (offset @ np.linalg.pinv(matrix)).astype(np.float32)
         steps = steps * gain(self._target, values, self._row_weights)
+        self._refuse_overflow(steps.astype(np.float32))
         result = TransformedTable(
             integers,
             self._starts,
@@ -213,6 +221,14 @@ class TransformCoder:
             offset=offset,
         )
         return replace(result, snr_db=snr_db(self._table, result.dequantize()))
+
+    def _refuse_overflow(self, found: NDArray[np.floating]) -> None:
+        """Raises `ConfigError` where what was found from a finite table is not finite."""
+        if not np.isfinite(found).all():
+            raise ConfigError(
+                f"{self._name}: got values up to {np.abs(self._table).max():.3g}, too near to the "
+                "largest of float32 to be scaled and rotated; divide the table by a number"
+            )
 
 
 def transform_code(

@@ -35,6 +35,11 @@ class Axis:
     spread: Callable[[Point], float | None] = lambda point: None
     logarithmic: bool = False
 
+    def shown(self, point: Point) -> float | None:
+        """The value of a point; None where the axis cannot show it."""
+        value = self.value(point)
+        return None if value is None or (self.logarithmic and value <= 0) else value
+
 
 def scatter(points: Sequence[Point], axis: Axis, fronts: Mapping[str, Sequence[Point]]) -> str:
     """Points over the bytes of their tables.
@@ -48,7 +53,11 @@ def scatter(points: Sequence[Point], axis: Axis, fronts: Mapping[str, Sequence[P
     Returns:
         str. An <svg> element; colours come from the page's style.
     """
-    shown = [(k, point, value) for k, point in enumerate(points) if (value := axis.value(point))]
+    shown = [
+        (number, point, value)
+        for number, point in enumerate(points)
+        if (value := axis.shown(point)) is not None
+    ]
     if not shown:
         return ""
     x = _Scale([point.table_bytes for _, point, _ in shown], _LEFT, WIDTH - _RIGHT, True)
@@ -211,7 +220,7 @@ class _Frame:
         return [
             (point, self.x(point.table_bytes), self.y(value))
             for point in points
-            if (value := self.axis.value(point))
+            if (value := self.axis.shown(point)) is not None
         ]
 
 

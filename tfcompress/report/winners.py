@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from tfcompress.pareto import unbeaten
 from tfcompress.report.points import Panel, Point
 from tfcompress.report.text import ratio_text
 
@@ -61,11 +62,7 @@ class Winner:
 
 def pareto_front(points: Iterable[Point]) -> list[Point]:
     """The points that no other one beats in both table bytes and quality, smallest first."""
-    front: list[Point] = []
-    for point in sorted(points, key=lambda point: (point.table_bytes, -point.quality)):
-        if not front or point.quality > front[-1].quality:
-            front.append(point)
-    return front
+    return unbeaten(points, lambda point: point.table_bytes, lambda point: point.quality)
 
 
 def best_at_each_size(panel: Panel) -> list[Winner]:

@@ -14,7 +14,7 @@ def shipped_bytes(
         is_tied: bool. Whether scores are taken against it.
         is_folded: bool. Whether its rotation goes into the layers around it.
     """
-    from tfcompress.tflite.packing.pack import coded_bytes
+    from tfcompress.tflite.packing.packed_bytes import coded_bytes
 
     rotation = table.rotation_bytes if is_folded else 0
     if target == "delegate":

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from tfcompress.errors import ConfigError
+from tfcompress.pareto import unbeaten
 from tfcompress.rate_distortion import TransformedTable
 from tfcompress.search.budget import Budget
 from tfcompress.search.coded_together import CodedTogether
@@ -42,11 +43,7 @@ class Found:
 
     def front(self) -> list[Trial]:
         """The trials that no other beats in bytes and expected quality, fewest bytes first."""
-        best: list[Trial] = []
-        for trial in sorted(self.trials, key=lambda made: (made.nbytes, -made.best_guess)):
-            if not best or trial.best_guess > best[-1].best_guess:
-                best.append(trial)
-        return best
+        return unbeaten(self.trials, lambda trial: trial.nbytes, lambda trial: trial.best_guess)
 
 
 def search_within(

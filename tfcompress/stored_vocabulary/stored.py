@@ -140,8 +140,10 @@ class StoredVocabulary:
         """The token of an id, None for padding (0) and out-of-vocabulary (1).
 
         Raises:
-            DataError: the id is negative or not below `size`.
+            DataError: the id is no integer, negative or not below `size`.
         """
+        if isinstance(id_, bool) or not isinstance(id_, int | np.integer):
+            raise DataError(f"id: got {id_!r}, expected an integer")
         if not 0 <= id_ < self.size:
             raise DataError(f"id: {id_} is not in 0..{self.size - 1}")
         if id_ < _FIRST_ID:

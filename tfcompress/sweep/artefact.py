@@ -4,18 +4,13 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from tfcompress.backend import Backend
+from tfcompress.choices import Codec, DenseDtype, GranularityName, TableDtype, Target
 from tfcompress.training.config import TrainConfig
-
-TableDtype = Literal["float32", "float16", "int8", "int4"]
-Granularity = Literal["per-row", "per-table"]
-DenseDtype = Literal["float32", "int8", "int4"]
-Codec = Literal["none", "auto", "fixed", "indexed", "context", "rate", "predictive", "raw"]
-Target = Literal["builtin", "delegate"]
 
 OURS = "ours"
 """Files that `tfcompress.tflite.convert` makes with the number types and codecs named."""
@@ -97,7 +92,7 @@ class Artefact(_Settings):
     training: Training
     method: str = OURS
     table_dtype: TableDtype | None = None
-    granularity: Granularity | None = None
+    granularity: GranularityName | None = None
     dense_dtype: DenseDtype | None = None
     codec: Codec | None = None
     target: Target | None = None

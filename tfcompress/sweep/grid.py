@@ -10,22 +10,17 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from tfcompress.backend import Backend
+from tfcompress.choices import Codec, DenseDtype, GranularityName, Model, TableDtype, Target
 from tfcompress.errors import ConfigError
 from tfcompress.peers import PEERS
 from tfcompress.sweep.artefact import (
     OURS,
     SEARCH,
-    Codec,
-    DenseDtype,
-    Granularity,
     Measured,
-    TableDtype,
-    Target,
 )
 from tfcompress.training.config import DataConfig, TrainConfig
 from tfcompress.validation import unknown_name, validated
 
-Model = Literal["sequence-ranker", "text-classifier"]
 Embedding = Literal[
     "full",
     "truncated",
@@ -123,7 +118,7 @@ class Grid(BaseModel):
     seed: Annotated[list[Annotated[int, Field(ge=0)]], _Listed, _Filled] = [0]
     learning_rate: Annotated[list[float], _Listed, _Filled] = [2e-3]
     table_dtype: Annotated[list[TableDtype], _Listed, _Filled] = ["float32", "int8", "int4"]
-    granularity: Annotated[list[Granularity], _Listed, _Filled] = ["per-row"]
+    granularity: Annotated[list[GranularityName], _Listed, _Filled] = ["per-row"]
     dense_dtype: Annotated[list[DenseDtype], _Listed, _Filled] = ["float32"]
     codec: Annotated[list[Codec], _Listed, _Filled] = ["none"]
     target: Annotated[list[Target], _Listed, _Filled] = ["builtin"]

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from tfcompress.choices import Codec, Target
 from tfcompress.errors import ConfigError
 from tfcompress.peers import EMBEDDINGS, PEERS
-from tfcompress.sweep.artefact import OURS, PLAIN, SEARCH, Artefact, Codec, Target, Training
+from tfcompress.sweep.artefact import OURS, PLAIN, SEARCH, Artefact, Training
 from tfcompress.sweep.grid import Grid
 from tfcompress.training.config import TrainConfig
 

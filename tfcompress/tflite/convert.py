@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, get_args
 
+from tfcompress.choices import DenseDtype, TableDtype
 from tfcompress.errors import ConfigError
 from tfcompress.quantization import Granularity
 from tfcompress.rate_distortion import TransformedTable
@@ -27,13 +28,13 @@ from tfcompress.tflite.tables.constants import (
 from tfcompress.tflite.tables.embedding_snr import embedding_snr_db
 from tfcompress.tflite.tables.fold_rotation import fold_rotations
 from tfcompress.tflite.tables.metadata import check_metadata, describe, write_metadata
-from tfcompress.tflite.tables.table_dtype import TABLE_DTYPES, TableDtype, store_tables
+from tfcompress.tflite.tables.table_dtype import TABLE_DTYPES, store_tables
 from tfcompress.tflite.top_k import append_top_k, check_top_k
 from tfcompress.tflite.vocabulary import check_vocabulary, vocabulary_file
 from tfcompress.validation import check_choice
 from tfcompress.vocabulary import Vocabulary
 
-DENSE_DTYPES = ("float32", "int8", "int4")
+DENSE_DTYPES: tuple[DenseDtype, ...] = get_args(DenseDtype)
 GRANULARITIES: tuple[Granularity, ...] = get_args(Granularity)
 
 

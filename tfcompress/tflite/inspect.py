@@ -13,6 +13,7 @@ The four classes of bytes sum to the size of the file:
 | graph | the rest: operators, tensor names, metadata, alignment |
 """
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,15 +21,9 @@ import numpy as np
 
 from tfcompress.codec.layout import parse_header
 from tfcompress.tflite.graph.damaged import following_the_graph
+from tfcompress.tflite.graph.fields import block_details, indices, text
 from tfcompress.tflite.graph.file_bytes import file_bytes
-from tfcompress.tflite.graph.flatbuffer import (
-    TYPE_NAMES,
-    TfliteFile,
-    block_details,
-    indices,
-    read,
-    text,
-)
+from tfcompress.tflite.graph.flatbuffer import TYPE_NAMES, TfliteFile, read
 from tfcompress.tflite.graph.readers import is_looked_up
 from tfcompress.tflite.model_info import (
     ConstantInfo,
@@ -184,30 +179,32 @@ def _class_bytes(file: TfliteFile, tensors: list[Any]) -> int:
 
 
 def _found_tables(file: TfliteFile) -> list[_Group]:
-    groups = []
+    groups: dict[int, _Group] = {}  # One table for all tensors of a buffer.
     for subgraph in file.subgraphs:
         for operator in subgraph.operators:
             if file.operator_name(operator) in CUSTOM_CODES:
                 tensor = subgraph.tensors[operator.inputs[1]]
-                groups.append((_packed_table(file, tensor), [tensor]))
+                group = groups.setdefault(tensor.buffer, (_packed_table(file, tensor), []))
+                group[1].append(tensor)
         for index, tensor in enumerate(subgraph.tensors):
             shape = indices(tensor.shape)
             is_table = file.data(tensor) is not None and len(shape) > 1
-            if not is_table or not is_looked_up(file, subgraph, index):
-                continue
-            cols = 1
-            for size in shape[1:]:
-                cols *= size
-            group = {
-                "name": text(tensor.name),
-                "rows": shape[0],
-                "cols": cols,
-                "dtype": TYPE_NAMES[tensor.type].lower(),
-                "codec": "none",
-                "snr_db": None,
-            }
-            groups.append((group, [tensor, *_block_scales(subgraph, tensor)]))
-    return groups
+            if is_table and is_looked_up(file, subgraph, index):
+                group = groups.setdefault(tensor.buffer, (_plain_table(tensor), []))
+                group[1].extend((tensor, *_block_scales(subgraph, tensor)))
+    return list(groups.values())
+
+
+def _plain_table(tensor: Any) -> dict[str, Any]:
+    rows, *rest = indices(tensor.shape)
+    return {
+        "name": text(tensor.name),
+        "rows": rows,
+        "cols": math.prod(rest),
+        "dtype": TYPE_NAMES[tensor.type].lower(),
+        "codec": "none",
+        "snr_db": None,
+    }
 
 
 def _packed_table(file: TfliteFile, tensor: Any) -> dict[str, Any]:

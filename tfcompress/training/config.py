@@ -1,9 +1,10 @@
 """Everything a training run depends on, validated, and stored as config.json in the run."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tfcompress.choices import BadRows, Loss, Model
 from tfcompress.validation import validated
 
 Positive = Annotated[int, Field(ge=1)]
@@ -35,7 +36,7 @@ class DataConfig(BaseModel):
     time_column: str | None = None
     min_count: Positive = 1
     max_items: Positive | None = None
-    bad_rows: Literal["error", "skip"] = "error"
+    bad_rows: BadRows = "error"
     max_words: Positive | None = None
     bigram_buckets: Annotated[int, Field(ge=0, le=1 << 24)] | None = None
 
@@ -99,7 +100,7 @@ class TrainConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     data: DataConfig
-    model: Literal["sequence-ranker", "text-classifier"] = "sequence-ranker"
+    model: Model = "sequence-ranker"
     embedding: str = "memcom"
     ratio: Annotated[float, Field(ge=1)] = 16.0
     dim: Positive = 64
@@ -107,7 +108,7 @@ class TrainConfig(BaseModel):
     history_length: Positive = 50
     hidden_units: tuple[Positive, ...] = (128,)
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
-    loss: Literal["auto", "full", "sampled"] = "auto"
+    loss: Loss = "auto"
     num_negatives: Positive = 1024
     epochs: Positive = 30
     patience: Positive = 3

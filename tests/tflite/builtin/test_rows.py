@@ -1,7 +1,5 @@
 """Packed by `--target builtin` and run: the same bytes as the plain lookup gives."""
 
-import sys
-
 import numpy as np
 import pytest
 
@@ -62,13 +60,6 @@ def shapes_of(content: bytes) -> list[tuple[int, ...]]:
 
 def rows_of(content: bytes) -> int:
     return int(read(content).subgraphs[0].tensors[0].shape[0])
-
-
-@pytest.fixture
-def pack_whatever_it_costs(monkeypatch):
-    """Small tables, which would not get smaller, are packed too."""
-    module = sys.modules["tfcompress.tflite.packing.pack"]
-    monkeypatch.setattr(module, "_TABLE_OVERHEAD", -(10**9))
 
 
 DTYPES = ("int8", "uint8", "int4", "float16", "float32")

@@ -17,6 +17,14 @@ def test_writes_what_it_read(lookup_file, run):
     assert np.array_equal(run(content, IDS)[0], TABLE[IDS])
 
 
+def test_a_constant_of_a_type_that_numpy_lacks_has_no_array(lookup_file):
+    file, _ = lookup_file(TABLE)
+    table = file.subgraphs[0].tensors[0]
+    table.type = schema.TensorType.INT4
+    assert file.data(table) is not None
+    assert file.array(table) is None
+
+
 def test_buffers_are_aligned_to_16_bytes(lookup_file):
     file, _ = lookup_file(TABLE)
     for length in (1, 7, 33):

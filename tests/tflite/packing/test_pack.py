@@ -2,7 +2,6 @@
 
 import io
 import json
-import sys
 import zipfile
 from pathlib import Path
 
@@ -21,7 +20,8 @@ from tests.tflite.lookup_models import (
 )
 from tfcompress.codec import PackedTable
 from tfcompress.errors import ConfigError, CorruptTableError, ModelError
-from tfcompress.tflite.graph.flatbuffer import indices, read, text
+from tfcompress.tflite.graph.fields import indices, text
+from tfcompress.tflite.graph.flatbuffer import read
 from tfcompress.tflite.inspect import inspect_model
 from tfcompress.tflite.packing.pack import pack, pack_model
 from tfcompress.tflite.packing.unpack import unpack
@@ -30,13 +30,6 @@ MODELS = Path(__file__).resolve().parents[3].parent / "shared" / "models"
 LARGE = 4000
 VERY_LARGE = 12_000
 SCALES = np.random.default_rng(3).uniform(0.01, 2, ROWS).astype(np.float32)
-
-
-@pytest.fixture
-def pack_whatever_it_costs(monkeypatch):
-    """Small tables, which would not get smaller, are packed too."""
-    module = sys.modules["tfcompress.tflite.packing.pack"]
-    monkeypatch.setattr(module, "_TABLE_OVERHEAD", -(10**9))
 
 
 PLAIN = {
@@ -158,6 +151,16 @@ def two_subgraphs() -> bytes:
         )
     file.model.signatureDefs = signatures
     return file.to_bytes()
+
+
+@pytest.mark.parametrize("make", [bytes, lambda plain: pack(plain, target="delegate")])
+def test_inspect_shows_a_table_once_whatever_reads_it(make):
+    file = read(make(two_subgraphs()))
+    file.remove_metadata("tfcompress")
+    shown = inspect_model(file.to_bytes())
+    (found,) = shown.tables
+    assert found.stored_bytes == shown.table_bytes
+    assert shown.full_table_bytes == VERY_LARGE * COLUMNS * 4
 
 
 @pytest.mark.parametrize("target", ["delegate", "builtin"])

@@ -3,7 +3,8 @@ import warnings
 import numpy as np
 import pytest
 
-from tfcompress.tflite.graph.flatbuffer import read, text
+from tfcompress.tflite.graph.fields import text
+from tfcompress.tflite.graph.flatbuffer import read
 from tfcompress.tflite.tables.constants import ModelEmbedding, ModelTable, in_file, name_tables
 
 

@@ -1,5 +1,3 @@
-import importlib
-
 import keras
 import numpy as np
 import pytest
@@ -194,11 +192,9 @@ def test_packed_for_the_delegate_it_takes_what_the_codec_says(ranker, ids, codec
 
 
 @pytest.fixture
-def small_blocks(monkeypatch):
+def small_blocks(monkeypatch, pack_whatever_it_costs):
     """Tables of 50 rows are packed, and scored by blocks of 20."""
     monkeypatch.setattr(row_scores, "BLOCK_VALUES", 20 * 16)
-    packing = importlib.import_module("tfcompress.tflite.packing.pack")
-    monkeypatch.setattr(packing, "_TABLE_OVERHEAD", -1_000_000)
 
 
 @pytest.mark.usefixtures("small_blocks")

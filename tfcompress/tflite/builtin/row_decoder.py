@@ -15,18 +15,17 @@ gathered once, which are stored with their upper bit flipped, as signed numbers.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
+from tfcompress.choices import Decoder
 from tfcompress.tflite.builtin.row_bits import U8
 from tfcompress.tflite.builtin.row_places import HALFWORD_BITS
 from tfcompress.tflite.graph.operator_chain import OperatorChain
 
 _Type = schema.TensorType
-Decoder = Literal["few-ids", "many-ids"]
 _FLIPS = {"few-ids": np.uint16(0), "many-ids": np.uint16(0x8000)}
 
 _SHIFTS = [1 << shift for shift in range(HALFWORD_BITS)]

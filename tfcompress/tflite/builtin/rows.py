@@ -23,12 +23,12 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
+from tfcompress.choices import Decoder
 from tfcompress.codec.layout import Dtype
 from tfcompress.tflite.builtin import row_values
 from tfcompress.tflite.builtin.row_bits import U8
 from tfcompress.tflite.builtin.row_coding import RowPlan
 from tfcompress.tflite.builtin.row_decoder import (
-    Decoder,
     Lookups,
     decode_few,
     decode_many,
@@ -36,7 +36,8 @@ from tfcompress.tflite.builtin.row_decoder import (
     to_halfwords,
 )
 from tfcompress.tflite.builtin.row_places import HALFWORD_BITS
-from tfcompress.tflite.graph.flatbuffer import KIND_OF_DTYPE, indices, text, unique_name
+from tfcompress.tflite.graph.fields import indices, text, unique_name
+from tfcompress.tflite.graph.flatbuffer import KIND_OF_DTYPE
 from tfcompress.tflite.graph.operator_chain import ChainConstants, OperatorChain
 
 _Type = schema.TensorType

@@ -18,7 +18,8 @@ from tfcompress.tflite.builtin.row_bits import MAX_CODE_BITS, decode
 from tfcompress.tflite.builtin.row_decoder import from_halfwords
 from tfcompress.tflite.builtin.row_places import RowPlaces
 from tfcompress.tflite.builtin.rows import LAYOUT
-from tfcompress.tflite.graph.flatbuffer import TfliteFile, text
+from tfcompress.tflite.graph.fields import text
+from tfcompress.tflite.graph.flatbuffer import TfliteFile
 
 
 def unpack_table(file: TfliteFile, entry: dict[str, Any], dtype: Dtype) -> NDArray[Any]:

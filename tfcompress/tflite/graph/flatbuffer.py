@@ -8,7 +8,7 @@ object API that `ai_edge_litert` generates from the schema; `to_bytes` writes wh
 Removing is done by leaving things unreferenced: `prune.prune` drops whatever nothing refers to.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ from tfcompress.tflite.graph.associated import (
     archive_bytes,
     associated_files,
 )
+from tfcompress.tflite.graph.fields import builtin_code, indices, text, unique_name
 from tfcompress.tflite.graph.parse import parse
 from tfcompress.tflite.graph.serialize import serialize
 
@@ -80,11 +81,11 @@ class TfliteFile:
         return None if data is None or len(data) == 0 else data
 
     def array(self, tensor: Any) -> NDArray[Any] | None:
-        """The constant value of a tensor of a NumPy type; None when it is no constant."""
+        """The constant value of a tensor; None where it is none, or of a type NumPy lacks."""
         data = self.data(tensor)
-        if data is None:
+        dtype = next((name for name, kind in KIND_OF_DTYPE.items() if kind == tensor.type), None)
+        if data is None or dtype is None:
             return None
-        dtype = next(name for name, kind in KIND_OF_DTYPE.items() if kind == tensor.type)
         return np.asarray(data).view(dtype).reshape([int(size) for size in tensor.shape])
 
     def add_buffer(self, content: NDArray[Any]) -> int:
@@ -278,37 +279,3 @@ def read(content: bytes) -> TfliteFile:
             operator.inputs, operator.outputs = indices(operator.inputs), indices(operator.outputs)
     associated = associated_files(content)
     return TfliteFile(model, associated, archive_bytes(content, associated))
-
-
-def builtin_code(code: Any) -> int:
-    """The builtin number of an operator code, from whichever of its two fields holds it."""
-    return max(int(code.builtinCode), int(code.deprecatedBuiltinCode))
-
-
-def block_details(tensor: Any) -> Any | None:
-    """What names the tensors of a blockwise quantised tensor's scales; None for other tensors."""
-    details = None if tensor.quantization is None else tensor.quantization.details
-    return details if isinstance(details, schema.BlockwiseQuantizationT) else None
-
-
-def indices(values: Any) -> list[int]:
-    """A flatbuffer integer vector, or nothing, as a list of int."""
-    return [] if values is None else [int(value) for value in values]
-
-
-def text(value: Any) -> str:
-    """A flatbuffer string (bytes, str or nothing) as str."""
-    return value.decode() if isinstance(value, bytes) else (value or "")
-
-
-def unique_name(subgraph: Any, name: str) -> str:
-    """The name, with a number behind it where a tensor of the subgraph has it already."""
-    return free_name(name, {text(tensor.name) for tensor in subgraph.tensors})
-
-
-def free_name(name: str, taken: Collection[str]) -> str:
-    """The name, with a number behind it where it is taken."""
-    unique, count = name, 1
-    while unique in taken:
-        unique, count = f"{name}_{count}", count + 1
-    return unique

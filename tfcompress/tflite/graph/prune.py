@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tfcompress.tflite.graph.flatbuffer import TfliteFile, block_details, indices
+from tfcompress.tflite.graph.fields import block_details, indices
+from tfcompress.tflite.graph.flatbuffer import TfliteFile
 
 
 def prune(file: TfliteFile) -> None:

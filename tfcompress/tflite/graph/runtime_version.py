@@ -11,7 +11,8 @@ import re
 
 from ai_edge_litert import schema_py_generated as schema
 
-from tfcompress.tflite.graph.flatbuffer import TfliteFile, builtin_code
+from tfcompress.tflite.graph.fields import builtin_code
+from tfcompress.tflite.graph.flatbuffer import TfliteFile
 
 ENTRY = "min_runtime_version"
 _ENTRY_BYTES = 16

@@ -19,7 +19,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from tfcompress.tflite.graph.flatbuffer import TfliteFile, indices
+from tfcompress.tflite.graph.fields import indices
+from tfcompress.tflite.graph.flatbuffer import TfliteFile
 from tfcompress.tflite.graph.readers import only_reader
 from tfcompress.tflite.packing.fused_scales import RowScaling, row_scaling
 from tfcompress.tflite.packing.lookups import Lookup, LookupTable, Product

@@ -13,7 +13,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from tfcompress.tflite.graph.flatbuffer import TYPE_NAMES, TfliteFile, free_name, text
+from tfcompress.tflite.graph.fields import free_name, text
+from tfcompress.tflite.graph.flatbuffer import TYPE_NAMES, TfliteFile
 from tfcompress.tflite.graph.operator_versions import KEEP_DIMENSIONS_VERSION
 from tfcompress.tflite.packing.float_rows import FloatRows, float_rows, float_scores, weight_scales
 from tfcompress.tflite.packing.lookups import (

@@ -14,11 +14,12 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.codec.layout import parse_header
-from tfcompress.tflite.graph.flatbuffer import TfliteFile, indices
-from tfcompress.tflite.graph.operator_versions import CAST_VERSION
+from tfcompress.tflite.graph.fields import indices
+from tfcompress.tflite.graph.flatbuffer import TfliteFile
 from tfcompress.tflite.graph.readers import only_reader, readers
 from tfcompress.tflite.runtime.delegate_rows import CUSTOM_CODE, SCALED_VERSION
 from tfcompress.tflite.tables.column_blocks import activation
+from tfcompress.tflite.tables.scaled_rows import scale_rows
 
 _Type = schema.TensorType
 _INTEGERS = (_Type.INT8, _Type.UINT8, _Type.INT4)
@@ -100,17 +101,16 @@ def unfused(
     (output,) = operator.outputs
     integers = file.add_like(subgraph, f"{table}/rows", output, kind)
     floats = file.add_like(subgraph, f"{table}/rows_float32", output, _Type.FLOAT32)
-    version = CAST_VERSION.get(kind, 1)
-    made = [file.operator("CAST", [integers], [floats], version=version)]
-    if shape := indices(subgraph.tensors[scales].shape):
-        scale = file.add_like(
-            subgraph, f"{table}/rows_scale", output, _Type.FLOAT32, last=shape[1:]
-        )
-        gather = schema.GatherOptionsT()
-        made.append(file.operator("GATHER", [scales, ids], [scale], gather))
-        scales = scale
-    made.append(file.operator("MUL", [floats, scales], [output], schema.MulOptionsT()))
-    return integers, made
+    return integers, scale_rows(
+        file,
+        subgraph,
+        ids,
+        integers=integers,
+        floats=floats,
+        scales=scales,
+        output=output,
+        name=f"{table}/rows_scale",
+    )
 
 
 def row_scaling(

@@ -17,14 +17,8 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from tfcompress.codec.layout import Dtype
-from tfcompress.tflite.graph.flatbuffer import (
-    TYPE_NAMES,
-    TfliteFile,
-    block_details,
-    free_name,
-    indices,
-    text,
-)
+from tfcompress.tflite.graph.fields import block_details, free_name, indices, text
+from tfcompress.tflite.graph.flatbuffer import TYPE_NAMES, TfliteFile
 from tfcompress.tflite.graph.readers import is_row_lookup
 from tfcompress.tflite.runtime.delegate_rows import CUSTOM_CODES
 

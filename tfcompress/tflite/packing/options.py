@@ -1,13 +1,16 @@
 """How tables can be packed: in which mode of the codec, for what that decodes the rows."""
 
+from typing import get_args
+
+from tfcompress.choices import DecoderChoice, Target
 from tfcompress.codec.layout import MODES
 from tfcompress.errors import ConfigError
 from tfcompress.validation import check_choice
 
 CODECS = ("auto", *MODES)
 BUILTIN_CODECS = ("auto", "fixed", "indexed")
-TARGETS = ("builtin", "delegate")
-DECODERS = ("auto", "few-ids", "many-ids")
+TARGETS: tuple[Target, ...] = get_args(Target)
+DECODERS: tuple[DecoderChoice, ...] = get_args(DecoderChoice)
 
 
 def check_options(codec: str, target: str, decoder: str = "auto") -> None:

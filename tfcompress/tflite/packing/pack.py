@@ -34,6 +34,7 @@ from tfcompress.tflite.graph.runtime_version import raise_runtime_version
 from tfcompress.tflite.packing.fused_scales import are_fused_scales, fuse_scales
 from tfcompress.tflite.packing.lookups import LeftConstant, LookupTable, find_tables, left_constant
 from tfcompress.tflite.packing.options import check_options
+from tfcompress.tflite.packing.packed_bytes import graph_bytes
 from tfcompress.tflite.packing.packed_lookups import (
     RowsWriter,
     obstacle_to_builtin,
@@ -45,13 +46,6 @@ from tfcompress.tflite.runtime.check import check_packed
 from tfcompress.tflite.runtime.delegate_rows import DelegateRows
 from tfcompress.tflite.tables.metadata import read_metadata
 from tfcompress.tflite.tables.row_scores import fuse_scores
-
-_TABLE_OVERHEAD = 800
-"""Bytes that a packed table takes besides its constants: its metadata, its tensors."""
-_OPERATOR_BYTES = 100
-"""Bytes of an operator and the tensor it writes."""
-_DECODER_BYTES = 2700
-"""Bytes of the small numbers and the shapes that a decoder of builtin operators has, at most."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +81,13 @@ class Packing:
         content: bytes. The file.
         packed: tuple of PackedConstant, largest first.
         left: tuple of LeftConstant, largest first. Constants that stay as they are.
+        was_packed: bool. Whether tables were packed in the file given, and unpacked first.
     """
 
     content: bytes
     packed: tuple[PackedConstant, ...]
     left: tuple[LeftConstant, ...]
+    was_packed: bool = False
 
 
 def pack(
@@ -151,28 +147,8 @@ def pack_model(
         raise_runtime_version(file)
         result = file.to_bytes()
     check_packed(result)
-    return Packing(result, tuple(packed), tuple(sorted(left, key=lambda other: -other.bytes)))
-
-
-def coded_bytes(integers: NDArray[np.int8]) -> int:
-    """What rows of int8 take for builtin operators and many ids, the graph apart.
-
-    Where packing would not make the file smaller that is what they take as they are.
-
-    Args:
-        integers: int8 array, shape `(n, D)`.
-    """
-    values, left = row_values.split(integers, "int8", integers.shape[1])
-    plan = plan_rows(values, as_source(integers), "auto", is_compact=False)
-    packed = plan.nbytes + sum(part.nbytes for part in left)
-    graph = _graph_bytes("builtin", operators("many-ids", plan.steps))
-    return packed if packed + graph < integers.nbytes else integers.nbytes
-
-
-def _graph_bytes(target: str, num_operators: int) -> int:
-    """About what a packed table takes in a file besides its constants."""
-    decoder = _DECODER_BYTES if target == "builtin" else 0
-    return _TABLE_OVERHEAD + num_operators * _OPERATOR_BYTES + decoder
+    left.sort(key=lambda other: -other.bytes)
+    return Packing(result, tuple(packed), tuple(left), was_packed)
 
 
 @dataclass
@@ -200,7 +176,7 @@ class _Packer:
         if isinstance(writer, str):
             return left_constant(table.tensor, raw_bytes, writer)
         num_operators = len(table.lookups) * writer.operators_a_lookup
-        after = writer.constant_bytes + _graph_bytes(self.target, num_operators)
+        after = writer.constant_bytes + graph_bytes(self.target, num_operators)
         if after >= raw_bytes and self.codec != "raw":
             reason = f"it would not get smaller ({after:,} bytes packed)"
             return left_constant(table.tensor, raw_bytes, reason)

@@ -13,10 +13,11 @@ from typing import Any, Protocol
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from tfcompress.tflite.graph.flatbuffer import TfliteFile, text
-from tfcompress.tflite.graph.operator_versions import CAST_VERSION
+from tfcompress.tflite.graph.fields import text
+from tfcompress.tflite.graph.flatbuffer import TfliteFile
 from tfcompress.tflite.graph.readers import readers
 from tfcompress.tflite.packing.lookups import Lookup, LookupTable
+from tfcompress.tflite.tables.scaled_rows import scale_rows
 
 _Type = schema.TensorType
 
@@ -120,13 +121,17 @@ def _scaled_rows(lookup: Lookup, kind: int, writer: RowsWriter, scales: "_Scales
     name = text(subgraph.tensors[lookup.rows].name)
     integers = file.add_like(subgraph, f"{name}/integers", lookup.rows, kind)
     floats = file.add_like(subgraph, f"{name}/floats", lookup.rows, _Type.FLOAT32)
-    scaling, scale = scales.rows(subgraph, lookup)
-    return [
-        *writer.rows(subgraph, lookup.ids, integers),
-        file.operator("CAST", [integers], [floats], version=CAST_VERSION[kind]),
-        *scaling,
-        file.operator("MUL", [floats, scale], [lookup.rows], schema.MulOptionsT()),
-    ]
+    scaling = scale_rows(
+        file,
+        subgraph,
+        lookup.ids,
+        integers=integers,
+        floats=floats,
+        scales=scales.constant(subgraph),
+        output=lookup.rows,
+        name=f"{scales.name}/rows",
+    )
+    return [*writer.rows(subgraph, lookup.ids, integers), *scaling]
 
 
 class _Scales:
@@ -135,7 +140,7 @@ class _Scales:
     def __init__(self, file: TfliteFile, table: LookupTable) -> None:
         self.names: list[str] = []
         self.file = file
-        self._name = f"{table.name}/scale"
+        self.name = f"{table.name}/scale"
         self._values = np.zeros(0, np.float32)
         if any(lookup.is_scaled for lookup in table.lookups):
             ones = [1] * (len(table.shape) - 1)
@@ -143,16 +148,11 @@ class _Scales:
             self._values = values.reshape([-1, *ones]) if len(values) > 1 else values.reshape(())
             self._buffer = file.add_buffer(self._values)
 
-    def rows(self, subgraph: Any, lookup: Lookup) -> tuple[list[Any], int]:
-        """Operators that give the scales of the rows looked up, and the tensor that holds them."""
-        file, shape = self.file, self._values.shape
-        constant = file.add_constant_view(subgraph, self._name, shape, _Type.FLOAT32, self._buffer)
-        name = text(subgraph.tensors[constant].name)
-        self.names += [name] if name not in self.names else []
-        if not shape:
-            return [], constant
-        gathered = file.add_like(
-            subgraph, f"{self._name}/rows", lookup.rows, _Type.FLOAT32, last=shape[1:]
+    def constant(self, subgraph: Any) -> int:
+        """The tensor of a subgraph that holds them."""
+        made = self.file.add_constant_view(
+            subgraph, self.name, self._values.shape, _Type.FLOAT32, self._buffer
         )
-        gather = schema.GatherOptionsT()
-        return [file.operator("GATHER", [constant, lookup.ids], [gathered], gather)], gathered
+        name = text(subgraph.tensors[made].name)
+        self.names += [name] if name not in self.names else []
+        return made

@@ -14,8 +14,9 @@ from tfcompress.codec import PackedTable
 from tfcompress.errors import CorruptTableError, ModelError
 from tfcompress.tflite.builtin.unpack import find_decoder, unpack_table
 from tfcompress.tflite.graph.damaged import following_the_graph
+from tfcompress.tflite.graph.fields import indices, text
 from tfcompress.tflite.graph.file_bytes import file_bytes
-from tfcompress.tflite.graph.flatbuffer import TfliteFile, indices, read, text
+from tfcompress.tflite.graph.flatbuffer import TfliteFile, read
 from tfcompress.tflite.graph.operator_versions import GATHER_VERSION
 from tfcompress.tflite.graph.prune import prune
 from tfcompress.tflite.packing.fused_scales import unfused

@@ -7,8 +7,9 @@ and custom operators all pass the converter under some settings and fail on the 
 from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.errors import ModelError
+from tfcompress.tflite.graph.fields import builtin_code
 from tfcompress.tflite.graph.file_bytes import file_bytes
-from tfcompress.tflite.graph.flatbuffer import TfliteFile, builtin_code, read
+from tfcompress.tflite.graph.flatbuffer import TfliteFile, read
 from tfcompress.tflite.runtime.delegate import delegates_for
 from tfcompress.tflite.runtime.delegate_rows import CUSTOM_CODES
 

@@ -11,7 +11,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from tfcompress.tflite.graph.flatbuffer import KIND_OF_DTYPE, TfliteFile, indices, text
+from tfcompress.tflite.graph.fields import indices, text
+from tfcompress.tflite.graph.flatbuffer import KIND_OF_DTYPE, TfliteFile
 from tfcompress.tflite.graph.operator_versions import DEQUANTIZE_VERSION
 from tfcompress.tflite.graph.readers import readers
 from tfcompress.tflite.tables.float16_rows import LARGEST

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tfcompress.tflite.graph.flatbuffer import TfliteFile, indices
+from tfcompress.tflite.graph.fields import indices
+from tfcompress.tflite.graph.flatbuffer import TfliteFile
 
 LINEAR = ("FULLY_CONNECTED", "CONV_2D")
 """Operators that multiply the last axis of input 0 by the last axis of input 1, their weights."""

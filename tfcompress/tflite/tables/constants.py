@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from tfcompress.errors import ConfigError
 from tfcompress.rate_distortion import TransformedTable
-from tfcompress.tflite.graph.flatbuffer import TfliteFile, free_name, indices, text
+from tfcompress.tflite.graph.fields import free_name, indices, text
+from tfcompress.tflite.graph.flatbuffer import TfliteFile
 from tfcompress.tflite.graph.readers import looked_up_buffers
 from tfcompress.validation import shown
 

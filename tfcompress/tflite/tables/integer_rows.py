@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 
 from tfcompress.quantization import Granularity, quantize
 from tfcompress.tflite.graph.flatbuffer import TfliteFile
-from tfcompress.tflite.graph.operator_versions import CAST_VERSION, GATHER_VERSION, PRODUCT_VERSION
+from tfcompress.tflite.graph.operator_versions import GATHER_VERSION, PRODUCT_VERSION
 from tfcompress.tflite.tables.constants import ModelTable
+from tfcompress.tflite.tables.scaled_rows import scale_rows
 
 _Type = schema.TensorType
 _KIND = {8: _Type.INT8, 4: _Type.INT4}
@@ -99,21 +100,22 @@ class IntegerRows:
         gathered = file.add_like(subgraph, f"{name}/rows", output, kind)
         values = file.add_like(subgraph, f"{name}/rows_float32", output, _Type.FLOAT32)
         gather = schema.GatherOptionsT()
-        operators = [
+        per_row = [self._shape[0], *[1] * (len(self._shape) - 1)]
+        return [
             file.operator("GATHER", [table, ids], [gathered], gather, version=GATHER_VERSION[kind]),
-            file.operator("CAST", [gathered], [values], version=CAST_VERSION[kind]),
+            *scale_rows(
+                file,
+                subgraph,
+                ids,
+                integers=gathered,
+                floats=values,
+                scales=self._scale_constant(
+                    subgraph, [] if self.granularity == "per_table" else per_row
+                ),
+                output=output,
+                name=f"{name}/rows_scale",
+            ),
         ]
-        ones = [1] * (len(self._shape) - 1)
-        if self.granularity == "per_table":
-            scale = self._scale_constant(subgraph, [])
-        else:
-            scales = self._scale_constant(subgraph, [self._shape[0], *ones])
-            scale = file.add_like(subgraph, f"{name}/rows_scale", output, _Type.FLOAT32, last=ones)
-            operators.append(
-                file.operator("GATHER", [scales, ids], [scale], schema.GatherOptionsT())
-            )
-        operators.append(file.operator("MUL", [values, scale], [output], schema.MulOptionsT()))
-        return operators
 
     def product(self, subgraph: Any, operator: Any) -> list[Any]:
         """Operators in place of a FULLY_CONNECTED whose weights are the whole table."""

@@ -18,7 +18,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.codec.layout import parse_header
-from tfcompress.tflite.graph.flatbuffer import TfliteFile, indices, text
+from tfcompress.tflite.graph.fields import indices, text
+from tfcompress.tflite.graph.flatbuffer import TfliteFile
 from tfcompress.tflite.graph.operator_versions import KEEP_DIMENSIONS_VERSION
 from tfcompress.tflite.graph.readers import readers
 from tfcompress.tflite.runtime.delegate_rows import (

@@ -9,7 +9,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from tfcompress.tflite.graph.flatbuffer import TfliteFile, indices, read
+from tfcompress.tflite.graph.fields import indices
+from tfcompress.tflite.graph.flatbuffer import TfliteFile, read
 from tfcompress.tflite.graph.outputs import give_only
 from tfcompress.tflite.graph.readers import buffer_uses, only_reader, readers
 from tfcompress.tflite.tables.column_blocks import activation

@@ -19,22 +19,23 @@ A table that comes with a `TransformedTable` is stored as that says, whatever th
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tfcompress.choices import TableDtype
 from tfcompress.errors import ConfigError
 from tfcompress.quantization import Granularity
 from tfcompress.rate_distortion import TransformedTable
-from tfcompress.tflite.graph.flatbuffer import TYPE_NAMES, TfliteFile, indices
+from tfcompress.tflite.graph.fields import indices
+from tfcompress.tflite.graph.flatbuffer import TYPE_NAMES, TfliteFile
 from tfcompress.tflite.graph.readers import is_row_lookup, readers
 from tfcompress.tflite.tables.constants import NARROW_COLUMNS, ModelTable, TableConstant
 from tfcompress.tflite.tables.float16_rows import Float16Rows
 from tfcompress.tflite.tables.integer_rows import IntegerRows
 from tfcompress.tflite.tables.transformed_rows import TransformedRows
 
-TableDtype = Literal["float32", "float16", "int8", "int4"]
 TABLE_DTYPES: tuple[TableDtype, ...] = get_args(TableDtype)
 
 

@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 
 from tfcompress.errors import ConfigError
 from tfcompress.rate_distortion import TransformedTable
-from tfcompress.tflite.graph.flatbuffer import TfliteFile, indices
+from tfcompress.tflite.graph.fields import indices
+from tfcompress.tflite.graph.flatbuffer import TfliteFile
 from tfcompress.tflite.graph.operator_chain import ChainConstants
 from tfcompress.tflite.graph.operator_versions import (
     CAST_VERSION,

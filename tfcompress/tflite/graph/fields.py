@@ -1,0 +1,40 @@
+"""What the generated objects hold, read alike whoever made them: unset, bytes, text or arrays."""
+
+from collections.abc import Collection
+from typing import Any
+
+from ai_edge_litert import schema_py_generated as schema
+
+
+def builtin_code(code: Any) -> int:
+    """The builtin number of an operator code, from whichever of its two fields holds it."""
+    return max(int(code.builtinCode), int(code.deprecatedBuiltinCode))
+
+
+def block_details(tensor: Any) -> Any | None:
+    """What names the tensors of a blockwise quantised tensor's scales; None for other tensors."""
+    details = None if tensor.quantization is None else tensor.quantization.details
+    return details if isinstance(details, schema.BlockwiseQuantizationT) else None
+
+
+def indices(values: Any) -> list[int]:
+    """A flatbuffer integer vector, or nothing, as a list of int."""
+    return [] if values is None else [int(value) for value in values]
+
+
+def text(value: Any) -> str:
+    """A flatbuffer string (bytes, str or nothing) as str."""
+    return value.decode() if isinstance(value, bytes) else (value or "")
+
+
+def unique_name(subgraph: Any, name: str) -> str:
+    """The name, with a number behind it where a tensor of the subgraph has it already."""
+    return free_name(name, {text(tensor.name) for tensor in subgraph.tensors})
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """The name, with a number behind it where it is taken."""
+    unique, count = name, 1
+    while unique in taken:
+        unique, count = f"{name}_{count}", count + 1
+    return unique
