@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import http.client
+import os
 import re
 import time
 import urllib.error
@@ -50,6 +51,9 @@ def download(url: str, path: Path, *, md5: str, progress: Progress | None = None
             raise DataError(
                 f"{part}: another process is downloading this file; wait for it"
             ) from None
+        if not part.exists() or not os.path.samestat(os.fstat(stream.fileno()), part.stat()):
+            # Opened just before the process that had the lock put it in its place.
+            raise DataError(f"{path}: another process has just downloaded this file; try again")
         for pause in (*_PAUSES_SECONDS, None):
             try:
                 _fetch_rest(url, stream, progress or (lambda _done, _total: None))

@@ -82,6 +82,8 @@ def fuse_scores(file: TfliteFile) -> dict[str, str]:
     """
     names: dict[str, str] = {}
     for subgraph in file.subgraphs:
+        if not any(file.operator_name(operator) == CUSTOM_CODE for operator in subgraph.operators):
+            continue  # nothing that blocks of rows could come from
         for product in list(subgraph.operators):
             if file.operator_name(product) != "MUL":
                 continue
