@@ -87,32 +87,61 @@ def _replace_file(path: Path, content: bytes) -> None:
 
 
 @contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """Yields the path of a file to be made, which replaces `path` by one rename at the end.
+
+    It lies in a folder of its own beside `path`, which is removed with all else that is in it.
+
+    Raises:
+        OSError: by the name of `path`, also where it is about what lies in that folder.
+    """
+    with _folder_beside(path) as folder:
+        made = folder / path.name
+        yield made
+        _sync_file(made)
+        made.replace(path)
+    _sync_directory(path.parent)
+
+
+@contextmanager
 def new_directory(path: Path) -> Iterator[Path]:
     """Yields an empty sibling directory that becomes `path` by one rename when the block ends well.
 
     Raises:
         OutputExistsError: `path` exists.
+        OSError: by the name of `path`, also where it is about what lies in the sibling.
     """
     refuse_existing(path, overwrite=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=_prefix(path), dir=path.parent))
-    try:
-        yield temporary
-        for file in temporary.rglob("*"):
+    with _folder_beside(path) as folder:
+        yield folder
+        for file in folder.rglob("*"):
             if file.is_file():
-                with file.open("rb") as stream:
-                    os.fsync(stream.fileno())
-        temporary.chmod(0o755)
-        temporary.rename(path)
-    except BaseException as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if isinstance(error, OSError) and error.errno is not None:
-            named = error.filename
-            # A full disk names no file, others one of the temporary sibling.
-            if named is None or temporary in (Path(str(named)), *Path(str(named)).parents):
-                raise OSError(error.errno, error.strerror, str(path)) from error
-        raise
+                _sync_file(file)
+        folder.chmod(0o755)
+        folder.rename(path)
     _sync_directory(path.parent)
+
+
+@contextmanager
+def _folder_beside(path: Path) -> Iterator[Path]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=_prefix(path), dir=path.parent))
+    try:
+        yield folder
+    except OSError as error:
+        named = error.filename
+        # A full disk names no file, others one of the folder.
+        inside = named is None or folder in (Path(str(named)), *Path(str(named)).parents)
+        if error.errno is None or not inside:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
 
 
 @contextmanager

@@ -34,7 +34,7 @@ def replace_embeddings(model: Any, replacements: Mapping[str, Any], *, fit: bool
             A layer must have the dimensions of the one it replaces. A spec is a name from
             `layers.NAMES`, or a dict {"embedding": name, "ratio": 16, ...} with the arguments of
             `layers.create`; name, `mask_zero`, dtype and whether it is trained are those of the
-            layer replaced.
+            layer replaced, so that one of a frozen layer needs `fit`, or "trainable": True.
         fit: bool. Whether the new layers start from the trained tables (`fit_table`); without it
             they start as they are.
 

@@ -171,9 +171,6 @@ def sweep(
         return
     if only_measure and not (out / FILE).exists():
         raise ConfigError(f"--only-measure: {out}: no finished run; is it the --out of a sweep?")
-    if not only_measure:
-        for entry in grid.data:
-            _have(entry.source)
     how = {"retry_failed": retry_failed, "only_measure": only_measure}
     _run(plan, out, jobs=jobs, reuse=reuse or [], **how)
 
@@ -196,6 +193,9 @@ def _run(
         again = [artefact for artefact in left if results.of_file(artefact) is not None]
         new = [artefact for artefact in left if results.of_file(artefact) is None]
         finished = len(plan.artefacts) - len(left)
+        if not only_measure:
+            for source in dict.fromkeys(one.training.config.data.source for one in new):
+                _have(source)
         words = [f"{len(new)} {'not made yet' if only_measure else 'to run'}"]
         words += [f"{len(again)} to measure again"] * bool(again or only_measure)
         console.err.print(

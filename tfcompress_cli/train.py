@@ -198,8 +198,8 @@ def train(
     metrics = run_training(config, out, resume=resume, backend=backend)
     if metrics["ended_by"] == "epochs":
         console.err.print(
-            f"--epochs {epochs} ended it before validation got no better at the lower rate; "
-            f"--resume --epochs {2 * epochs} goes on",
+            f"--epochs {epochs} ended it before validation got no better"
+            f"{' at the lower rate' * (rate_drop < 1)}; --resume --epochs {2 * epochs} goes on",
             highlight=False,
             soft_wrap=True,
         )

@@ -127,6 +127,19 @@ def test_failures_are_counted_and_can_be_run_again(tfcompress, fake, tmp_path):
     assert "2 measured, 0 failed" in tfcompress(*words, "--retry-failed").out
 
 
+def test_what_is_finished_needs_no_data(tfcompress, fake, tmp_path):
+    fake("answer")
+    data = tmp_path / "data.txt"
+    data.write_text("1 2\n")
+    words = ["sweep", "--data", data, "--embedding", "qr", "--method", "ours", "--codec", "none"]
+    words += ["--table-dtype", "int8", "--out", tmp_path / "out"]
+    assert tfcompress(*words).code == 0
+    data.unlink()
+    assert "1 measured, 0 failed" in tfcompress(*words).out
+    more = tfcompress(*words, "--seed", 0, "--seed", 1)
+    assert (more.code, "data.txt: no such file or directory" in more.err) == (2, True)
+
+
 def test_finished_files_are_measured_again_and_others_not_made(tfcompress, fake, tmp_path):
     fake("answer")
     words = ["sweep", "--data", "synthetic", "--embedding", "qr", "--table-dtype", "int8"]
@@ -171,7 +184,8 @@ def test_what_cannot_be_measured_again_is_said(tfcompress, fake, tmp_path):
         (("--data", "synthetic", "--data", "nowhere"), "nowhere: no such file or directory, and"),
     ],
 )
-def test_wrong_settings_are_one_line(tfcompress, words, message):
+def test_wrong_settings_are_one_line(tfcompress, words, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     done = tfcompress("sweep", *words)
     assert done.code == 2
     assert message in done.err

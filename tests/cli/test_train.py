@@ -33,9 +33,15 @@ def test_resume_goes_on_and_a_second_start_is_refused(tfcompress, interactions, 
     more = tfcompress(*words, "--resume")
     assert more.code == 0
     assert "--epochs 3 ended it before" in more.err
-    assert "--resume --epochs 6 goes on" in more.err
+    assert "no better at the lower rate; --resume --epochs 6 goes on" in more.err
     assert "epoch   3" in more.err
     assert "epoch   2" not in more.err
+
+
+def test_one_rate_for_all_epochs_has_no_lower_one(tfcompress, interactions, small, tmp_path):
+    words = ["train", interactions, "--out", tmp_path / "run", *small, "--ratio", 4]
+    done = tfcompress(*words, "--epochs", 1, "--rate-drop", 1)
+    assert "--epochs 1 ended it before validation got no better; --resume" in done.err
 
 
 @pytest.mark.parametrize(

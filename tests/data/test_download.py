@@ -169,14 +169,14 @@ def test_two_processes_do_not_write_to_one_part(get):
             get()
 
 
-def test_a_part_that_was_put_in_place_before_it_was_locked_is_left_alone(get, monkeypatch):
+def test_a_part_that_is_gone_when_it_is_locked_is_left_alone(get, monkeypatch):
     def lock(stream, operation):
         get.part.rename(get.part.with_name("finished"))
 
     get.part.parent.mkdir()
     get.part.write_bytes(CONTENT)
     monkeypatch.setattr(download.fcntl, "flock", lock)
-    with pytest.raises(DataError, match="another process has just downloaded this file"):
+    with pytest.raises(DataError, match="another process has just finished with this file"):
         get()
     assert get.part.with_name("finished").read_bytes() == CONTENT
 

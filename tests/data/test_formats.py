@@ -33,7 +33,6 @@ CRITEO = "1\t" + "-1\t\t" * 6 + "7\t" + "\t".join(["68fd1e64", ""] * 13) + "\n"
         ("a.txt", "1 2", "pairs"),
         ("a.txt", "u1\ti1\n\nu1\ti2\n", "pairs"),
         ("a.txt", "\ufeff1 2\n1 3\n", "pairs"),
-        ("a.txt", 10 * "u1 i1\nu2 i2\n" + "u3 i1 i2\nlonely\n", "pairs"),
         ("a.txt", USERS, "adjacency"),
         ("a", USERS, "adjacency"),
         ("a.txt", "5 6 7\n5 6\n8 9\n", "sequences"),
@@ -71,6 +70,7 @@ def test_a_long_first_part_is_not_judged_by_its_cut_line(tmp_path):
         ("1\n2\n", "every line has 1 tokens"),
         ("ann 5 6\nbob 7\n", "may be .* choose with --format adjacency or sequences"),
         ("1 5 6\n2 7\n", "choose with --format adjacency or sequences"),
+        (10 * "a 1\nb 2\n" + "c 1 2\n", "'c 1 2' has not two tokens, as most lines have; .* pairs"),
     ],
 )
 def test_a_file_that_could_be_several_formats_is_left_to_the_user(tmp_path, text, message):

@@ -1,3 +1,4 @@
+import errno
 import subprocess
 import sys
 import zipfile
@@ -5,17 +6,21 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pytest
 
+from tfcompress.errors import ConfigError
 from tfcompress.models import save_model
 
-# Layers that share an object, the policy.
+# Layers that share objects, two policies.
 MODEL = """
 import keras
 ids = keras.Input((5,), dtype="int32")
 policy = keras.dtype_policies.DTypePolicy("float32")
+other = keras.dtype_policies.DTypePolicy("mixed_float16")
 words = keras.layers.Embedding(20, 4, embeddings_initializer="ones", dtype=policy)
 scores = keras.layers.Dense(3, kernel_initializer="ones", dtype=policy)
-model = keras.Model(ids, [scores(words(ids)), words(ids)])
+halves = [keras.layers.Dense(3, kernel_initializer="ones", dtype=other) for _ in range(2)]
+model = keras.Model(ids, [scores(words(ids)), *(half(words(ids)) for half in halves)])
 """
 
 
@@ -47,6 +52,32 @@ def test_what_was_saved_loads_as_it_was(tmp_path: Path):
     assert len(again.weights) == len(model.weights)
     for ours, theirs in zip(again.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_neighbours_are_left_alone(tmp_path: Path):
+    for name in ("model.original.keras", "original.keras"):
+        (tmp_path / name).write_text("precious")
+    model = made()
+    save_model(model, tmp_path / "model.keras")
+    assert (tmp_path / "model.original.keras").read_text() == "precious"
+    save_model(model, tmp_path / "original.keras")
+    assert (tmp_path / "original.keras").read_bytes() == (tmp_path / "model.keras").read_bytes()
+
+
+def test_a_file_that_cannot_be_replaced_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "model.keras").write_text("precious")
+    monkeypatch.setattr("tfcompress.models.saving._copy", fail)
+    with pytest.raises(OSError, match=r"No space left on device: .*model\.keras"):
+        save_model(made(), tmp_path / "model.keras")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["precious"]
+
+
+def test_another_ending_is_refused(tmp_path: Path):
+    with pytest.raises(ConfigError, match=r"model.h5, expected a name that ends in .keras"):
+        save_model(made(), tmp_path / "model.h5")
 
 
 def test_shared_objects_stay_shared_and_others_apart(tmp_path: Path):

@@ -52,8 +52,8 @@ def download(url: str, path: Path, *, md5: str, progress: Progress | None = None
                 f"{part}: another process is downloading this file; wait for it"
             ) from None
         if not part.exists() or not os.path.samestat(os.fstat(stream.fileno()), part.stat()):
-            # Opened just before the process that had the lock put it in its place.
-            raise DataError(f"{path}: another process has just downloaded this file; try again")
+            # Opened just before the process that had the lock renamed or removed it.
+            raise DataError(f"{path}: another process has just finished with this file; try again")
         for pause in (*_PAUSES_SECONDS, None):
             try:
                 _fetch_rest(url, stream, progress or (lambda _done, _total: None))

@@ -95,8 +95,8 @@ def locate(path: Path, format: str | None = None, *, formats: tuple[str, ...] = 
     )
 
 
-# So few lines of other lengths do not make sequences of "user item" lines.
-_BAD_SHARE = 0.1
+# Where fewer lines have another length than two, they may be sequences, or pairs with bad lines.
+_FEW = 0.1
 
 
 def detect(path: Path) -> str:
@@ -148,8 +148,12 @@ def _detect_tokens(path: Path, lines: list[str]) -> str:
         )
     if _are_users(row[0] for row in rows):
         return "adjacency"
-    if sum(len(row) != 2 for row in rows) <= _BAD_SHARE * len(rows):
-        return "pairs"  # with bad lines, which its reader names
+    others = [line for line, row in zip(lines, rows, strict=True) if len(row) != 2]
+    if len(others) <= _FEW * len(rows):
+        raise DataError(
+            f"{path}: {quote(others[0])} has not two tokens, as most lines have; correct it or "
+            "pass --format pairs --bad-rows skip, or choose with --format adjacency or sequences"
+        )
     if len({row[0] for row in rows}) < len(rows):
         return "sequences"  # a user has one line only, an item may start many
     raise DataError(

@@ -2,11 +2,15 @@
 
 import json
 import shutil
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import keras
+
+from tfcompress.errors import ConfigError
+from tfcompress.files import new_file
 
 # The earliest that a ZIP archive can say; Keras writes the time of saving.
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -21,16 +25,19 @@ def save_model(model: keras.Model, path: Path) -> None:
 
     Args:
         model: keras.Model.
-        path: Path. Ends in .keras. A sibling holds what Keras wrote while this is made from it.
+        path: Path. Ends in .keras; a file that is there is replaced.
+
+    Raises:
+        ConfigError: `path` has another ending.
     """
-    original = path.with_name(f"{path.stem}.original.keras")
-    try:
+    if path.suffix != ".keras":
+        raise ConfigError(f"path: got {path}, expected a name that ends in .keras")
+    with new_file(path) as made, tempfile.TemporaryDirectory(dir=made.parent) as folder:
+        original = Path(folder) / "model.keras"
         model.save(original)
-        with zipfile.ZipFile(original) as source, zipfile.ZipFile(path, "w") as target:
+        with zipfile.ZipFile(original) as source, zipfile.ZipFile(made, "w") as target:
             for entry in source.infolist():
                 _copy(source, entry, target)
-    finally:
-        original.unlink(missing_ok=True)
 
 
 def _copy(source: zipfile.ZipFile, entry: zipfile.ZipInfo, target: zipfile.ZipFile) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 
 from tfcompress.errors import ConfigError
 from tfcompress.training.allocator import KeepFreedMemory
-from tfcompress.training.config import TrainConfig
 
 BatchDone = Callable[[int, int, int], None]
 """Called with (epoch, batches done, batches in all)."""
@@ -18,7 +17,6 @@ BatchDone = Callable[[int, int, int], None]
 def fit_epoch(
     trainer: keras.Model,
     batches: keras.utils.PyDataset,
-    config: TrainConfig,
     epoch: int,
     *,
     on_batch: BatchDone | None = None,
@@ -29,7 +27,6 @@ def fit_epoch(
     Args:
         trainer: keras.Model. Compiled.
         batches: keras.utils.PyDataset. As of `Task.batches`.
-        config: TrainConfig. Of the training.
         epoch: int. Counted from 0; what `on_batch` and errors tell.
         on_batch: callable or None.
         callbacks: sequence of keras.callbacks.Callback. More of them.
@@ -49,8 +46,7 @@ def fit_epoch(
     loss = float(fitted.history["loss"][0])
     if not np.isfinite(loss):
         raise ConfigError(
-            f"learning_rate is {config.learning_rate:g}: the loss of epoch {epoch + 1} is "
-            f"{loss}; choose a smaller one"
+            f"the loss of epoch {epoch + 1} is {loss}; train with a smaller learning_rate"
         )
     return loss, seconds
 

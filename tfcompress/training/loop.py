@@ -60,7 +60,8 @@ def train(
         The content of metrics.json.
 
     Raises:
-        ConfigError: `run` exists and `resume` is false, or belongs to another configuration.
+        ConfigError: `run` exists and `resume` is false, or belongs to another configuration;
+            another training is running there; the loss is no finite number.
         DataError: there is nothing to train or to validate on.
     """
     run.check_start(config, resume=resume)
@@ -96,7 +97,7 @@ def train(
                 trainer.optimizer.learning_rate = rate
                 epoch = progress.epochs_done
                 batches = task.batches(epoch)
-                loss, seconds = fit_epoch(trainer, batches, config, epoch, on_batch=on_batch)
+                loss, seconds = fit_epoch(trainer, batches, epoch, on_batch=on_batch)
                 quality = task.validate(model)
                 entry = {"epoch": epoch, "loss": loss, **quality, "seconds": round(seconds, 2)}
                 if progress.add(entry):
@@ -108,6 +109,7 @@ def train(
 
         assign(model.variables, best)
         metrics = run_metrics(task, model, progress)
+        metrics["ended_by"] = "validation" if _has_settled(config, progress) else "epochs"
         run.finish(model, metrics)
         return metrics
 
@@ -163,7 +165,6 @@ def run_metrics(task: Task, model: keras.Model, progress: Progress) -> dict[str,
     best = progress.history[progress.best_epoch]
     return {
         "best_epoch": progress.best_epoch,
-        "ended_by": "validation" if _has_settled(config, progress) else "epochs",
         "watched": progress.watched,
         "valid": {key: best[key] for key in best if key not in ("epoch", "loss", "seconds")},
         "parameters": {

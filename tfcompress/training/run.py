@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -135,7 +136,7 @@ class Run:
         for file in (*files, self.tables_file):
             # Temporary siblings of a process that was killed inside a write.
             for leftover in self.path.glob(f".{file.name}.*"):
-                leftover.unlink()
+                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         vocabulary.save(self.vocabulary_file)
         # Last, because its presence is what makes this folder a run.
         write_file(self.config_file, (config.model_dump_json(indent=2) + "\n").encode())
@@ -144,11 +145,7 @@ class Run:
         """Writes the trained model and its metrics."""
         from tfcompress.models import save_model
 
-        # A name that `start` takes for a leftover; Keras asks for the ending.
-        temporary = self.path / f".{self.model_file.name}.new.keras"
-        save_model(model, temporary)
-        write_file(self.model_file, temporary.read_bytes())
-        temporary.unlink()
+        save_model(model, self.model_file)
         write_file(self.metrics_file, (json.dumps(metrics, indent=2) + "\n").encode())
 
     def tflite_metadata(self) -> dict[str, Any]:

@@ -18,6 +18,9 @@ def tune(task: Task, model: keras.Model, frozen: Collection[Any], epochs: int) -
         model: keras.Model. Its weights change; the same weights come out of the same weights.
         frozen: collection of keras.Variable. Weights of the model that stay.
         epochs: int. Passes over the training data.
+
+    Raises:
+        ConfigError: the loss is no finite number.
     """
     before = [variable.trainable for variable in frozen]
     for variable in frozen:
@@ -30,7 +33,7 @@ def tune(task: Task, model: keras.Model, frozen: Collection[Any], epochs: int) -
         for epoch in range(epochs):
             # Batches that no epoch of the training had.
             batches = task.batches(config.epochs + epoch)
-            fit_epoch(trainer, batches, config, epoch)
+            fit_epoch(trainer, batches, epoch)
     finally:
         for variable, trainable in zip(frozen, before, strict=True):
             variable.trainable = trainable

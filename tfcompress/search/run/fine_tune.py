@@ -108,7 +108,8 @@ def fine_tune(
         coded tables but no training (`coded_only`), `table_bytes`, `float_bytes`, `step`.
 
     Raises:
-        ConfigError: `run` exists, `source` cannot be fine-tuned, or the data are others.
+        ConfigError: `run` exists, or another training is running there; `source` cannot be
+            fine-tuned, or the data are others; the loss is no finite number.
     """
     config = _config(source, epochs, learning_rate, seed, data)
     _refuse_finished(run, source)
@@ -145,9 +146,7 @@ def fine_tune(
 
         progress = Progress(data_sha256=measured.dataset.sha256, watched=task.watched)
         for epoch, part in enumerate(batches):
-            loss, seconds = fit_epoch(
-                trainer, part, config, epoch, on_batch=on_batch, callbacks=[rounding]
-            )
+            loss, seconds = fit_epoch(trainer, part, epoch, on_batch=on_batch, callbacks=[rounding])
             rounding.finish()
             quality, soft = task.examine(model)
             entry = {"epoch": epoch, "loss": loss, **quality, "seconds": round(seconds, 2)}
