@@ -62,6 +62,15 @@ def test_lines_in_quotes_byte_order_mark_and_carriage_returns(path):
     assert read(path) == [[2, 3]]
 
 
+def test_columns_behind_thousands_of_others(tmp_path):
+    path = tmp_path / "wide.csv"
+    others = [f"column{k}" for k in range(9_000)]
+    rows = [[*others, "user", "item"], [*others, "1", "2"], [*others, "1", "3"]]
+    path.write_text("\n".join(",".join(row) for row in rows))
+    assert path.read_text().index("user") > 1 << 16
+    assert read(path) == [[2, 3]]
+
+
 def test_compressed_by_its_suffix(tmp_path):
     path = tmp_path / "ratings.csv.gz"
     path.write_bytes(gzip.compress(b"user,item\n1,2\n1,3\n"))

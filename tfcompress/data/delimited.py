@@ -22,6 +22,7 @@ from tfcompress.errors import DataError
 
 _BLOCK_BYTES = 8 << 20
 _START_BYTES = 1 << 16
+_WHOLE_LINE = re.compile(rb"[^\r\n][\r\n]")
 _RAGGED = "correct or remove the row"
 
 
@@ -59,8 +60,14 @@ def first_lines(path: Path) -> list[str]:
     Raises:
         DataError: there are none.
     """
+    start = b""
     with pa.input_stream(str(path)) as stream:
-        start: bytes = stream.read(_START_BYTES).removeprefix(BYTE_ORDER_MARK)
+        # A table of thousands of columns has a long first line.
+        while not _WHOLE_LINE.search(start) and len(start) < _BLOCK_BYTES:
+            if not (more := stream.read(_START_BYTES)):
+                break
+            start += more
+    start = start.removeprefix(BYTE_ORDER_MARK)
     lines = [line for line in re.split(rb"[\r\n]+", start) if line]
     if not lines:
         raise DataError(f"{path}: is empty; expected a table")
