@@ -129,6 +129,7 @@ def convert(
             code_output=code_output,
             refit=refit,
             top_k=top_k,
+            dense_dtype=dense_dtype,
             tune=tune,
             curve=curve,
             plot=plot,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     import keras
 
+    from tfcompress.choices import DenseDtype
     from tfcompress.search import Found
     from tfcompress.search.run.quality import RunQuality
     from tfcompress.training import Run
@@ -26,11 +27,13 @@ class WantedOfRun(budget.Wanted):
     Attributes:
         refit: bool. Whether dense layers are fitted to the coded tables.
         top_k: int or None. What the file returns, and so what it is judged by at the end.
+        dense_dtype: str. What dense weights are in the file.
         tune: int. Epochs of tuning the rest of the model to the coded tables.
     """
 
     refit: bool = True
     top_k: int | None = None
+    dense_dtype: DenseDtype = "float32"
     tune: int = 0
 
     def check_measuring(self, source: Path) -> None:
@@ -71,6 +74,13 @@ class Result:
         curve.show(self.found)
         if self.measured is not None and not self.wanted.tune:
             curve.show_added(self.measured.dataset)
+        if self.found.dense_loss:
+            console.out.print(
+                f"dense weights as {self.wanted.dense_dtype} lose {self.found.dense_loss:.2%} "
+                "themselves, which the tables had to spare\n",
+                highlight=False,
+                soft_wrap=True,
+            )
         if self.found.refitted:
             console.out.print(
                 f"dense weights changed: {', '.join(self.found.refitted)}, fitted to the coded "
@@ -115,6 +125,7 @@ def find(run: Run | None, model: keras.Model, wanted: WantedOfRun) -> Result:
             measured,
             target=wanted.target,
             code_output=wanted.code_output,
+            dense_dtype=wanted.dense_dtype,
             refit=wanted.refit,
             tune_epochs=wanted.tune,
             counts=run.vocabulary().id_counts if run else None,

@@ -28,6 +28,25 @@ class Budget:
         if self.max_loss is not None and not 0 < self.max_loss < 1:
             raise ConfigError(f"max_loss: got {self.max_loss:g}, expected above 0 and below 1")
 
+    def after(self, lost: float, what: str) -> "Budget":
+        """The budget that is left where something else loses quality too.
+
+        Args:
+            lost: float. Relative loss of `what`, from 0.
+            what: str. For the error.
+
+        Raises:
+            ConfigError: nothing is left of `max_loss`.
+        """
+        if self.max_loss is None:
+            return self
+        if lost >= self.max_loss:
+            raise ConfigError(
+                f"max_loss: got {self.max_loss:.3g}, but {what} lose {lost:.3g} by themselves; "
+                "accept more, or take a number type of more bits"
+            )
+        return Budget(max_loss=self.max_loss - lost)
+
 
 def check_one_given(options: Mapping[str, Any], *, positive: Sequence[str]) -> None:
     """Checks that exactly one option is not None, and above zero where it is named by `positive`.

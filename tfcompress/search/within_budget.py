@@ -32,6 +32,7 @@ class Found:
         trials: tuple of Trial. All that were made.
         refitted: tuple of str. What was fitted to the coded tables: names of dense layers, or of
             the tables of a file whose scores have biases.
+        dense_loss: float. Relative loss of coarse dense weights, which came off the loss accepted.
     """
 
     chosen: Trial
@@ -40,6 +41,7 @@ class Found:
     float_bytes: int
     trials: tuple[Trial, ...]
     refitted: tuple[str, ...] = ()
+    dense_loss: float = 0.0
 
     def front(self) -> list[Trial]:
         """The trials that no other beats in bytes and expected quality, fewest bytes first."""

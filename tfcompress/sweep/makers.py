@@ -48,13 +48,20 @@ def _searched(artefact: Artefact, run: Run) -> bytes:
     # The data may lie elsewhere than when a run that is used again was made.
     measured = RunQuality(run, model, artefact.training.config.data.source)
     budget = Budget(max_loss=artefact.max_loss, max_bytes=artefact.max_bytes)
-    output = bool(artefact.code_output)
-    found = search_run(model, budget, measured, target=target, code_output=output)
+    dense_dtype = artefact.dense_dtype or "float32"
+    found = search_run(
+        model,
+        budget,
+        measured,
+        target=target,
+        code_output=bool(artefact.code_output),
+        dense_dtype=dense_dtype,
+    )
     return tflite.convert(
         model,
         table_dtype="int8",  # of what is not coded: too narrow, or no lookup
         transformed=found.tables,
-        dense_dtype=artefact.dense_dtype or "float32",
+        dense_dtype=dense_dtype,
         codec="auto",
         target=target,
         metadata=run.tflite_metadata(),

@@ -40,6 +40,7 @@ class RunQuality:
             raise ConfigError(
                 f"{source}: is not what {run.path} was trained on; give the same data with --data"
             )
+        self.run = run
         self.dataset = dataset
         self.task = TASKS[config.model](config, dataset)
         self.metric = metric or self.task.watched

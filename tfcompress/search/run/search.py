@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from tfcompress.errors import ConfigError
 from tfcompress.search.budget import Budget, check_code_output
 from tfcompress.search.keras_model.find import find_tables
+from tfcompress.search.run.dense_loss import dense_loss
 from tfcompress.search.run.measures import Measures
 from tfcompress.search.shipped_bytes import shipped_bytes
 from tfcompress.search.steady_quality import steady_examine
@@ -20,6 +22,7 @@ from tfcompress.training.tune import tune
 if TYPE_CHECKING:
     import keras
 
+    from tfcompress.choices import DenseDtype
     from tfcompress.rate_distortion import TransformedTable
     from tfcompress.search.run.quality import RunQuality
     from tfcompress.search.settings import Trial
@@ -32,6 +35,7 @@ def search_run(
     *,
     target: str = "delegate",
     code_output: bool = False,
+    dense_dtype: DenseDtype = "float32",
     refit: bool = True,
     tune_epochs: int = 0,
     counts: NDArray[np.number] | None = None,
@@ -48,6 +52,8 @@ def search_run(
         target: str. "delegate" or "builtin": what will decode the rows, and so how many bytes they
             take.
         code_output: bool. Whether an untied output matrix is coded too, for target "delegate".
+        dense_dtype: str. What dense weights will be in the file; what that loses comes off
+            `max_loss`.
         refit: bool. Whether dense layers that follow lookups are fitted to the coded tables.
         tune_epochs: int. Epochs that the rest of the model is trained on around coded tables; its
             weights are then those of the result.
@@ -57,8 +63,8 @@ def search_run(
         tell: callable or None. Receives every trial and the quality of the trained model.
 
     Raises:
-        ConfigError: The budget cannot be kept, or there is nothing to code: target "builtin" leaves
-            tables that scores are taken against as they are.
+        ConfigError: The budget cannot be kept, or dense weights lose it alone, or there is nothing
+            to code: target "builtin" leaves tables that scores are taken against as they are.
     """
     check_code_output(code_output, target)
     from tfcompress import layers, tflite
@@ -87,6 +93,10 @@ def search_run(
         return shipped_bytes(table, target, is_folded=name in use.folding)
 
     options: dict[str, Any] = {}
+    lost = 0.0
+    if measured is not None and budget.max_loss is not None:
+        lost = dense_loss(model, measured, dense_dtype, code_output=code_output)
+        budget = budget.after(lost, f"dense weights as {dense_dtype}")
     if measured is not None:
         task, counts = measured.task, measured.dataset.id_counts
         read = [tables[name] for name in tables if name in use.looked_up]
@@ -109,6 +119,7 @@ def search_run(
         }
     # An output matrix: rows that are only scored against.
     only_scored = names - set(use.looked_up)
-    return find_tables(
+    found = find_tables(
         model, names, budget, size_of=size_of, kept_long=only_scored, tell=tell, **options
     )
+    return replace(found, dense_loss=lost)

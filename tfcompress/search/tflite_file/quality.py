@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,13 @@ class FileQuality:
         self._info, self._metric = info, metric
         self.dataset: Any = LOADERS[kind](data, **options)
         own_examples(path, info, self.dataset)
+
+    @classmethod
+    def of(cls, info: ModelInfo, dataset: Any, metric: str) -> Self:
+        """What measures a file that was just made, by data that are loaded already."""
+        new = cls.__new__(cls)
+        new._info, new._metric, new.dataset = info, metric, dataset
+        return new
 
     @property
     def counts(self) -> NDArray[np.int64]:
