@@ -122,4 +122,4 @@ def search_run(
     found = find_tables(
         model, names, budget, size_of=size_of, kept_long=only_scored, tell=tell, **options
     )
-    return replace(found, dense_loss=lost)
+    return replace(found, dense_loss=lost) if lost else found
