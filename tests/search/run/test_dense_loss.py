@@ -27,16 +27,23 @@ def test_coarser_weights_are_compared_with_the_trained_ones(trained, measured, m
 
     def examiner(files, plain):
         def examine(content):
-            seen.append({table.dtype for table in inspect_model(content).constants})
+            seen.append({constant.dtype for constant in inspect_model(content).constants})
             return (0.8 if content == plain else 0.6), 0.0
 
         return examine
 
     monkeypatch.setattr("tfcompress.search.run.dense_loss.steady_examine", examiner)
     assert dense_loss(trained.model(), measured, "int8") == pytest.approx(0.25)
-    coarse, plain = seen
+    plain, coarse = seen
     assert "int8" in coarse
     assert "int8" not in plain
+
+
+def test_a_model_without_any_quality_has_none_to_lose(trained, measured, monkeypatch):
+    monkeypatch.setattr(
+        "tfcompress.search.run.dense_loss.steady_examine", lambda *_: lambda content: (0.0, 0.0)
+    )
+    assert dense_loss(trained.model(), measured, "int8") == 0
 
 
 def test_it_comes_off_the_loss_accepted(trained, measured, monkeypatch):

@@ -39,4 +39,5 @@ def dense_loss(
     )
     info = tflite.inspect_model(plain)
     examine = steady_examine(FileQuality.of(info, measured.dataset, measured.metric), plain)
-    return max(0.0, 1 - examine(coarse)[0] / examine(plain)[0])
+    trained = examine(plain)[0]
+    return max(0.0, 1 - examine(coarse)[0] / trained) if trained else 0.0
