@@ -96,3 +96,13 @@ def test_one_sweep_at_a_time(tmp_path: Path):
         Results.opened(tmp_path),
     ):
         pass
+
+
+def test_the_folder_of_a_training_is_none_of_a_sweep(tmp_path: Path):
+    (tmp_path / "config.json").write_text("{}")
+    with (
+        pytest.raises(ConfigError, match="holds a training; choose a folder of its own"),
+        Results.opened(tmp_path),
+    ):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]

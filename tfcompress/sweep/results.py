@@ -30,6 +30,7 @@ from pydantic import ValidationError
 from tfcompress.errors import ConfigError, DataError
 from tfcompress.files import locked, write_file
 from tfcompress.sweep.artefact import Artefact
+from tfcompress.training.run import Run
 
 FILE = "results.jsonl"
 DONE, FAILED = "done", "failed"
@@ -100,8 +101,10 @@ class Results:
         """Makes the folder and keeps other sweeps out of it while the block runs.
 
         Raises:
-            ConfigError: another sweep is running in the folder.
+            ConfigError: another sweep is running in the folder, or it is a training's.
         """
+        if Run.is_run(folder):
+            raise ConfigError(f"{folder}: holds a training; choose a folder of its own for --out")
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder / ".lock", patience=_LOCK_SECONDS) as is_ours:
             if not is_ours:
