@@ -42,8 +42,8 @@ class Budget:
             return self
         if lost >= self.max_loss:
             raise ConfigError(
-                f"max_loss: got {self.max_loss:.3g}, but {what} lose {lost:.3g} by themselves; "
-                "accept more, or take a number type of more bits"
+                f"max_loss: got {self.max_loss:.2%}, but {what} lose {lost:.2%} by themselves; "
+                "accept more, take a number type of more bits, or code an output matrix too"
             )
         return Budget(max_loss=self.max_loss - lost)
 

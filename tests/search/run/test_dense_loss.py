@@ -60,5 +60,5 @@ def test_it_comes_off_the_loss_accepted(trained, measured, monkeypatch):
     assert found.dense_loss == 0
     assert budgets[0].max_loss == pytest.approx(0.02)
     assert budgets[1] == Budget(max_bytes=1e4)
-    with pytest.raises(ConfigError, match=r"got 0.03, but dense weights as int4 lose 0.03"):
+    with pytest.raises(ConfigError, match=r"got 3.00%, but dense weights as int4 lose 3.00%"):
         search_run(trained.model(), Budget(max_loss=0.03), measured, dense_dtype="int4")
