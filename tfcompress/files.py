@@ -60,30 +60,12 @@ def write_file(path: Path, content: bytes, *, overwrite: bool = True) -> None:
         # A pipe or a device, by the name given: that of /dev/stdout resolves to no file.
         path.write_bytes(content)
         return
-    path = path.resolve()  # A link stays a link; what it names is replaced.
     try:
-        _replace_file(path, content)
+        with new_file(path) as made:
+            made.write_bytes(content)
     except OSError as error:
         # Of the file that was asked for, not of its temporary sibling.
-        raise type(error)(error.errno, error.strerror, str(path)) from error
-    _sync_directory(path.parent)
-
-
-def _replace_file(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
-    descriptor, name = tempfile.mkstemp(prefix=_prefix(path), dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.chmod(mode)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+        raise type(error)(error.errno, error.strerror, str(path.resolve())) from error
 
 
 @contextmanager
@@ -95,10 +77,13 @@ def new_file(path: Path) -> Iterator[Path]:
     Raises:
         OSError: by the name of `path`, also where it is about what lies in that folder.
     """
+    path = path.resolve()  # A link stays a link; what it names is replaced.
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
     with _folder_beside(path) as folder:
         made = folder / path.name
         yield made
         _sync_file(made)
+        made.chmod(mode)
         made.replace(path)
     _sync_directory(path.parent)
 

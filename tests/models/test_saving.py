@@ -64,6 +64,15 @@ def test_neighbours_are_left_alone(tmp_path: Path):
     assert (tmp_path / "original.keras").read_bytes() == (tmp_path / "model.keras").read_bytes()
 
 
+def test_a_link_stays_a_link(tmp_path: Path):
+    link, named = tmp_path / "model.keras", tmp_path / "elsewhere.keras"
+    named.write_text("old")
+    link.symlink_to(named)
+    save_model(made(), link)
+    assert link.is_symlink()
+    assert zipfile.is_zipfile(named)
+
+
 def test_a_file_that_cannot_be_replaced_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
