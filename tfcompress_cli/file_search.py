@@ -91,7 +91,7 @@ def find(source: Path, content: bytes, wanted: WantedOfFile, *, codec: str, deco
     counts, weighted_by = None, ""
     if wanted.data is not None:
         console.download(wanted.data)
-        measured = FileQuality(source, info, wanted.data, wanted.metric)
+        measured = FileQuality.load(source, info, wanted.data, wanted.metric)
         counts, weighted_by = measured.counts, f"as often as {wanted.data} reads them"
     elif (counts := stored_counts(source, info)) is not None:
         weighted_by = "as often as the vocabulary.parquet beside the file says"

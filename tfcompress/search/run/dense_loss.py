@@ -38,6 +38,6 @@ def dense_loss(
         model, dense_dtype="int8" if code_output else dense_dtype, metadata=metadata
     )
     info = tflite.inspect_model(plain)
-    examine = steady_examine(FileQuality.of(info, measured.dataset, measured.metric), plain)
+    examine = steady_examine(FileQuality(info, measured.dataset, measured.metric), plain)
     trained = examine(plain)[0]
     return max(0.0, 1 - examine(coarse)[0] / trained) if trained else 0.0

@@ -94,10 +94,10 @@ def search_run(
 
     options: dict[str, Any] = {}
     lost = 0.0
-    if measured is not None and budget.max_loss is not None:
-        lost = dense_loss(model, measured, dense_dtype, code_output=code_output)
-        budget = budget.after(lost, f"dense weights as {dense_dtype}")
     if measured is not None:
+        if budget.max_loss is not None:
+            lost = dense_loss(model, measured, dense_dtype, code_output=code_output)
+            budget = budget.after(lost, f"dense weights as {dense_dtype}")
         task, counts = measured.task, measured.dataset.id_counts
         read = [tables[name] for name in tables if name in use.looked_up]
         measures = Measures.of(model, measured, coded, read, refits=refit)
@@ -122,4 +122,4 @@ def search_run(
     found = find_tables(
         model, names, budget, size_of=size_of, kept_long=only_scored, tell=tell, **options
     )
-    return replace(found, dense_loss=lost) if lost else found
+    return replace(found, dense_loss=lost)

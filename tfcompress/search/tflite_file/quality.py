@@ -28,35 +28,30 @@ class FileQuality:
     """What measures a file, and others made of it.
 
     Args:
-        path: Path. The .tflite file.
-        info: ModelInfo. Of the same file.
-        data: str. The data of its training.
+        info: ModelInfo. Of the file.
+        dataset: Dataset or TextDataset. The data of its training.
         metric: str or None. A key of its quality; None takes the first one.
-
-    Attributes:
-        dataset: Dataset or TextDataset.
-
-    Raises:
-        ConfigError: its metadata do not say how to measure it, or the data are not those of the
-            training.
     """
 
-    def __init__(self, path: Path, info: ModelInfo, data: str, metric: str | None = None) -> None:
+    def __init__(self, info: ModelInfo, dataset: Any, metric: str | None = None) -> None:
+        self._info, self.dataset, self._metric = info, dataset, metric
+
+    @classmethod
+    def load(cls, path: Path, info: ModelInfo, data: str, metric: str | None = None) -> Self:
+        """The same by a file's path and where its data lie.
+
+        Raises:
+            ConfigError: its metadata do not say how to measure it, or the data are not those of
+                the training.
+        """
         from tfcompress.data import LOADERS
 
         if (reason := why_no_quality(info)) is not None:
             raise ConfigError(f"{path}: {reason}; use --snr, or --max-bytes without --data")
         kind, options = loading(info)
-        self._info, self._metric = info, metric
-        self.dataset: Any = LOADERS[kind](data, **options)
-        own_examples(path, info, self.dataset)
-
-    @classmethod
-    def of(cls, info: ModelInfo, dataset: Any, metric: str) -> Self:
-        """What measures a file that was just made, by data that are loaded already."""
-        new = cls.__new__(cls)
-        new._info, new._metric, new.dataset = info, metric, dataset
-        return new
+        dataset: Any = LOADERS[kind](data, **options)
+        own_examples(path, info, dataset)
+        return cls(info, dataset, metric)
 
     @property
     def counts(self) -> NDArray[np.int64]:
