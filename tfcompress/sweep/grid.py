@@ -13,11 +13,7 @@ from tfcompress.backend import Backend
 from tfcompress.choices import Codec, DenseDtype, GranularityName, Model, TableDtype, Target
 from tfcompress.errors import ConfigError
 from tfcompress.peers import PEERS
-from tfcompress.sweep.artefact import (
-    OURS,
-    SEARCH,
-    Measured,
-)
+from tfcompress.sweep.artefact import OURS, SEARCH, Measured
 from tfcompress.training.config import DataConfig, TrainConfig
 from tfcompress.validation import unknown_name, validated
 
