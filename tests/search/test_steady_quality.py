@@ -17,6 +17,7 @@ from tfcompress.search.steady_quality import (
     added_examples,
     steady_examine,
 )
+from tfcompress.search.within_budget import Found
 
 
 def test_the_last_items_of_training_rows_are_asked_for(dataset):
@@ -102,7 +103,10 @@ def test_searches_of_small_validations_are_steady(trained, dataset, tuned, monke
     """But for those that train: they would learn what they are judged by."""
     given = {}
     monkeypatch.setitem(LOADERS, "sequence-ranker", lambda source, **options: dataset)
-    monkeypatch.setattr(run_search, "find_tables", lambda *args, **options: given.update(options))
+    found = Found(chosen=None, tables={}, reference=0.0, float_bytes=0, trials=())
+    monkeypatch.setattr(
+        run_search, "find_tables", lambda *args, **options: given.update(options) or found
+    )
     model = trained.model()
     measured = RunQuality(trained, model)
     search_run(model, Budget(max_loss=0.1), measured, tune_epochs=int(tuned))
