@@ -47,9 +47,12 @@ def test_compact_ones_are_the_whole_ones(lengths):
     for group in (1, 3):
         made = code(lengths, group)
         whole, compact = whole_lookups(made), compact_lookups(made)
-        again = compact.whole()
-        assert np.array_equal(again.lengths, whole.lengths)
-        assert np.array_equal(again.symbols, whole.symbols)
+        for again in (compact.whole(), compact.wide().whole()):
+            assert np.array_equal(again.lengths, whole.lengths)
+            assert np.array_equal(again.symbols, whole.symbols)
+        assert compact.wide().is_wide
+        assert not compact.is_wide
+        assert compact.wide().nbytes == compact.nbytes + 3 * len(compact.lengths)
         assert len(compact.lengths) == 1 << (compact.bits - compact.shift)
         assert compact.nbytes <= whole.nbytes
         if len(lengths) > 1:

@@ -6,6 +6,7 @@ import pytest
 from tests.tflite.lookup_models import COLUMNS, ROWS, lookup_model, table
 from tfcompress.errors import ConfigError
 from tfcompress.tflite import inspect_model
+from tfcompress.tflite.graph.fields import text
 from tfcompress.tflite.graph.flatbuffer import read
 from tfcompress.tflite.packing.pack import pack_model
 from tfcompress.tflite.packing.unpack import unpack
@@ -97,6 +98,28 @@ def test_rare_values_have_long_words_and_few_ids_a_compact_look_up(run):
     assert few.packed[0].packed_bytes < many.packed[0].packed_bytes
     ids = np.arange(20 * ROWS, dtype=np.int32)
     assert np.array_equal(run(few.content, ids)[0], run(plain, ids)[0])
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("codec", CODECS)
+def test_few_ids_of_a_large_table_have_lengths_that_need_no_cast(
+    codec, decoder, run, pack_whatever_it_costs
+):
+    coarse = np.tile(COARSE > 0, (400, 1)).astype(np.int8)
+    lengths = []
+    for rows in (coarse[:ROWS], coarse):
+        plain = lookup_model(rows)
+        content = pack_model(plain, codec=codec, decoder=decoder).content
+        file = read(content)
+        lengths += [
+            file.array(tensor).dtype
+            for tensor in file.subgraphs[0].tensors
+            if text(tensor.name).endswith("/lengths")
+        ]
+        ids = np.arange(len(rows), dtype=np.int32)
+        for found in (content, unpack(content)):
+            assert np.array_equal(run(found, ids)[0], run(plain, ids)[0])
+    assert lengths == [np.uint8, np.int32 if decoder == "few-ids" else np.uint8]
 
 
 @pytest.mark.parametrize("codec", CODECS)

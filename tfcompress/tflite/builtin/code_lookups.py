@@ -15,7 +15,7 @@ prefix. So `symbols` has one entry a prefix of theirs and one for every n behind
 long words are rare.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,13 +30,13 @@ class CodeLookups:
     Attributes:
         bits: int. Bits of the longest word.
         shift: int. 0 for whole look-ups.
-        lengths: uint8 array (2^(bits - shift),). Bits of the word.
+        lengths: uint8 array (2^(bits - shift),), int32 in wide ones. Bits of the word.
         symbols: uint8 array (2^bits - skip, group). The values it stands for.
     """
 
     bits: int
     shift: int
-    lengths: U8
+    lengths: U8 | NDArray[np.int32]
     symbols: U8
 
     @property
@@ -55,6 +55,15 @@ class CodeLookups:
         prefixes = numbers >> self.shift
         symbols = self.symbols[np.maximum(prefixes, numbers - self.skip)]
         return CodeLookups(self.bits, 0, self.lengths[prefixes], symbols)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether lengths are int32, as positions are: no operator has to make them so."""
+        return self.lengths.dtype == np.int32
+
+    def wide(self) -> "CodeLookups":
+        """The same with lengths as int32."""
+        return replace(self, lengths=self.lengths.astype(np.int32))
 
 
 def whole_lookups(code: RowCode) -> CodeLookups:

@@ -116,13 +116,15 @@ class RowCoder:
         return result[:, :size]
 
 
-def decode(payload: U8, starts: NDArray[np.int64], lengths: U8, symbols: U8, steps: int) -> U8:
+def decode(
+    payload: U8, starts: NDArray[np.int64], lengths: NDArray[Any], symbols: U8, steps: int
+) -> U8:
     """The values of rows that start at given bits: `(n, steps x group)`, the inverse of a coder.
 
     Args:
         payload: uint8 array, flat.
         starts: int64 array (n,). First bit of each row.
-        lengths: uint8 array (2^bits,). By the next bits as a signed number, half its range added:
+        lengths: int array (2^bits,). By the next bits as a signed number, half its range added:
             how long the word is that they start with.
         symbols: uint8 array (2^bits, group). The values it stands for.
         steps: int. Words of a row.

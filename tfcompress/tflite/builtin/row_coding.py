@@ -40,8 +40,9 @@ _INDEX_BITS = 16
 """Of a row of mode `indexed`, with a margin."""
 _COMPACT_BYTES = 500
 """Bytes of the operators of compact look-ups."""
-_COMPACT_WORTH = 0.003
-"""The part of a table's bytes they have to save, as they take 5 % of the time at one id."""
+_TIME_WORTH = 0.003
+"""The part of a table's bytes given for some 5 % of the time at one id: compact look-ups have to
+save more than that, and wide ones may not take more."""
 
 
 @dataclass(frozen=True)
@@ -160,13 +161,16 @@ def _mean_code(values: U8, group: int, *, is_compact: bool) -> RowCode | None:
 
 
 def _lookups(code: RowCode, places: RowPlaces, *, is_compact: bool) -> CodeLookups:
-    """Compact look-ups where the decoder takes them and they are worth their operators."""
+    """Compact and wide look-ups where the decoder takes them and they are worth it."""
+    whole = whole_lookups(code)
     if not is_compact:
-        return whole_lookups(code)
-    whole, compact = whole_lookups(code), compact_lookups(code)
-    saved = whole.nbytes - compact.nbytes - _COMPACT_BYTES
-    is_little = saved <= _COMPACT_WORTH * places.payload_bytes(1)
-    return whole if is_little and code.bits <= MAX_LOOKUP_BITS else compact
+        return whole
+    little = _TIME_WORTH * places.payload_bytes(1)
+    found = compact_lookups(code)
+    if code.bits <= MAX_LOOKUP_BITS and whole.nbytes - found.nbytes - _COMPACT_BYTES <= little:
+        found = whole
+    wide = found.wide()
+    return wide if wide.nbytes - found.nbytes <= little else found
 
 
 def _worst_row_code(values: U8, source: Source) -> RowCode:

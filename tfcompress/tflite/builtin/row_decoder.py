@@ -39,6 +39,7 @@ class Lookups:
 
     Attributes:
         lengths: int or None. Tensor uint8 (2^(bits - shift),); None where a row is one word.
+        is_wide: bool. True: `lengths` are int32.
         symbols: int. Tensor (entries,) or (entries, group).
         bits: int. Bits of the longest word.
         shift: int. Bits that short words do without; 0 for whole look-ups and many ids.
@@ -48,6 +49,7 @@ class Lookups:
     """
 
     lengths: int | None
+    is_wide: bool
     symbols: int
     bits: int
     shift: int
@@ -97,7 +99,9 @@ def decode_few(
     if lookups.lengths is None:
         reached = chain.reshape(start, [-1, 1])
     else:
-        length = chain.cast(chain.gather(lookups.lengths, numbers), _Type.INT32)
+        length = chain.gather(lookups.lengths, numbers)
+        if not lookups.is_wide:
+            length = chain.cast(length, _Type.INT32)
         here = np.arange(bits, dtype=np.int32)[None]
         following = chain.add(length, chain.constant(here))
         positions = [start]

@@ -5,8 +5,9 @@ The constants, by name:
     NAME            payload: halfwords (`row_decoder`), int16 (count,) or (count / 2, 2)
     NAME/base       int32 (groups,), and in mode `indexed` NAME/offset uint8 (rows,): where rows
                     start (`row_places`)
-    NAME/lengths    by the next bits (`code_lookups`): how long the word is, uint8 (earlier
-                    versions: int32 for many ids); none where a row is one word
+    NAME/lengths    by the next bits (`code_lookups`): how long the word is, uint8, or int32 for few
+                    ids where the table is large (earlier versions: for many ids); none where a row
+                    is one word
     NAME/symbols    by the next bits: the values it stands for
     NAME/left0, 1   what is left of floats (`row_values`)
 
@@ -138,6 +139,7 @@ class BuiltinRows:
         found = self._plan.lookups
         lookups = Lookups(
             self._tensor(subgraph, "lengths") if steps > 1 else None,
+            found.is_wide,
             self._tensor(subgraph, "symbols"),
             found.bits,
             found.shift,
