@@ -119,12 +119,10 @@ def show(result: Comparison, description: dict[str, Any]) -> None:
     from rich.table import Table
 
     snr = description["snr_db"]
-    console.out.print(
+    console.say(
         f"{description['table']}: {result.rows:,} x {result.columns:,}, {description['dtype']}, "
         f"{result.entropy:.2f} bits of entropy a value"
-        + ("" if snr is None else f", SNR {snr:.2f} dB ({description['granularity']})"),
-        highlight=False,
-        soft_wrap=True,
+        + ("" if snr is None else f", SNR {snr:.2f} dB ({description['granularity']})")
     )
     modes = Table(box=None, pad_edge=False)
     for name in ("mode", "saved %", "bits/value", "bytes", "stride bits", "encode s", "us/row"):
@@ -156,7 +154,7 @@ def show(result: Comparison, description: dict[str, Any]) -> None:
     console.out.print()
     console.out.print(limits)
     console.out.print()
-    console.out.print(_SAVED, highlight=False, soft_wrap=True)
+    console.say(_SAVED)
 
 
 def _describe(path: Path, table: Any) -> dict[str, Any]:

@@ -33,6 +33,16 @@ Backend = backend.Backend
 use_backend = backend.use_backend
 
 
+def say(text: str) -> None:
+    """Prints a result as it is: lines are the terminal's to wrap, and numbers take no colour."""
+    out.print(text, highlight=False, soft_wrap=True)
+
+
+def remark(text: str) -> None:
+    """Prints a remark on stderr, as `say` does."""
+    err.print(text, highlight=False, soft_wrap=True)
+
+
 def refuse_outputs(
     outputs: Iterable[Path | None], inputs: Iterable[Path], *, overwrite: bool
 ) -> None:
@@ -108,7 +118,7 @@ def download(source: str) -> None:
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task(f"downloading {source}", total=None)
         archives.fetch(source, lambda done, total: bar.update(task, completed=done, total=total))
-    err.print(f"{source}: downloaded to {archives.cache_folder()}", highlight=False)
+    remark(f"{source}: downloaded to {archives.cache_folder()}")
 
 
 def silence_native_logs() -> None:

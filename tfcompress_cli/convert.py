@@ -240,9 +240,7 @@ def convert_file(
         f"(relative {difference.relative:.2g}) on {described}"
     )
     if brief:
-        console.out.print(
-            f"{out}: {len(content):,} bytes, {agreement}", highlight=False, soft_wrap=True
-        )
+        console.say(f"{out}: {len(content):,} bytes, {agreement}")
     else:
         if search is not None:
             search.show()
@@ -250,16 +248,16 @@ def convert_file(
             show_packing(packing)
         # What packing left was listed just now, with the reasons.
         show_model(tflite.inspect_model(content), title=str(out), unpackable=packing is None)
-        console.out.print(agreement, highlight=False, soft_wrap=True)
+        console.say(agreement)
     if dry_run:
-        console.out.print(f"Dry run: {out} was not written.", highlight=False)
+        console.say(f"Dry run: {out} was not written.")
     else:
         write_file(out, content, overwrite=overwrite)
     if search is not None and not dry_run:
         search.write_curve()
     if changed is not None:
         # After the files, which took long to find.
-        console.out.print(changed.check(content), highlight=False, soft_wrap=True)
+        console.say(changed.check(content))
 
 
 def _vocabulary(run: Run | None, source: Path) -> Vocabulary:

@@ -65,12 +65,10 @@ def show_added(dataset: Any) -> None:
 
     if (added := added_examples(dataset)) is not None:
         few = len(dataset.valid.targets.values)
-        console.out.print(
+        console.say(
             f"validation has {few:,} targets, too few to tell codings apart: the curve counts "
             f"{len(added.targets.values):,} of the training in, each relative to what was trained; "
-            "the last line is validation alone\n",
-            highlight=False,
-            soft_wrap=True,
+            "the last line is validation alone\n"
         )
 
 

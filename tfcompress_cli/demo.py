@@ -71,7 +71,7 @@ def demo(
     source = SETTINGS[model]["data"]["source"]
     measure_side_by_side([out / name for name in FILES], source)
     seconds = time.perf_counter() - started
-    console.out.print(f"\nThe runs and files are in {out}/. Took {seconds:.0f} s.", highlight=False)
+    console.say(f"\nThe runs and files are in {out}/. Took {seconds:.0f} s.")
 
 
 def _remove_run(path: Path) -> None:

@@ -65,7 +65,7 @@ class Result:
         lines = [f"rows count {self.weighting}"]
         if fitted := ", ".join(self.packed.found.refitted):
             lines.append(f"biases of scores changed, fitted to the coded rows of {fitted}")
-        console.out.print("\n".join([*lines, ""]), highlight=False, soft_wrap=True)
+        console.say("\n".join([*lines, ""]))
 
     def check(self, before: bytes) -> str:
         """What the file itself gives beside what it was before, in a line."""

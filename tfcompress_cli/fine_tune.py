@@ -76,15 +76,11 @@ def fine_tune(
     quality, before = metrics["valid"][watched], tuned["started_from"]["validation"]
     change = f" ({quality / before - 1:+.2%} against {source})" if before else ""
     if not tuned["helps"]:
-        console.out.print(
-            f"{out}: training made it worse, so the tables are as coded without", highlight=False
-        )
-    console.out.print(
+        console.say(f"{out}: training made it worse, so the tables are as coded without")
+    console.say(
         f"{out}: tables of {tuned['table_bytes']:,} bytes, "
         f"{tuned['float_bytes'] / tuned['table_bytes']:.1f}x smaller than "
-        f"{tuned['float_bytes']:,}, validation {QUALITY_NAMES[watched]} {quality:.4f}{change}",
-        highlight=False,
-        soft_wrap=True,
+        f"{tuned['float_bytes']:,}, validation {QUALITY_NAMES[watched]} {quality:.4f}{change}"
     )
     return metrics
 

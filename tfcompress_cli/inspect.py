@@ -56,11 +56,9 @@ def show_model(info: ModelInfo, *, title: str, unpackable: bool = True) -> None:
 
     for left in info.unpackable[:_CONSTANTS_SHOWN] if unpackable else ():
         shape = " x ".join(map(str, left.shape))
-        console.out.print(
+        console.say(
             f"Packing cannot help: {left.name} ({shape} {left.dtype}, "
-            f"{bytes_text(left.bytes)}), because {left.reason}",
-            highlight=False,
-            soft_wrap=True,
+            f"{bytes_text(left.bytes)}), because {left.reason}"
         )
     tables = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for name in ("table", "rows", "cols", "dtype", "codec", "stored", "bits", "SNR"):
@@ -83,16 +81,14 @@ def show_model(info: ModelInfo, *, title: str, unpackable: bool = True) -> None:
     if info.tables:
         console.out.print(tables)
         for name, entry in info.transforms.items():
-            console.out.print(
+            console.say(
                 f"{name}: {len(entry['class_starts'])} row classes, shrink {entry['shrink']:.3f}, "
-                f"{_ROTATIONS.get(entry['rotation'], entry['rotation'])}",
-                highlight=False,
-                soft_wrap=True,
+                f"{_ROTATIONS.get(entry['rotation'], entry['rotation'])}"
             )
         for name, snr_db in info.embedding_snr_db.items():
-            console.out.print(f"{name}: SNR {snr_db:.1f} dB of the vectors looked up")
+            console.say(f"{name}: SNR {snr_db:.1f} dB of the vectors looked up")
     else:
-        console.out.print(f"{title}: no embedding table", highlight=False)
+        console.say(f"{title}: no embedding table")
     if info.constants:
         constants = Table(box=None, pad_edge=False)
         for name in ("other constants", "shape", "dtype", "bytes", "read by"):
@@ -110,24 +106,20 @@ def show_model(info: ModelInfo, *, title: str, unpackable: bool = True) -> None:
         console.out.print()
         console.out.print(constants)
         if (more := len(info.constants) - _CONSTANTS_SHOWN) > 0:
-            console.out.print(f"... and {more} smaller ones", highlight=False)
+            console.say(f"... and {more} smaller ones")
     console.out.print()
-    console.out.print(
+    console.say(
         f"{info.file_bytes:,} bytes = tables {info.table_bytes:,} + dense {info.dense_bytes:,} + "
-        f"graph {info.graph_bytes:,} + vocabulary {info.vocabulary_bytes:,}",
-        highlight=False,
-        soft_wrap=True,
+        f"graph {info.graph_bytes:,} + vocabulary {info.vocabulary_bytes:,}"
     )
     if info.vocabulary is not None:
         known = info.vocabulary.size - FIRST_ID
-        console.out.print(
+        console.say(
             f"Vocabulary: {known:,} {info.vocabulary.kind}, "
-            f"{8 * info.vocabulary.bytes / max(known, 1):.1f} bits each",
-            highlight=False,
+            f"{8 * info.vocabulary.bytes / max(known, 1):.1f} bits each"
         )
     if info.table_ratio and info.file_ratio:
-        console.out.print(
+        console.say(
             f"Against plain float32 tables: tables {info.table_ratio:.1f}x smaller, "
-            f"file {info.file_ratio:.1f}x smaller.",
-            highlight=False,
+            f"file {info.file_ratio:.1f}x smaller."
         )

@@ -54,7 +54,7 @@ for command in (
 
 def _print_version(value: bool) -> None:
     if value:
-        console.out.print(f"tfcompress {__version__}", highlight=False)
+        console.say(f"tfcompress {__version__}")
         raise typer.Exit
 
 

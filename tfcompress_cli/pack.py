@@ -115,28 +115,24 @@ def pack(
             packing = tflite.pack_model(content, codec=codec, target=target, decoder=decoder)
     show_packing(packing)
     size = len(packing.content)
-    console.out.print(
+    console.say(
         f"{source}: {len(content):,} bytes -> {out}: {size:,} bytes "
-        f"({size / len(content) - 1:+.1%})",
-        highlight=False,
-        soft_wrap=True,
+        f"({size / len(content) - 1:+.1%})"
     )
     if packing.was_packed and size > len(content):
-        console.out.print(
+        console.say(
             "Larger than it was: tables that were packed already are packed anew, "
-            f"for target {target} and codec {codec}.",
-            highlight=False,
-            soft_wrap=True,
+            f"for target {target} and codec {codec}."
         )
     if dry_run:
-        console.out.print(f"Dry run: {out} was not written.", highlight=False)
+        console.say(f"Dry run: {out} was not written.")
     else:
         write_file(out, packing.content, overwrite=overwrite)
         if search is not None:
             search.write_curve()
     if search is not None:
         # After the files, which took long to find.
-        console.out.print(search.check(content), highlight=False, soft_wrap=True)
+        console.say(search.check(content))
 
 
 def unpack(source: Source, out: Out, overwrite: console.Overwrite = False) -> None:
@@ -152,12 +148,8 @@ def unpack(source: Source, out: Out, overwrite: console.Overwrite = False) -> No
     with naming(source):
         plain = tflite.unpack(content)
     if plain == content:
-        console.out.print("no table is packed; the file stays as it is", highlight=False)
-    console.out.print(
-        f"{source}: {len(content):,} bytes -> {out}: {len(plain):,} bytes",
-        highlight=False,
-        soft_wrap=True,
-    )
+        console.say("no table is packed; the file stays as it is")
+    console.say(f"{source}: {len(content):,} bytes -> {out}: {len(plain):,} bytes")
     write_file(out, plain, overwrite=overwrite)
 
 
@@ -186,7 +178,7 @@ def show_packing(packing: Packing) -> None:
     if packing.packed:
         console.out.print(tables)
     else:
-        console.out.print("no table was packed", highlight=False)
+        console.say("no table was packed")
     console.out.print()
 
 
@@ -207,7 +199,7 @@ def show_left(title: str, left: Sequence[LeftConstant], file_bytes: int) -> None
     if large:
         console.out.print(table)
         if (more := len(left) - len(large[:_LEFT_SHOWN])) > 0:
-            console.out.print(f"... and {more} smaller ones", highlight=False)
+            console.say(f"... and {more} smaller ones")
         console.out.print()
 
 

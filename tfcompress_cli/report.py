@@ -69,7 +69,7 @@ def report(
         if summary_picture is not None:
             pictures[summary_picture] = to_png(content.panels, latency=False)
     except ImportError:
-        console.err.print(f"no picture: matplotlib is not installed ({console.GET_MATPLOTLIB})")
+        console.remark(f"no picture: matplotlib is not installed ({console.GET_MATPLOTLIB})")
     files = {page: to_html(content).encode(), **pictures}
     if markdown is not None:
         shown = os.path.relpath(picture, markdown.parent) if pictures else None
@@ -79,6 +79,4 @@ def report(
         files[into] = marked.with_inside(summary).encode()
     for path, written in files.items():
         write_file(path, written, overwrite=overwrite or path not in named)
-    console.out.print(
-        f"{content.summary}: {', '.join(map(str, files))}", highlight=False, soft_wrap=True
-    )
+    console.say(f"{content.summary}: {', '.join(map(str, files))}")

@@ -75,18 +75,14 @@ class Result:
         if self.measured is not None and not self.wanted.tune:
             curve.show_added(self.measured.dataset)
         if self.found.dense_loss:
-            console.out.print(
+            console.say(
                 f"dense weights as {self.wanted.dense_dtype} lose {self.found.dense_loss:.2%} "
-                "themselves, which the tables had to spare\n",
-                highlight=False,
-                soft_wrap=True,
+                "themselves, which the tables had to spare\n"
             )
         if self.found.refitted:
-            console.out.print(
+            console.say(
                 f"dense weights changed: {', '.join(self.found.refitted)}, fitted to the coded "
-                "tables (--no-refit leaves them)\n",
-                highlight=False,
-                soft_wrap=True,
+                "tables (--no-refit leaves them)\n"
             )
 
     def check(self, content: bytes) -> str:

@@ -165,7 +165,7 @@ def sweep(
         raise ConfigError(f"{settings}: {error}" if settings else str(error)) from None
     plan = expand(grid)
     for reason, count in plan.left_out.items():
-        console.err.print(f"left out {count}: {reason}", highlight=False, soft_wrap=True)
+        console.remark(f"left out {count}: {reason}")
     if dry_run:
         _list(plan)
         return
@@ -198,11 +198,9 @@ def _run(
                 _have(source)
         words = [f"{len(new)} {'not made yet' if only_measure else 'to run'}"]
         words += [f"{len(again)} to measure again"] * bool(again or only_measure)
-        console.err.print(
+        console.remark(
             f"{_size(plan)}, {finished} of them finished; {', '.join(words)} in {out}/, "
-            f"{jobs} at a time",
-            highlight=False,
-            soft_wrap=True,
+            f"{jobs} at a time"
         )
         if only_measure:
             left, new = again, []
@@ -236,18 +234,16 @@ def _conclude(plan: Plan, results: Results, out: Path) -> None:
     lacking = sum(results.of_file(artefact) is not None for artefact in left)
     less = f" ({lacking} of them less than asked for)" if lacking else ""
     again = " (--retry-failed runs them once more)" if failed else ""
-    console.out.print(
+    console.say(
         f"{len(rows) - len(failed)} measured{less}, {len(failed)} failed{again}; "
-        f"tfcompress report {out} shows them",
-        highlight=False,
-        soft_wrap=True,
+        f"tfcompress report {out} shows them"
     )
 
 
 def _list(plan: Plan) -> None:
     for artefact in plan.artefacts:
-        console.out.print(artefact.title, highlight=False, soft_wrap=True)
-    console.out.print(f"{_size(plan)}; nothing was run", highlight=False)
+        console.say(artefact.title)
+    console.say(f"{_size(plan)}; nothing was run")
 
 
 def _size(plan: Plan) -> str:

@@ -51,7 +51,7 @@ def watching(new: list[Artefact], again: list[Artefact], jobs: int) -> Iterator[
             line = f"[{done}/{count}] {name}: {_said(row)}"
             if not console.err.is_terminal and estimate.seconds:
                 line += f"; about {duration_text(estimate.seconds)} left"
-            console.err.print(line, highlight=False, soft_wrap=True)
+            console.remark(line)
             show()
 
         yield Watcher(started, finished)

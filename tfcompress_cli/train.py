@@ -197,11 +197,9 @@ def train(
     config = TrainConfig.parse(values)
     metrics = run_training(config, out, resume=resume, backend=backend)
     if metrics["ended_by"] == "epochs":
-        console.err.print(
+        console.remark(
             f"--epochs {epochs} ended it before validation got no better"
-            f"{' at the lower rate' * (rate_drop < 1)}; --resume --epochs {2 * epochs} goes on",
-            highlight=False,
-            soft_wrap=True,
+            f"{' at the lower rate' * (rate_drop < 1)}; --resume --epochs {2 * epochs} goes on"
         )
 
 
@@ -225,12 +223,10 @@ def run_training(
             on_epoch=shown.epoch,
         )
     sizes, watched = metrics["parameters"], metrics["watched"]
-    console.out.print(
+    console.say(
         f"{out}: {config.embedding}, table {sizes['table']:,} parameters "
         f"({sizes['table_ratio']:.1f}x smaller than {sizes['full_table']:,}), "
         f"validation {QUALITY_NAMES[watched]} {metrics['valid'][watched]:.4f} after epoch "
-        f"{metrics['best_epoch'] + 1}",
-        highlight=False,
-        soft_wrap=True,
+        f"{metrics['best_epoch'] + 1}"
     )
     return metrics

@@ -37,7 +37,7 @@ class TrainingProgress:
         for note in dataset.notes:
             # A note on one file of several names it itself.
             named = note if note.startswith(f"{dataset.name}: ") else f"{dataset.name}: {note}"
-            console.err.print(named, highlight=False, soft_wrap=True)
+            console.remark(named)
 
     def batch(self, epoch: int, done: int, total: int) -> None:
         """Moves the bar; raises an interrupt that was lost in the step before."""
@@ -51,10 +51,9 @@ class TrainingProgress:
         quality = "   ".join(
             f"{name} {entry[key]:.4f}" for key, name in QUALITY_NAMES.items() if key in entry
         )
-        console.err.print(
+        console.remark(
             f"epoch {entry['epoch'] + 1:3.0f}   loss {entry['loss']:.4f}   {quality}   "
-            f"{entry['seconds']:.1f} s",
-            highlight=False,
+            f"{entry['seconds']:.1f} s"
         )
 
 
