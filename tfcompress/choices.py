@@ -6,8 +6,10 @@ TableDtype = Literal["float32", "float16", "int8", "int4"]
 DenseDtype = Literal["float32", "int8", "int4"]
 GranularityName = Literal["per-row", "per-table"]
 """`quantization.Granularity` as commands and sweeps spell it."""
-PackCodec = Literal["auto", "fixed", "indexed", "context", "rate", "predictive", "raw"]
-"""The modes of the row codec (`codec.layout.Mode`), and the smallest of them."""
+Mode = Literal["raw", "fixed", "indexed", "context", "predictive", "rate"]
+"""Of the row codec; files name one by its place here."""
+PackCodec = Literal["auto", Mode]
+"""A mode, or the smallest of them."""
 Codec = Literal["none", PackCodec]
 Target = Literal["builtin", "delegate"]
 Decoder = Literal["few-ids", "many-ids"]

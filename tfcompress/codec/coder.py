@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tfcompress.codec.layout import Mode
+from tfcompress.choices import Mode
 from tfcompress.codec.source import Source
 
 U8 = NDArray[np.uint8]

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from tfcompress.choices import Mode
 from tfcompress.codec.classes import (
     ABSENT_COST,
     Classes,
@@ -29,7 +30,7 @@ from tfcompress.codec.classes import (
     with_costs,
 )
 from tfcompress.codec.frequencies import levels_for, pack_bytes
-from tfcompress.codec.layout import LOOKUP_BITS, Dtype, Mode
+from tfcompress.codec.layout import LOOKUP_BITS, Dtype
 from tfcompress.codec.source import Source, map_blocks
 from tfcompress.codec.stored_code import code_for, write_code
 from tfcompress.native import _native

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tfcompress.codec.layout import MAX_CODE_BITS, Mode
+from tfcompress.choices import Mode
+from tfcompress.codec.layout import MAX_CODE_BITS
 from tfcompress.codec.source import Source, map_blocks
 from tfcompress.codec.stored_code import code_for, write_code
 from tfcompress.native import _native

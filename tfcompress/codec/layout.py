@@ -30,9 +30,9 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from tfcompress.choices import Mode
 from tfcompress.errors import CorruptTableError
 
-Mode = Literal["raw", "fixed", "indexed", "context", "predictive", "rate"]
 Dtype = Literal["int8", "uint8", "int4", "float32", "float16"]
 ScaleKind = Literal["none", "per_table", "per_row"]
 

@@ -9,8 +9,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tfcompress.choices import Mode
 from tfcompress.codec import layout
-from tfcompress.codec.layout import Header, Mode, parse_header
+from tfcompress.codec.layout import Header, parse_header
 from tfcompress.codec.symbols import from_little_endian
 from tfcompress.errors import CorruptTableError
 from tfcompress.files import write_file

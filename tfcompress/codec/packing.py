@@ -9,9 +9,10 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tfcompress.choices import Mode
 from tfcompress.codec import choose, layout
 from tfcompress.codec.coder import Coder
-from tfcompress.codec.layout import Header, Mode
+from tfcompress.codec.layout import Header
 from tfcompress.codec.packed_table import PackedTable
 from tfcompress.codec.source import Progress, Source, as_source, map_blocks
 from tfcompress.errors import ConfigError

@@ -23,11 +23,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from tfcompress.choices import Mode
 from tfcompress.codec import layout, rate_fit
 from tfcompress.codec.buckets import BUCKETS, SYMBOL_BUCKET
 from tfcompress.codec.classes import MAX_CONTEXTS
 from tfcompress.codec.frequencies import entropy, levels_for, pack_bytes, shares
-from tfcompress.codec.layout import Mode
 from tfcompress.codec.rate_fit import RateFit
 from tfcompress.codec.source import BLOCK_VALUES, Source, map_blocks
 from tfcompress.errors import ConfigError

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tfcompress.choices import Mode
 from tfcompress.codec import layout, symbols
-from tfcompress.codec.layout import Mode
 from tfcompress.codec.source import Source
 
 

@@ -2,12 +2,11 @@
 
 from typing import get_args
 
-from tfcompress.choices import DecoderChoice, Target
-from tfcompress.codec.layout import MODES
+from tfcompress.choices import DecoderChoice, PackCodec, Target
 from tfcompress.errors import ConfigError
 from tfcompress.validation import check_choice
 
-CODECS = ("auto", *MODES)
+CODECS: tuple[PackCodec, ...] = get_args(PackCodec)
 BUILTIN_CODECS = ("auto", "fixed", "indexed")
 TARGETS: tuple[Target, ...] = get_args(Target)
 DECODERS: tuple[DecoderChoice, ...] = get_args(DecoderChoice)
