@@ -5,13 +5,14 @@ Exit codes: 0 done, 1 a fault in tfcompress itself, 2 bad input or usage, 130 in
 
 import os
 import sys
+from itertools import pairwise
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from tfcompress import __version__
-from tfcompress.errors import TfcompressError
+from tfcompress.errors import ConfigError, TfcompressError
 from tfcompress_cli import (
     codec,
     console,
@@ -28,6 +29,8 @@ from tfcompress_cli import (
 
 INTERRUPT_CODE = 130
 INTERRUPTED = "interrupted; a training goes on with --resume, a sweep with the same command"
+MAY_BE_EMPTY = ("--hidden-units",)
+"""Options that an empty word says something to."""
 
 app = typer.Typer(
     name="tfcompress",
@@ -82,6 +85,7 @@ def run(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     words = [argument for argument in arguments if argument != "--debug"]
     try:
+        _refuse_empty(words)
         result = app(words, standalone_mode=False)
         if result == INTERRUPT_CODE:  # Typer says nothing of an interrupt.
             return _fail(INTERRUPTED, INTERRUPT_CODE)
@@ -114,6 +118,19 @@ def run(arguments: list[str]) -> int:
         if debug:
             raise
         return _fail(f"{type(error).__name__}: {error} (a fault of tfcompress; see --debug)", 1)
+
+
+def _refuse_empty(words: list[str]) -> None:
+    """Raises `ConfigError` for an empty word, such as a variable of the shell that is not set.
+
+    As a path it would be the current folder, before any command could tell the two apart.
+    """
+    parts: list[str] = []
+    for word in words:
+        parts += word.split("=", 1) if word.startswith("--") else [word]
+    for name, part in pairwise(["tfcompress", *parts]):
+        if not part and name not in MAY_BE_EMPTY:
+            raise ConfigError(f"{name}: got an empty word; say what is meant, or leave it out")
 
 
 def _fail(message: str, code: int) -> int:

@@ -113,6 +113,34 @@ def test_wrong_usage_has_exit_code_2(tfcompress, words):
     assert tfcompress(*words).code == 2
 
 
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (("train", "synthetic", "--out", ""), "--out"),
+        (("train", "synthetic", "--out="), "--out"),
+        (("train", "", "--out", "run"), "train"),
+        (("sweep", "--data", "synthetic", "--out", ""), "--out"),
+        (("sweep", "--data", "", "--dry-run"), "--data"),
+        (("demo", "--out", "", "--overwrite"), "--out"),
+        (("pack", "", "--out", "small.tflite"), "pack"),
+        (("report", ""), "report"),
+        (("inspect", "model.tflite", "--json", ""), "--json"),
+    ],
+)
+def test_an_empty_word_is_not_the_current_folder(tfcompress, tmp_path, monkeypatch, words, name):
+    monkeypatch.chdir(tmp_path)
+    done = tfcompress(*words)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"error: {name}: got an empty word; say what is meant, or leave it out\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_hidden_units_may_be_said_by_an_empty_word(tfcompress, tmp_path):
+    for words in (("--hidden-units", ""), ("--hidden-units=",)):
+        done = tfcompress("train", tmp_path / "nothing.csv", "--out", tmp_path / "run", *words)
+        assert "nothing.csv: no such file" in done.err
+
+
 def test_completion_is_offered():
     script = "from tfcompress_cli.main import main; main()"
     environment = {**os.environ, "_TFCOMPRESS_COMPLETE": "complete_bash"}
