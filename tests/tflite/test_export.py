@@ -1,3 +1,7 @@
+import errno
+import os
+import tempfile
+
 import numpy as np
 import pytest
 
@@ -46,6 +50,17 @@ def subclassed(tmp_path_factory):
     model.save(path)
     loaded = keras.saving.load_model(path)
     return loaded, export(loaded)
+
+
+def test_a_full_disk_is_not_said_of_the_model(subclassed, tmp_path, monkeypatch):
+    def full(model, directory, *args, **kwargs):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), directory)
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("tensorflow.saved_model.save", full)
+    with pytest.raises(OSError, match="make room for temporary files there") as caught:
+        export(subclassed[0])
+    assert caught.value.filename == str(tmp_path)
 
 
 @pytest.mark.parametrize("size", [0, 1, 7])

@@ -1,7 +1,6 @@
 """`pack`: chooses a mode, runs its coder over the table in blocks, and puts the file together."""
 
 import io
-import tempfile
 import zlib
 from collections.abc import Callable
 from typing import IO, Any
@@ -18,6 +17,7 @@ from tfcompress.codec.source import Progress, Source, as_source, map_blocks
 from tfcompress.errors import ConfigError
 from tfcompress.native import _native
 from tfcompress.quantization import QuantizedTable
+from tfcompress.temporary import temporary_file
 
 IN_MEMORY_BYTES = 1 << 28
 """Larger tables are packed into a temporary file."""
@@ -67,6 +67,7 @@ def pack(
 
     Raises:
         ConfigError: An argument is out of range or does not go with the table.
+        OSError: The folder for temporary files is full or cannot be used.
     """
     source = as_source(table, dtype, columns)
     if mode != "auto" and mode not in layout.MODES:
@@ -87,7 +88,7 @@ def pack(
     limits = choose.Limits(max_table_bytes, max_row_us, max_code_bits)
     coder = choose.plan(source, mode, limits, tick, row_classes)
     small = source.raw_bytes <= IN_MEMORY_BYTES
-    with io.BytesIO() if small else tempfile.TemporaryFile() as sink:
+    with io.BytesIO() if small else temporary_file() as sink:
         _write(sink, source, coder, note, tick)
         if progress:
             progress(passes * source.rows, passes * source.rows)

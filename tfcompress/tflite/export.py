@@ -16,12 +16,13 @@ progress on the standard output. Three things are added on the way:
 import contextlib
 import os
 import re
-import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from tfcompress.errors import ConfigError, ModelError, first_line
+from tfcompress.temporary import temporary_folder
 
 _RECURRENT_HINT = "; set unroll=True on recurrent layers (GRU, LSTM, SimpleRNN)"
 
@@ -40,6 +41,7 @@ def export(model: Any) -> bytes:
     Raises:
         ConfigError: Keras does not run on TensorFlow here.
         ModelError: the model was never built, or needs an operator TFLite does not have.
+        OSError: the folder for temporary files is full or cannot be used.
     """
     check_model(model)
     with _loud_embeddings(), _float32_compute(model):
@@ -70,12 +72,13 @@ def to_tflite(model: Any, *, optimize: bool = False) -> bytes:
 
     Raises:
         ModelError: the model needs an operator TFLite does not have.
+        OSError: the folder for temporary files is full or cannot be used.
     """
     import tensorflow as tf
 
-    with tempfile.TemporaryDirectory() as directory:
+    with temporary_folder() as directory:
         _save(model, input_specs(model), directory)
-        converter = tf.lite.TFLiteConverter.from_saved_model(directory)
+        converter = tf.lite.TFLiteConverter.from_saved_model(str(directory))
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         if optimize:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -164,7 +167,7 @@ def _subclassed_specs(model: Any) -> list[Any]:
     return list(keras.tree.map_structure(lambda number: specs[number], structure))
 
 
-def _save(model: Any, specs: list[Any], directory: str) -> None:
+def _save(model: Any, specs: list[Any], directory: Path) -> None:
     import keras
 
     def infer(*inputs: Any) -> Any:
@@ -174,7 +177,7 @@ def _save(model: Any, specs: list[Any], directory: str) -> None:
     archive.track(model)
     try:
         archive.add_endpoint("serving_default", infer, specs)
-        archive.write_out(directory, verbose=False)
+        archive.write_out(str(directory), verbose=False)
     except Exception as error:
         raise ModelError(
             f"model {model.name!r} cannot be traced: {type(error).__name__}: {first_line(error)}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 import numpy as np
@@ -12,14 +11,15 @@ from numpy.typing import NDArray
 
 from tfcompress.errors import ModelError
 from tfcompress.measure.batch_runner import BatchRunner
+from tfcompress.temporary import temporary_folder
 
 Result = TypeVar("Result")
 
 
 def on_disk(content: bytes, function: Callable[[Path], Result]) -> Result:
     """What a function gives for a file of this content."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "model.tflite"
+    with temporary_folder() as folder:
+        path = folder / "model.tflite"
         path.write_bytes(content)
         return function(path)
 
