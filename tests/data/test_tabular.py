@@ -211,6 +211,7 @@ class TestParquet:
             ({"time": [1, 2, None, 4]}, "row 3: column 'time' is missing"),
             ({"time": [1.0, 2.0, 3.0, float("nan")]}, "row 4: column 'time' holds 'nan'"),
             ({"time": ["1", "2", "3", "x"]}, "row 4: column 'time' holds 'x', expected a number"),
+            ({"time": [str(2**60)] * 3 + ["0.5"]}, "row 4: column 'time' holds '0.5', a fraction"),
             ({"time": [True] * 4}, "row 1: column 'time' holds 'True'"),
             ({"item": [1.0, 2.0, 3.0, 4.0]}, "column 'item' holds double; tokens are"),
         ],

@@ -11,13 +11,16 @@ from tfcompress.data.times import to_numbers, what_is_wrong
 
 DAY = 86_400 * 10**9
 OFFSET = "date with a UTC offset"
+WHOLE, SHORT = "whole number", "number of at most 53 bits"
+LONG = "1700000000000000001"
 
 
 @pytest.mark.parametrize(
     ("column", "numbers", "kind"),
     [
         (pa.array(["3", "-1"]), [3, -1], "number"),
-        (pa.array(["3", "0.5"]), [3.0, 0.5], "number"),
+        (pa.array(["3", "0.5"]), [3.0, 0.5], SHORT),
+        (pa.array(["1700000000000000.5", "3"]), [1700000000000000.5, 3.0], SHORT),
         (pa.array([7, 8], pa.uint8()), [7, 8], "number"),
         (pa.array(["1970-01-02", "1970-01-01"]), [DAY, 0], "date"),
         (pa.array(["1970-01-02 00:00:01"]), [DAY + 10**9], "date"),
@@ -53,6 +56,12 @@ def test_large_integers_stay_exact():
         (["1", ""], None, [1], "expected a number"),
         (["1970-01-01", "1970-01-01T00:00:00Z"], None, [1], "expected a date"),
         (["1", "9223372036854775808"], None, [1], "beyond 64 bits"),
+        ([LONG, "0.5"], None, [1], "a fraction beside integers of more than 53 bits"),
+        (["0.5", "1.5", LONG], None, [2], "a number of more than 53 bits beside fractions"),
+        (["2", "0.5"], WHOLE, [1], "a fraction beside integers"),
+        (["2", LONG], SHORT, [1], "more than 53 bits beside fractions"),
+        (["2", f"{LONG}.5"], None, [1], "more than 53 bits"),
+        (["2", "soon"], SHORT, [1], "expected a number"),
         (["0.5", "-99999999999999999999", "x"], None, [1, 2], "beyond 64 bits"),
         ([0.5, float("nan")], None, [1], "no time"),
         ([1, 2**63], None, [1], "beyond 64 bits"),
@@ -65,6 +74,16 @@ def test_what_is_no_time_is_found(column, kind, wrong, reason):
     assert np.flatnonzero(found.wrong).tolist() == wrong
     assert (found.numbers[found.wrong] == 0).all()
     assert reason in what_is_wrong(column[wrong[0]], found.kind)
+
+
+def test_a_kind_of_number_is_decided_by_the_first_that_needs_one():
+    assert to_numbers(pa.array(["2", str(2**53)])).kind == "number"
+    for last in (2**53 + 1, -(2**53) - 1):
+        assert to_numbers(pa.array(["2", str(last)])).kind == WHOLE
+        assert to_numbers(pa.array([last], pa.int64()), "number").kind == WHOLE
+    found = to_numbers(pa.array(["2"]), SHORT)
+    assert (found.kind, found.numbers.dtype) == (SHORT, np.float64)
+    assert to_numbers(pa.array([1.7e18, 0.5])).wrong is None  # Floats already.
 
 
 @settings(max_examples=50)

@@ -29,7 +29,7 @@ def read(path: Path, format: str, columns: Columns, bad: BadRows) -> Iterator[Ba
         columns: Columns. What to read, from `choose_columns`.
         bad: BadRows. Told of rows that have too many or too few fields; no user or no item, or one
             that is not UTF-8 or holds a zero byte or a line break; or a time that is neither a
-            number nor a date, or beyond 64 bits.
+            number nor a date, or beyond 64 bits, or of more than 53 bits beside fractions.
 
     Raises:
         DataError: there are no rows, or the file is damaged or not of this format.

@@ -11,9 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-# Dates with and without an offset from UTC do not compare, so they are two kinds.
+_WHOLE, _SHORT = "whole number", "number of at most 53 bits"
+# Dates with and without an offset from UTC do not compare, so they are two kinds. Nor do integers
+# of more than 53 bits and fractions: the floats that hold these have no more digits. Numbers are of
+# one of these two kinds from the first such value on.
 _TARGETS: dict[str, tuple[pa.DataType, ...]] = {
     "number": (pa.int64(), pa.float64()),
+    _WHOLE: (pa.int64(),),
+    _SHORT: (pa.float64(),),
     "date": (pa.timestamp("ns"),),
     "date with a UTC offset": (pa.timestamp("ns", "UTC"),),
 }
@@ -21,10 +26,15 @@ _TARGETS: dict[str, tuple[pa.DataType, ...]] = {
 # for int64 alone. Trying the rest one by one would take a minute where a column has no times.
 _SPELLED = {
     "number": r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$",
+    _WHOLE: r"^[+-]?\d+$",
+    _SHORT: r"^[+-]?(0*\d{1,16}\.?\d*|\.\d+)([eE][+-]?\d+)?$",
     "date": r"^\d{4}-\d\d-\d\d",
     "date with a UTC offset": r"^\d{4}-\d\d-\d\d",
 }
 _LONG_INTEGER = r"^\s*[+-]?\d{19,}\s*$"
+_LONG = r"^[+-]?0*[1-9]\d{15}"
+_UNDECIDED = ("number", "date", "date with a UTC offset")
+_DATES = _UNDECIDED[1:]
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,8 @@ class Times:
     Attributes:
         numbers: int64 or float64 array. As they stand; nanoseconds since 1970 for dates; 0 where
             the value is wrong.
-        kind: str or None. "number", "date" or "date with a UTC offset"; None where none is right.
+        kind: str or None. "number" ("whole number" or "number of at most 53 bits", where it has to
+            be one of these), "date" or "date with a UTC offset"; None where none is right.
         wrong: bool array of the same length, or None where all are right.
     """
 
@@ -53,6 +64,7 @@ def to_numbers(column: pa.Array, kind: str | None = None) -> Times:
 
     Returns:
         `Times`. Wrong are values of another kind, NaN and infinity, and integers beyond 64 bits.
+        Of integers of more than 53 bits beside fractions, the fewer ones are wrong.
     """
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
@@ -60,33 +72,56 @@ def to_numbers(column: pa.Array, kind: str | None = None) -> Times:
         column = column.cast(pa.string())
     if not len(column):
         return Times(np.empty(0, np.int64), kind)
-    kinds = [kind] if kind else list(_TARGETS)
+    kinds = [kind] if kind else list(_UNDECIDED)
     for candidate in kinds:
         numbers = _cast(column, candidate)
         if numbers is not None:
-            return Times(numbers, candidate)
+            return Times(numbers, _decided(numbers, candidate))
     spelled = np.logical_or.reduce([_is_spelled(column, name) for name in kinds])
     for start in np.flatnonzero(spelled):  # seldom far: all before the first right one are wrong
         first = column[start : start + 1]
         chosen = next((name for name in kinds if _cast(first, name) is not None), None)
         if chosen is not None:
-            wrong = _wrong(column, chosen)
-            numbers = _cast(pc.if_else(pa.array(wrong), first[0], column), chosen)
+            ways = (_WHOLE, _SHORT) if chosen == "number" else (chosen,)
+            wrong, way = min(((_wrong(column, way), way) for way in ways), key=_how_many)
+            right = column[int(np.argmin(wrong))]
+            numbers = _cast(pc.if_else(pa.array(wrong), right, column), way)
             assert numbers is not None
-            return Times(np.where(wrong, 0, numbers), chosen, wrong)
+            return Times(np.where(wrong, 0, numbers), _decided(numbers, chosen), wrong)
     return Times(np.zeros(len(column), np.int64), kind, np.ones(len(column), np.bool_))
 
 
 def what_is_wrong(value: Any, kind: str | None) -> str:
     """Why a value is no time of this kind, in a few words."""
-    if re.match(_LONG_INTEGER, str(value)):
+    if re.match(_LONG_INTEGER, str(value)) and not -(2**63) <= int(value) < 2**63:
         return "an integer beyond 64 bits"
     try:
         if not np.isfinite(float(value)):
             return "which is no time"
     except ValueError:
         pass
-    return f"expected a {kind}" if kind else "expected a number or a date"
+    if kind is None:
+        return "expected a number or a date"
+    if kind in _DATES:
+        return f"expected a {kind}"
+    if not re.match(_SPELLED["number"], str(value)):
+        return "expected a number"
+    if kind == _WHOLE:
+        return "a fraction beside integers of more than 53 bits"
+    return "a number of more than 53 bits beside fractions"
+
+
+def _how_many(found: tuple[NDArray[np.bool_], str]) -> int:
+    return int(found[0].sum())
+
+
+def _decided(numbers: NDArray[Any], kind: str) -> str:
+    """The kind that further numbers have to be of."""
+    if kind != "number":
+        return kind
+    if numbers.dtype.kind == "f":
+        return _SHORT
+    return _WHOLE if ((numbers > 2**53) | (numbers < -(2**53))).any() else kind
 
 
 def _wrong(column: pa.Array, kind: str) -> NDArray[np.bool_]:
@@ -120,26 +155,28 @@ def _cast(column: pa.Array, kind: str) -> NDArray[Any] | None:
     """The numbers of a column, or None where one of its values is wrong."""
     is_text = pa.types.is_string(column.type)
     is_date = pa.types.is_temporal(column.type)
-    if pa.types.is_boolean(column.type) or not (is_text or is_date == (kind != "number")):
+    if pa.types.is_boolean(column.type) or not (is_text or is_date == (kind in _DATES)):
         return None
     for target in _TARGETS[kind]:
         try:
             numbers = column.cast(target)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             continue
-        if kind != "number":
+        if kind in _DATES:
             numbers = numbers.cast(pa.int64())
-        elif pa.types.is_floating(target) and is_text and not _fit_integers(column):
+        elif pa.types.is_floating(target) and is_text and not _floats_hold(column):
             return None
         result: NDArray[Any] = numbers.to_numpy()
         return result if np.isfinite(result).all() else None
     return None
 
 
-def _fit_integers(column: pa.Array) -> bool:
-    """Whether what spells a long integer fits 64 bits: a float would lose its last digits."""
+def _floats_hold(column: pa.Array) -> bool:
+    """Whether what spells numbers, as floats, would not lose digits before the point."""
+    long = column.filter(pc.match_substring_regex(column, _LONG))
     try:
-        column.filter(pc.match_substring_regex(column, _LONG_INTEGER)).cast(pa.int64())
+        # Arrow refuses integers of more than 53 bits.
+        pc.replace_substring_regex(long, r"\.\d*$", "").cast(pa.int64()).cast(pa.float64())
     except pa.ArrowInvalid:
         return False
     return True
