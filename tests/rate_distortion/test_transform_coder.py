@@ -88,9 +88,28 @@ def test_values_near_to_the_largest_float_are_refused(ranked, largest, rare_shri
     table, counts = ranked
     table = (table * (largest / np.abs(table).max())).astype(np.float32)
     options = {"row_step_exponent": 2.0, "rare_shrinkage": rare_shrinkage, "name": "words"}
-    with pytest.raises(ConfigError, match="divide the table by a number") as error:
+    with pytest.raises(ConfigError, match="divide the table") as error:
         transform_code(table, step=30.0, weights=counts, **options)
     assert str(error.value).startswith("words: got values up to ")
+
+
+def test_a_step_too_large_for_any_float_is_refused(ranked):
+    with pytest.raises(ConfigError, match=r"values up to .* and a step of 1e\+100, .* a smaller"):
+        transform_code(ranked[0], step=1e100, name="words")
+
+
+def test_small_tables_are_coded_like_others_or_refused(ranked):
+    table, counts = ranked
+    table = (table / np.abs(table).max()).astype(np.float32)
+    plain = transform_code(table, step=0.3, weights=counts)
+    small = transform_code(table * np.float32(2.0**-110), step=0.3, weights=counts)
+    assert small.snr_db == pytest.approx(plain.snr_db, abs=1e-3)
+    for exponent in (-126, -130, -140):
+        with pytest.raises(ConfigError, match=r"words: got values up to .*; multiply the table"):
+            transform_code(
+                table * np.float32(2.0**exponent), step=0.3, weights=counts, name="words"
+            )
+    assert np.isinf(transform_code(table * 0, step=0.3, weights=counts).snr_db)
 
 
 def test_a_metric_saves_bytes_at_equal_harm(ranked):

@@ -113,3 +113,25 @@ def class_starts(weights: NDArray[np.float64]) -> NDArray[np.int64]:
     starts = first + np.append(0, np.flatnonzero(np.diff(levels)) + 1)
     starts = np.unique(np.concatenate([[0], starts, [end]]))
     return starts[starts < len(weights)].astype(np.int64)
+
+
+def class_scales(
+    weights: NDArray[np.float64], starts: NDArray[np.int64], exponent: float
+) -> NDArray[np.float32]:
+    """What a class's step is to others': mean weight^-exponent, 1 for the mean of all rows.
+
+    A class of rows that are never read has the step of the class that is read most.
+
+    Args:
+        weights: float64 array, shape `(rows,)`.
+        starts: int64 array, shape `(classes,)`. First row of each class.
+        exponent: float.
+
+    Returns:
+        float32 array, shape `(classes,)`.
+    """
+    if not weights.any():
+        return np.ones(len(starts), np.float32)
+    means = np.add.reduceat(weights, starts) / np.diff(np.append(starts, len(weights)))
+    means = np.where(means > 0, means, means.max())
+    return np.asarray((means / weights.mean()) ** -exponent, np.float32)

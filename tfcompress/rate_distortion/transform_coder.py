@@ -23,6 +23,7 @@ F32 = NDArray[np.float32]
 Rotation = Literal["principal_axes", "none"]
 
 ROTATIONS = ("principal_axes", "none")
+_LEAST = np.finfo(np.float32).tiny
 _ROUNDS = 3
 _FITS_PER_OCTAVE = 4
 """Steps so near to each other share the contexts that costs are counted in."""
@@ -64,6 +65,7 @@ class TransformCoder:
         name: str = "table",
     ) -> None:
         self._table, self._name = _finite(table, name), name
+        self._highest = np.abs(self._table).max(initial=0)
         if isinstance(rotation, bool):
             rotation = "principal_axes" if rotation else "none"
         if rotation not in ROTATIONS:
@@ -83,7 +85,7 @@ class TransformCoder:
         if row_step_exponent and rows:
             self._starts = classes.class_starts(counts)
         self._sizes = np.diff(np.append(self._starts, rows))
-        self._scales = _class_scales(counts, self._starts, self._sizes, row_step_exponent)
+        self._scales = classes.class_scales(counts, self._starts, row_step_exponent)
         self._band = row_bands(self._starts, rows)
         read = counts > 0 if counts.any() else np.ones(rows, bool)
 
@@ -136,13 +138,19 @@ class TransformCoder:
             `TransformedTable`.
 
         Raises:
-            ConfigError: An argument is out of its range, or values are too large, as above.
+            ConfigError: An argument is out of its range, or values are too large, as above, or too
+                small for a step that float32 holds.
         """
         if not (math.isfinite(step) and step > 0):
             raise ConfigError(f"step: got {step!r}, expected a positive number")
         if not (math.isfinite(rate_weight) and rate_weight >= 0):
             raise ConfigError(f"rate_weight: got {rate_weight!r}, expected a number of at least 0")
         steps = np.maximum(self._rms * step, self._largest / MAX_MAGNITUDE)
+        if (steps * self._scales.astype(np.float64) < _LEAST)[self._largest > 0].any():
+            raise ConfigError(
+                f"{self._name}: got values up to {self._highest:.3g}, too near to the smallest of "
+                "float32 to be told apart by steps; multiply the table by a number"
+            )
         inverse = np.repeat(1 / steps, self._sizes).astype(np.float32)
         magnitudes = self._magnitudes * inverse[:, None]
         rounded = np.minimum(np.rint(magnitudes), MAX_MAGNITUDE).astype(np.uint8)
@@ -155,7 +163,13 @@ class TransformCoder:
                 rounded = self._round(magnitudes, rounded, fit, points, rate_weight)
                 shrink, factors = centroids(magnitudes, rounded, self._starts)
         integers = np.where(self._values < 0, -rounded.view(np.int8), rounded.view(np.int8))
-        return self._reconstruct(integers, shrink, factors * steps * self._scales)
+        steps = factors * steps * self._scales
+        if not np.isfinite(steps.astype(np.float32)).all():
+            raise ConfigError(
+                f"{self._name}: got values up to {self._highest:.3g} and a step of {step:.3g}, "
+                "together too large for float32; take a smaller step, or divide the table"
+            )
+        return self._reconstruct(integers, shrink, steps)
 
     def _contexts(self, number: int) -> rate_fit.RateFit:
         """How contexts split the rounded table, at a step near to that of many codings."""
@@ -213,7 +227,7 @@ class TransformCoder:
         result = TransformedTable(
             integers,
             self._starts,
-            np.maximum(steps, np.finfo(np.float32).tiny).astype(np.float32),
+            np.maximum(steps, _LEAST).astype(np.float32),
             shrink,
             axes,
             scale,
@@ -226,8 +240,8 @@ class TransformCoder:
         """Raises `ConfigError` where what was found from a finite table is not finite."""
         if not np.isfinite(found).all():
             raise ConfigError(
-                f"{self._name}: got values up to {np.abs(self._table).max():.3g}, too near to the "
-                "largest of float32 to be scaled and rotated; divide the table by a number"
+                f"{self._name}: got values up to {self._highest:.3g}, too near to the largest of "
+                "float32 to be scaled and rotated; divide the table by a number"
             )
 
 
@@ -280,20 +294,3 @@ def _check_metric(metric: NDArray[np.floating] | None, columns: int, rotation: s
         raise ConfigError(
             f"metric: got {metric.dtype} {metric.shape}, expected finite {(columns, columns)}"
         )
-
-
-def _class_scales(
-    counts: NDArray[np.float64],
-    starts: NDArray[np.int64],
-    sizes: NDArray[np.int64],
-    exponent: float,
-) -> F32:
-    """What a class's step is to others': mean weight^-exponent, 1 for the mean of all rows.
-
-    A class of rows that are never read has the step of the class that is read most.
-    """
-    if not counts.any():
-        return np.ones(len(starts), np.float32)
-    means = np.add.reduceat(counts, starts) / sizes
-    means = np.where(means > 0, means, means.max())
-    return np.asarray((means / counts.mean()) ** -exponent, np.float32)
