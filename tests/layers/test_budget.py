@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfcompress.layers.budget import SizeRange, largest_within, parameter_budget
+from tfcompress.layers.budget import SizeRange, largest_within, out_of_reach, parameter_budget
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow",
@@ -28,3 +28,18 @@ def test_a_ratio_read_back_gives_the_size_again(input_dim, output_dim, parameter
 @pytest.mark.parametrize(("ratio", "budget"), [(1, 640), (16, 40), (3, 213), (640, 1)])
 def test_budget(ratio, budget):
     assert parameter_budget(10, 64, ratio) == budget
+
+
+@pytest.mark.parametrize(
+    ("parameters", "named"),
+    [
+        (320, "2 (320 parameters)"),
+        (640, "1 (640 parameters)"),
+        (960, "0.6666 (960 parameters, for no such layer is smaller than the full table there)"),
+    ],
+)
+def test_a_ratio_out_of_reach_names_the_highest(parameters, named):
+    assert str(out_of_reach("Layer", 10, 64, 3.0, parameters)) == (
+        "ratio=3 is out of reach for Layer with input_dim=10, output_dim=64: "
+        f"the highest ratio it can reach is {named}"
+    )

@@ -92,12 +92,9 @@ def out_of_reach(
     """
     # Rounded down, so that asking for the ratio named here works.
     highest = math.floor(input_dim * output_dim / parameters * 10_000) / 10_000
-    reach = (
-        f"the highest ratio it can reach is {highest:.10g}"
-        if highest >= 1
-        else "it cannot be smaller than the full table at these dimensions"
-    )
+    larger = "" if highest >= 1 else ", for no such layer is smaller than the full table there"
     return ConfigError(
         f"ratio={ratio:g} is out of reach for {layer} with input_dim={input_dim}, "
-        f"output_dim={output_dim}: {reach} ({parameters} parameters)"
+        f"output_dim={output_dim}: the highest ratio it can reach is {highest:.10g} "
+        f"({parameters} parameters{larger})"
     )
