@@ -150,9 +150,9 @@ def show(result: Comparison, description: dict[str, Any]) -> None:
     )
     for baseline in result.baselines:
         limits.add_row(baseline.name, f"{100 * baseline.saved:.2f}", f"{baseline.stride:,}")
-    console.out.print(modes)
+    console.show(modes)
     console.out.print()
-    console.out.print(limits)
+    console.show(limits)
     console.out.print()
     console.say(_SAVED)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -18,6 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.table import Column, Table
 
 from tfcompress import backend
 from tfcompress.errors import ConfigError
@@ -29,6 +31,8 @@ err = Console(stderr=True, markup=False)
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist already.")]
 GET_MATPLOTLIB = "pip install 'tfcompress[plot]'"
+_FOLDED_WIDTH = 8
+"""Of a column whose words may be broken, at least, where they are that long."""
 Backend = backend.Backend
 use_backend = backend.use_backend
 
@@ -41,6 +45,29 @@ def say(text: str) -> None:
 def remark(text: str) -> None:
     """Prints a remark on stderr, as `say` does."""
     err.print(text, highlight=False, soft_wrap=True)
+
+
+def show(table: Table) -> None:
+    """Prints a table, a number never broken.
+
+    Columns that are `no_wrap` are whole, of others the words but where their overflow is "fold".
+    Where the terminal is too narrow even so, its lines are longer, and the terminal's to wrap.
+    """
+    _, right, _, left = table.padding
+    gaps = len(table.columns) - (not table.pad_edge)
+    needed = sum(map(_least_width, table.columns)) + gaps * (left + right)
+    if needed > out.width:
+        table.width = needed
+    out.print(table, crop=False)
+
+
+def _least_width(column: Column) -> int:
+    texts = [str(column.header), *map(str, column.cells)]
+    parts = texts if column.no_wrap else [word for text in texts for word in text.split()]
+    widest = max(map(cell_len, parts), default=0)
+    if column.overflow == "fold" and not column.no_wrap:
+        widest = min(widest, _FOLDED_WIDTH)
+    return max(widest, column.min_width or 0)
 
 
 def refuse_outputs(

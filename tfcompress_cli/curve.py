@@ -51,7 +51,7 @@ def show(found: Found) -> None:
             "yes" if at.rotation else "no",
             _remark(trial, found),
         )
-    console.out.print(table)
+    console.show(table)
     console.out.print()
 
 

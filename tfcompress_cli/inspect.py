@@ -66,6 +66,7 @@ def show_model(info: ModelInfo, *, title: str, unpackable: bool = True) -> None:
             name,
             justify="left" if name in ("table", "dtype", "codec") else "right",
             overflow="fold",
+            no_wrap=name != "table",
         )
     for table in info.tables:
         tables.add_row(
@@ -79,7 +80,7 @@ def show_model(info: ModelInfo, *, title: str, unpackable: bool = True) -> None:
             "-" if table.snr_db is None else f"{table.snr_db:.1f}",
         )
     if info.tables:
-        console.out.print(tables)
+        console.show(tables)
         for name, entry in info.transforms.items():
             console.say(
                 f"{name}: {len(entry['class_starts'])} row classes, shrink {entry['shrink']:.3f}, "
@@ -93,7 +94,10 @@ def show_model(info: ModelInfo, *, title: str, unpackable: bool = True) -> None:
         constants = Table(box=None, pad_edge=False)
         for name in ("other constants", "shape", "dtype", "bytes", "read by"):
             constants.add_column(
-                name, justify="right" if name == "bytes" else "left", overflow="fold"
+                name,
+                justify="right" if name == "bytes" else "left",
+                overflow="fold",
+                no_wrap=name not in ("other constants", "read by"),
             )
         for constant in info.constants[:_CONSTANTS_SHOWN]:
             constants.add_row(
@@ -104,7 +108,7 @@ def show_model(info: ModelInfo, *, title: str, unpackable: bool = True) -> None:
                 ", ".join(constant.used_by),
             )
         console.out.print()
-        console.out.print(constants)
+        console.show(constants)
         if (more := len(info.constants) - _CONSTANTS_SHOWN) > 0:
             console.say(f"... and {more} smaller ones")
     console.out.print()

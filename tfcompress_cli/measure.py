@@ -100,5 +100,5 @@ def measure_side_by_side(models: list[Path], data: str | None, **options: Any) -
         measurements = measure_files(
             models, data, progress=lambda text: status.update(f"Measuring {text}"), **options
         )
-    console.out.print(report.table(measurements))
+    console.out.print(report.table(measurements), crop=False)
     return measurements

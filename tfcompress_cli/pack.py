@@ -163,7 +163,12 @@ def show_packing(packing: Packing) -> None:
     tables = Table(box=None, pad_edge=False)
     for name in ("packed table", "rows", "cols", "dtype", "codec", "decoder", "before", "after"):
         text = name in ("packed table", "dtype", "codec", "decoder")
-        tables.add_column(name, justify="left" if text else "right", overflow="fold")
+        tables.add_column(
+            name,
+            justify="left" if text else "right",
+            overflow="fold",
+            no_wrap=name != "packed table",
+        )
     for table in packing.packed:
         tables.add_row(
             table.name,
@@ -176,7 +181,7 @@ def show_packing(packing: Packing) -> None:
             bytes_text(table.packed_bytes),
         )
     if packing.packed:
-        console.out.print(tables)
+        console.show(tables)
     else:
         console.say("no table was packed")
     console.out.print()
@@ -190,14 +195,19 @@ def show_left(title: str, left: Sequence[LeftConstant], file_bytes: int) -> None
 
     table = Table(box=None, pad_edge=False)
     for name in (title, "shape", "dtype", "bytes", "because"):
-        table.add_column(name, justify="right" if name == "bytes" else "left", overflow="fold")
+        table.add_column(
+            name,
+            justify="right" if name == "bytes" else "left",
+            overflow="fold",
+            no_wrap=name not in (title, "because"),
+        )
     large = [constant for constant in left if constant.bytes >= _LEFT_SHARE * file_bytes]
     for constant in large[:_LEFT_SHOWN]:
         shape = " x ".join(map(str, constant.shape)) or "scalar"
         size = bytes_text(constant.bytes)
         table.add_row(constant.name, shape, constant.dtype, size, constant.reason)
     if large:
-        console.out.print(table)
+        console.show(table)
         if (more := len(left) - len(large[:_LEFT_SHOWN])) > 0:
             console.say(f"... and {more} smaller ones")
         console.out.print()

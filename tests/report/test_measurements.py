@@ -59,9 +59,9 @@ FOREIGN = Measurement(
 )
 
 
-def printed(measurements, width):
+def printed(measurements, width, **options):
     stream = io.StringIO()
-    Console(file=stream, width=width).print(report.table(measurements))
+    Console(file=stream, width=width).print(report.table(measurements), **options)
     return [line.rstrip() for line in stream.getvalue().splitlines()]
 
 
@@ -72,6 +72,13 @@ def test_the_table_looks_as_it_did(width):
     assert printed([*FOUR, FOREIGN] if width == 80 else FOUR, width) == (
         golden.read_text(encoding="utf-8").splitlines()
     )
+
+
+@pytest.mark.parametrize("width", [30, 50])
+def test_numbers_stay_whole_where_the_terminal_is_too_narrow(width):
+    lines = printed(FOUR, width, crop=False)
+    assert "full      11.77 MiB   5.79 MiB    0.0465     812  15.35 MiB" in lines
+    assert not any("…" in line for line in lines)
 
 
 @pytest.mark.parametrize("width", [80, 100, 104, 120])

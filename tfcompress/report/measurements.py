@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from tfcompress.measure.measurement import Measurement
 
-# Between two columns of the table in a terminal.
+# What names are folded to at least, and what is between two columns of the table in a terminal.
+_NAME_WIDTH = 8
 _GAP = 2
 # A relative loss of nDCG smaller than this is within the noise of one training: over three seeds
 # the full table of amazon_games_seq had a standard deviation of 2 %.
@@ -31,7 +32,8 @@ def table(measurements: Sequence[Measurement]) -> RenderableType:
     """The comparison for `rich.console.Console.print`.
 
     It takes the width it is given: one line per file where all columns fit, and two lines, with
-    the values of a pair one above the other, where they do not.
+    the values of a pair one above the other, where they do not. Where these do not fit either, it
+    takes more (`print(table, crop=False)` leaves the wrapping to the terminal).
 
     Args:
         measurements: sequence of Measurement. The first one is the reference.
@@ -63,6 +65,9 @@ class _Comparison:
             show_edge=False,
             header_style="bold",
         )
+        least = _width([name[:_NAME_WIDTH] for name in names], groups)
+        if least > options.max_width:
+            grid.width = least
         grid.add_column("model", style="bold cyan", overflow="fold")
         for group in groups:
             head = Text("\n").join(Text(column.head) for column in group)
