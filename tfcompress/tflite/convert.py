@@ -96,14 +96,8 @@ def convert(
     if top_k is not None:
         check_top_k(top_k)
 
-    check_model(model)
-    from tfcompress.layers import lora_merged
-
-    with lora_merged(model), tables_replaced(model, transformed):
-        content, embeddings = export(model), model_embeddings(model)
     converted = assemble(
-        content,
-        embeddings,
+        *exported(model, transformed),
         table_dtype=table_dtype,
         granularity=granularity,
         transformed=transformed,
@@ -113,6 +107,26 @@ def convert(
         vocabulary=vocabulary,
     )
     return converted if codec == "none" else pack(converted, codec=codec, target=target)
+
+
+def exported(
+    model: Any, transformed: Mapping[str, TransformedTable] | None = None
+) -> tuple[bytes, list[ModelEmbedding]]:
+    """What `assemble` takes of a model; a second file of it needs no second export.
+
+    Args:
+        model: keras.Model. See `convert`.
+        transformed: mapping or None. Tables to export in the place of the model's.
+
+    Raises:
+        ConfigError: as `convert`.
+        ModelError: as `convert`.
+    """
+    check_model(model)
+    from tfcompress.layers import lora_merged
+
+    with lora_merged(model), tables_replaced(model, {} if transformed is None else transformed):
+        return export(model), model_embeddings(model)
 
 
 def assemble(
@@ -130,7 +144,7 @@ def assemble(
     """Everything after the export: float32 .tflite and tables in, the finished .tflite out.
 
     Args:
-        content: bytes. From `export`.
+        content: bytes. From `exported`.
         embeddings: list of ModelEmbedding. The embeddings of the model it was exported from.
             Transformed tables had better be in the model when it is exported, as `convert` sees to:
             the converter multiplies a bias before tied scores through the table it finds.

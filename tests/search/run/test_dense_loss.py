@@ -1,3 +1,5 @@
+from importlib import import_module
+
 import pytest
 
 from tfcompress.data import LOADERS
@@ -7,7 +9,9 @@ from tfcompress.search.run import search as run_search
 from tfcompress.search.run.dense_loss import dense_loss
 from tfcompress.search.run.quality import RunQuality
 from tfcompress.search.run.search import search_run
+from tfcompress.search.tflite_file.quality import FileQuality
 from tfcompress.tflite import inspect_model
+from tfcompress.tflite.export import export
 
 
 @pytest.fixture
@@ -22,17 +26,28 @@ def test_it_is_what_the_files_lose(trained, measured):
     assert 0 <= dense_loss(model, measured, "int8") < 0.05
 
 
+def test_the_model_is_exported_once(trained, measured, monkeypatch):
+    exports = []
+
+    def counting(model):
+        exports.append(model)
+        return export(model)
+
+    # The package has a function of the module's name.
+    monkeypatch.setattr(import_module("tfcompress.tflite.convert"), "export", counting)
+    assert dense_loss(trained.model(), measured, "int8") >= 0
+    assert len(exports) == 1
+
+
 def test_coarser_weights_are_compared_with_the_trained_ones(trained, measured, monkeypatch):
     seen = []
 
-    def examiner(files, plain):
-        def examine(content):
-            seen.append({constant.dtype for constant in inspect_model(content).constants})
-            return (0.8 if content == plain else 0.6), 0.0
+    def examine(files, content):
+        seen.append({constant.dtype for constant in inspect_model(content).constants})
+        return (0.6 if "int8" in seen[-1] else 0.8), 0.0
 
-        return examine
-
-    monkeypatch.setattr("tfcompress.search.run.dense_loss.steady_examine", examiner)
+    monkeypatch.setattr(FileQuality, "examine", examine)
+    monkeypatch.setattr("tfcompress.search.steady_quality._SUFFICES", 0)
     assert dense_loss(trained.model(), measured, "int8") == pytest.approx(0.25)
     plain, coarse = seen
     assert "int8" in coarse
@@ -40,9 +55,7 @@ def test_coarser_weights_are_compared_with_the_trained_ones(trained, measured, m
 
 
 def test_a_model_without_any_quality_has_none_to_lose(trained, measured, monkeypatch):
-    monkeypatch.setattr(
-        "tfcompress.search.run.dense_loss.steady_examine", lambda *_: lambda content: (0.0, 0.0)
-    )
+    monkeypatch.setattr(FileQuality, "examine", lambda files, content: (0.0, 0.0))
     assert dense_loss(trained.model(), measured, "int8") == 0
 
 

@@ -28,16 +28,19 @@ def dense_loss(
         code_output: bool. Whether an output matrix is coded as a table: what "int4" would make of
             it is left out then, and what it makes of the rest is nearly what "int8" does.
     """
-    from tfcompress import tflite
+    from tfcompress.tflite.convert import assemble, exported
+    from tfcompress.tflite.inspect import inspect_model
 
     if dense_dtype == "float32":
         return 0.0
-    metadata = measured.run.tflite_metadata()
-    plain = tflite.convert(model, metadata=metadata)
-    coarse = tflite.convert(
-        model, dense_dtype="int8" if code_output else dense_dtype, metadata=metadata
+    model_parts, metadata = exported(model), measured.run.tflite_metadata()
+    plain = assemble(*model_parts, metadata=metadata)
+    coarse = assemble(
+        *model_parts, dense_dtype="int8" if code_output else dense_dtype, metadata=metadata
     )
-    info = tflite.inspect_model(plain)
-    examine = steady_examine(FileQuality(info, measured.dataset, measured.metric), plain)
-    trained = examine(plain)[0]
-    return max(0.0, 1 - examine(coarse)[0] / trained) if trained else 0.0
+    files = FileQuality(inspect_model(plain), measured.dataset, measured.metric)
+    trained, _ = files.examine(plain)
+    if not trained:
+        return 0.0
+    quality, _ = steady_examine(files, plain)(coarse)
+    return max(0.0, 1 - quality / trained)
