@@ -1,38 +1,21 @@
 """What every layer promises, whatever its formula. Passes on the TensorFlow and JAX backends."""
 
-import math
-
 import keras
 import numpy as np
 import pytest
-from keras import ops
 
+from tests.layers.contract import (
+    INPUT_DIM,
+    LENGTH,
+    OUTPUT_DIM,
+    assert_rows,
+    ids_of,
+    numpy,
+    on_tensorflow,
+    once,
+)
 from tfcompress import layers
 from tfcompress.errors import ConfigError
-
-INPUT_DIM = 1000
-OUTPUT_DIM = 16
-LENGTH = 5
-
-
-def on_tensorflow():
-    return keras.backend.backend() == "tensorflow"
-
-
-once = pytest.mark.skipif(not on_tensorflow(), reason="the same on every backend: tested once")
-
-
-def numpy(tensor):
-    return ops.convert_to_numpy(tensor)
-
-
-def ids_of(rng, *shape, high=INPUT_DIM):
-    return rng.integers(0, high, shape).astype("int32")
-
-
-def assert_rows(rows, expected):
-    """Equal up to the order in which a product of another batch size is summed."""
-    np.testing.assert_allclose(numpy(rows), expected, rtol=1e-5, atol=1e-6 * np.abs(expected).max())
 
 
 def test_call(case, rng, read_table):
@@ -125,152 +108,12 @@ def test_saving(case, rng, tmp_path, read_table):
 
 
 @once
-def test_parameters_follow_the_formula(case):
-    layer = case.make()
-    assert layer.num_parameters == case.parameters
-    assert layer.count_params() == case.parameters
-    assert case.make(ranks=np.arange(INPUT_DIM)).num_parameters == case.parameters + INPUT_DIM
-
-
-@once
 def test_tables_are_the_weights(case):
     layer = case.make()
     tables = layer.tables()
     assert {id(table) for table in tables.values()} == {id(weight) for weight in layer.weights}
     assert all(len(table.shape) == 2 for table in tables.values())
     assert layers.layer_tables(layer) == tables
-
-
-def without_names(config):
-    """A configuration without the names that Keras makes up."""
-    if isinstance(config, dict):
-        return {k: without_names(v) for k, v in config.items() if k != "name"}
-    return config
-
-
-def preset_of(case):
-    """What the name on the command line stands for beyond the class."""
-    arguments = case.make().size_arguments()
-    return {key: arguments[key] for key in ("use_bias", "num_hashes") if key in arguments}
-
-
-@once
-def test_from_ratio_is_the_largest(case):
-    cls = type(case.make())
-    arguments, preset = case.ratio_arguments or {}, preset_of(case)
-    for ratio in (case.ratio, case.ratio * 0.77, 1 + (case.ratio - 1) / 3):
-        if ratio < 1:
-            continue
-        layer = cls.from_ratio(INPUT_DIM, OUTPUT_DIM, ratio, **preset, **arguments)
-        named = layers.create(case.name, INPUT_DIM, OUTPUT_DIM, ratio=ratio, **arguments)
-        assert without_names(named.get_config()) == without_names(layer.get_config())
-        budget = math.floor(INPUT_DIM * OUTPUT_DIM / ratio)
-        assert layer.num_parameters <= budget
-        if case.own_search:
-            continue  # searched in its own test
-        sizes = cls.sizes(INPUT_DIM, OUTPUT_DIM, **preset, **arguments)
-        every = [sizes.parameters(size) for size in range(sizes.low, sizes.high + 1)]
-        assert layer.num_parameters == max(count for count in every if count <= budget)
-
-
-@once
-def test_from_ratio_counts_ranks(case):
-    if case.ratio == 1:
-        pytest.skip("the full table has no room for a permutation")
-    cls = type(case.make())
-    layer = cls.from_ratio(
-        INPUT_DIM,
-        OUTPUT_DIM,
-        3,
-        ranks=np.arange(INPUT_DIM),
-        **preset_of(case),
-        **(case.ratio_arguments or {}),
-    )
-    assert INPUT_DIM < layer.num_parameters <= INPUT_DIM * OUTPUT_DIM / 3
-
-
-@once
-def test_ranks_that_are_not_stored_do_not_count(case):
-    arguments = {**preset_of(case), **(case.ratio_arguments or {})}
-    without, plain = (
-        type(case.make()).from_ratio(INPUT_DIM, OUTPUT_DIM, case.ratio, ranks=ranks, **arguments)
-        for ranks in (False, None)
-    )
-    assert without.num_parameters == plain.num_parameters
-
-
-@once
-def test_unreachable_ratio_names_the_highest(case):
-    arguments = {"input_dim": INPUT_DIM, "output_dim": OUTPUT_DIM, **(case.ratio_arguments or {})}
-    with pytest.raises(ConfigError, match="highest ratio it can reach is") as error:
-        layers.create(case.name, ratio=case.unreachable, **arguments)
-    highest = float(str(error.value).split("can reach is ")[1].split(" ")[0])
-    assert highest < case.unreachable
-    assert layers.create(case.name, ratio=highest, **arguments).num_parameters > 0
-
-
-@once
-@pytest.mark.parametrize("ratio", [0, -2, 0.5, float("nan"), float("inf"), "16", True])
-def test_invalid_ratio(case, ratio):
-    with pytest.raises(ConfigError, match="ratio must be"):
-        layers.create(case.name, INPUT_DIM, OUTPUT_DIM, ratio=ratio, **(case.ratio_arguments or {}))
-
-
-@pytest.mark.parametrize("with_ranks", [False, True] if on_tensorflow() else [True])
-def test_reverse(case, rng, with_ranks, read_table):
-    layer = case.make(ranks=rng.permutation(INPUT_DIM) if with_ranks else None)
-    table = read_table(layer)
-    for shape in ((OUTPUT_DIM,), (3, OUTPUT_DIM), (2, 3, OUTPUT_DIM)):
-        h = rng.standard_normal(shape).astype("float32")
-        scores = layer(h, reverse=True)
-        assert tuple(scores.shape) == (*shape[:-1], INPUT_DIM)
-        assert layer.compute_output_shape(shape, reverse=True) == (*shape[:-1], INPUT_DIM)
-        expected = h @ table.T
-        assert np.abs(numpy(scores) - expected).max() <= 1e-5 * np.abs(expected).max()
-
-
-@once
-def test_reverse_refuses_another_width(case):
-    with pytest.raises(ConfigError, match=rf"must be \(\.\.\., {OUTPUT_DIM}\)"):
-        case.make()(keras.Input((OUTPUT_DIM + 1,)), reverse=True)
-
-
-def sizes_in_graph(layer, h):
-    """Elements of every tensor in the graph that `reverse` traces to, the weights apart."""
-    if on_tensorflow():
-        import tensorflow as tf
-
-        traced = tf.function(lambda x: layer(x, reverse=True)).get_concrete_function(
-            tf.TensorSpec(h.shape, "float32")
-        )
-        tensors = [output for op in traced.graph.get_operations() for output in op.outputs]
-        return [math.prod(t.shape) for t in tensors if t.shape.is_fully_defined()]
-    import jax
-
-    def walk(jaxpr):
-        for equation in jaxpr.eqns:
-            yield from (math.prod(v.aval.shape) for v in equation.outvars)
-            for parameter in equation.params.values():
-                inner = getattr(parameter, "jaxpr", parameter)
-                if hasattr(inner, "eqns"):
-                    yield from walk(inner)
-
-    weights = [w.value for w in layer.non_trainable_variables]
-
-    def score(trainable, x):
-        return layer.stateless_call(trainable, weights, x, reverse=True)[0]
-
-    traced = jax.make_jaxpr(score)([w.value for w in layer.trainable_variables], h)
-    return list(walk(traced.jaxpr))
-
-
-def test_reverse_builds_no_table(case, rng):
-    if case.full_graph:
-        pytest.skip("the algebra needs the whole table")
-    layer = case.make()
-    layer.build()
-    h = rng.standard_normal((2, OUTPUT_DIM)).astype("float32")
-    assert max(sizes_in_graph(layer, h)) < INPUT_DIM * OUTPUT_DIM
 
 
 @pytest.mark.parametrize("with_ranks", [False, True])
@@ -385,43 +228,6 @@ def test_training_moves_every_table(all_layers, rng):
         assert losses[f"{layer.name}_loss"][-1] < losses[f"{layer.name}_loss"][0], layer.name
     for name, table in tables.items():
         assert np.abs(numpy(table) - before[name]).max() > 1e-4, name
-
-
-@once
-@pytest.mark.parametrize("with_ranks", [False, True])
-def test_fit_table_finds_a_table_of_its_own_kind(case, rng, with_ranks, read_table):
-    ranks = rng.permutation(INPUT_DIM) if with_ranks else None
-    table = read_table(case.make(ranks=ranks))
-    layer = case.make(ranks=ranks)
-    layer.fit_table(table)
-    error = np.linalg.norm(read_table(layer) - table) / np.linalg.norm(table)
-    assert error < case.fit_error
-
-
-@once
-def test_fit_table_helps(case, rng, read_table):
-    table = rng.standard_normal((INPUT_DIM, OUTPUT_DIM)) + rng.standard_normal(OUTPUT_DIM)
-    layer = case.make()
-    layer.fit_table(table)
-    assert np.linalg.norm(read_table(layer) - table) < np.linalg.norm(table)
-
-
-@once
-def test_fit_table_refuses(case):
-    layer = case.make()
-    with pytest.raises(ConfigError, match="matrix must have shape"):
-        layer.fit_table(np.zeros((INPUT_DIM, OUTPUT_DIM + 1)))
-    table = np.zeros((INPUT_DIM, OUTPUT_DIM))
-    table[17, 3] = np.nan
-    with pytest.raises(ConfigError, match="row 17"):
-        layer.fit_table(table)
-
-
-@once
-def test_fit_table_of_zeros(case, read_table):
-    layer = case.make()
-    layer.fit_table(np.zeros((INPUT_DIM, OUTPUT_DIM)))
-    assert not np.any(read_table(layer))
 
 
 def test_ranks_reorder_ids(case, rng, read_table):
