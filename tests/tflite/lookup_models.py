@@ -6,9 +6,12 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.tflite.graph.flatbuffer import KIND_OF_DTYPE, TfliteFile
+from tfcompress.tflite.packing.pack import pack
 from tfcompress.tflite.tables.integer_rows import pack_int4
 
 ROWS, COLUMNS = 300, 16
+LARGE = 4000
+"""Rows of a table that gets smaller when it is packed."""
 Type = schema.TensorType
 
 
@@ -95,3 +98,8 @@ def lookup_model(
     buffer = file.add_buffer(content)
     add_lookup(file, buffer, shape, kind, operator=operator, rank=rank, scale=scale)
     return file.to_bytes()
+
+
+def packed_by(content: bytes, target: str) -> bytes:
+    """Packed in the mode that is found fastest and that both targets have."""
+    return pack(content, codec="indexed", target=target)

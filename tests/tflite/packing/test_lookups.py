@@ -1,0 +1,88 @@
+"""Which tables are packed, and why the others are left as they are."""
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from tests.tflite.lookup_models import (
+    COLUMNS,
+    LARGE,
+    Type,
+    add_lookup,
+    empty_file,
+    lookup_model,
+    packed_by,
+    table,
+)
+from tfcompress.tflite.graph.flatbuffer import read
+from tfcompress.tflite.inspect import inspect_model
+from tfcompress.tflite.packing.pack import pack, pack_model
+
+
+def left_reason(content: bytes, target: str = "delegate") -> str:
+    packing = pack_model(content, codec="indexed", target=target)
+    assert not packing.packed
+    return packing.left[0].reason
+
+
+def test_a_table_that_something_else_reads_stays():
+    file = read(lookup_model(table("float32", LARGE)))
+    graph = file.subgraphs[0]
+    weights = file.add_constant_view(
+        graph, "view", [LARGE, COLUMNS], Type.FLOAT32, graph.tensors[0].buffer
+    )
+    hidden = file.add_tensor(graph, "hidden", [1, COLUMNS], Type.FLOAT32)
+    scores = file.add_tensor(graph, "scores", [1, LARGE], Type.FLOAT32)
+    options = schema.FullyConnectedOptionsT()
+    graph.operators.append(
+        file.operator("FULLY_CONNECTED", [hidden, weights, -1], [scores], options)
+    )
+    graph.inputs.append(hidden)
+    graph.outputs.append(scores)
+    content = file.to_bytes()
+    reason = left_reason(content)
+    assert reason == "rows are looked up, but FULLY_CONNECTED reads all of it too"
+    (listed,) = inspect_model(content).unpackable
+    assert (listed.reason, listed.bytes) == (reason, LARGE * COLUMNS * 4)
+
+
+def test_a_table_with_several_scales_stays():
+    # Converters give equal constants one buffer, also where their scales differ.
+    file = empty_file()
+    content = table("int8", LARGE)
+    buffer = file.add_buffer(content)
+    for scale in (0.1, 0.5):
+        scales, kind = np.array([scale], np.float32), Type.INT8
+        add_lookup(file, buffer, content.shape, kind, operator="EMBEDDING_LOOKUP", scale=scales)
+    assert left_reason(file.to_bytes()) == "its readers see it with different scales"
+
+
+def test_a_table_that_is_an_output_stays():
+    file = read(lookup_model(table("int8", LARGE)))
+    file.subgraphs[0].outputs.append(0)
+    assert "the model's output reads all of it" in left_reason(file.to_bytes())
+
+
+def test_a_table_that_would_not_get_smaller_stays():
+    noise = np.random.default_rng(0).integers(-128, 128, (2000, 16)).astype(np.int8)
+    plain = lookup_model(noise)
+    assert left_reason(plain).startswith("it would not get smaller (")
+    assert pack(plain) == plain
+    content = pack(plain, codec="raw", target="delegate")
+    assert inspect_model(content).tables[0].codec == "raw"
+
+
+def test_other_tables_stay(run):
+    numbers = np.arange(8000, dtype=np.int32).reshape(-1, 8)
+    assert left_reason(lookup_model(numbers)) == "int32 values are not packed"
+    columns = read(lookup_model(table("int8", LARGE)))
+    columns.subgraphs[0].operators[0].builtinOptions.axis = 1
+    assert left_reason(columns.to_bytes()) == "GATHER reads all of it"
+
+
+def test_ids_of_64_bits_need_the_delegate(run):
+    file = read(lookup_model(table("int8", LARGE)))
+    file.subgraphs[0].tensors[1].type = Type.INT64
+    plain = file.to_bytes()
+    assert "ids are not int32" in left_reason(plain, "builtin")
+    ids = np.array([5, LARGE - 1], np.int64)
+    assert np.array_equal(run(packed_by(plain, "delegate"), ids)[0], run(plain, ids)[0])
