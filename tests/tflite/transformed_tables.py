@@ -21,3 +21,11 @@ def random_transformed(rows, columns, *, seed=0, classes=5, shrink=0.1, rotated=
     return TransformedTable(
         integers, starts, steps, shrink, rotation, scale, snr_db=12.5, offset=added
     )
+
+
+def close(found, expected):
+    """Equal up to the order in which a product is summed."""
+    assert found.dtype == np.float32
+    assert found.shape == expected.shape
+    largest = np.abs(expected).max(initial=0)
+    assert np.abs(found - expected).max(initial=0) <= 1e-6 * largest

@@ -4,24 +4,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.tflite.transformed_tables import random_transformed
+from tests.tflite.transformed_tables import close, random_transformed
 from tfcompress import layers
 from tfcompress.errors import ConfigError, ModelError
 from tfcompress.models import build_sequence_ranker
-from tfcompress.tflite import (
-    convert,
-    inspect_model,
-    pack,
-    pack_model,
-    tables_replaced,
-    unpack,
-)
+from tfcompress.tflite import convert, inspect_model, pack, pack_model, tables_replaced, unpack
 from tfcompress.tflite.compare import compare_with_keras
 from tfcompress.tflite.compare import run as run_by_name
 from tfcompress.tflite.convert import assemble
 from tfcompress.tflite.graph.flatbuffer import read
 from tfcompress.tflite.graph.prune import prune
-from tfcompress.tflite.tables import row_scores
 from tfcompress.tflite.tables.constants import name_tables
 from tfcompress.tflite.tables.metadata import read_metadata, write_metadata
 from tfcompress.tflite.tables.table_dtype import store_tables
@@ -41,13 +33,6 @@ def stored(lookup_file, transformed, row=None, operator="GATHER"):
     )
     prune(file)
     return file.to_bytes(), entries[NAME]
-
-
-def close(found, expected):
-    assert found.dtype == np.float32
-    assert found.shape == expected.shape
-    largest = np.abs(expected).max(initial=0)
-    assert np.abs(found - expected).max(initial=0) <= 1e-6 * largest
 
 
 @settings(max_examples=25)
@@ -191,63 +176,6 @@ def test_packed_for_the_delegate_it_takes_what_the_codec_says(ranker, ids, codec
     assert inspect_model(again).tables == info.tables
 
 
-@pytest.fixture
-def small_blocks(monkeypatch, pack_whatever_it_costs):
-    """Tables of 50 rows are packed, and scored by blocks of 20."""
-    monkeypatch.setattr(row_scores, "BLOCK_VALUES", 20 * 16)
-
-
-@pytest.mark.usefixtures("small_blocks")
-@pytest.mark.parametrize("codec", ["rate", "indexed", "raw"])
-@pytest.mark.parametrize(
-    ("classes", "shrink", "offset"), [(1, 0.0, False), (1, 0.25, True), (9, 0.0, True)]
-)
-def test_scores_by_one_operator(tied_full, histories, run, codec, classes, shrink, offset):
-    table = random_transformed(50, 16, classes=classes, shrink=shrink, offset=offset)
-    content = assemble(tied_full.content, tied_full.embeddings, transformed={TABLES[0]: table})
-    packed = pack(content, codec=codec, target="delegate")
-    assert inspect_model(packed).operators["tfcompress.scores"] == 1
-    many = np.tile(histories, (6, 1))  # more than one pass takes
-    for ids in (histories[:0], histories[:1], histories, many):
-        (found,), (expected,) = run(packed, ids), run(content, ids)
-        assert found.shape == expected.shape == (len(ids), 50)
-        close(found, expected)
-
-
-def reading_a_block(file):
-    """Lets something else read what a block of rows is multiplied to."""
-    (graph,) = file.subgraphs
-    join = [o for o in graph.operators if file.operator_name(o) == "CONCATENATION"][-1]
-    graph.outputs = [*graph.outputs, join.inputs[0]]
-
-
-def activating(file):
-    """Ends the last block in RELU."""
-    (graph,) = file.subgraphs
-    products = [o for o in graph.operators if file.operator_name(o) == "FULLY_CONNECTED"]
-    products[-1].builtinOptions.fusedActivationFunction = 1
-
-
-def swapping_blocks(file):
-    """Joins the blocks in another order."""
-    (graph,) = file.subgraphs
-    join = [o for o in graph.operators if file.operator_name(o) == "CONCATENATION"][-1]
-    join.inputs = [join.inputs[1], join.inputs[0], *join.inputs[2:]]
-
-
-@pytest.mark.usefixtures("small_blocks")
-@pytest.mark.parametrize("change", [reading_a_block, activating, swapping_blocks])
-def test_other_products_stay_what_they_are(tied_full, histories, run, change):
-    made = random_transformed(50, 16)
-    file = read(assemble(tied_full.content, tied_full.embeddings, transformed={TABLES[0]: made}))
-    change(file)
-    content = file.to_bytes()
-    packed = pack(content, codec="rate", target="delegate")
-    assert "tfcompress.scores" not in inspect_model(packed).operators
-    for found, expected in zip(run(packed, histories), run(content, histories), strict=True):
-        close(found, expected)
-
-
 def test_packed_for_builtin_operators(ranker, ids):
     model, transformed, content = ranker
     packed = pack(content)
@@ -260,20 +188,6 @@ def test_packed_for_builtin_operators(ranker, ids):
         assert codecs == {TABLES[0]: "indexed", TABLES[1]: "none"}
     left = {constant.name: constant.reason for constant in pack_model(content).left}
     assert "only the delegate" in left[TABLES[len(transformed) - 1]]
-
-
-@pytest.mark.parametrize("rotated", [True, False])
-def test_scores_by_blocks_are_those_of_all_rows_at_once(
-    tied_full, histories, run, rotated, monkeypatch
-):
-    made = {TABLES[0]: random_transformed(50, 16, rotated=rotated)}
-    whole = assemble(tied_full.content, tied_full.embeddings, transformed=made)
-    monkeypatch.setattr(row_scores, "BLOCK_VALUES", 20 * 16)
-    blocks = assemble(tied_full.content, tied_full.embeddings, transformed=made)
-    operators = inspect_model(blocks).operators
-    assert operators["RANGE"] == 3 + 1  # and that of the steps
-    assert operators["FULLY_CONNECTED"] == inspect_model(whole).operators["FULLY_CONNECTED"] + 2
-    close(run(blocks, histories)[0], run(whole, histories)[0])
 
 
 def test_tables_of_every_layer(lookups):
