@@ -16,6 +16,7 @@ LONGEST = (
     "layers/test_contract.py",
     "training/test_loop.py",
     "search/tflite_file/test_search.py",
+    "search/tflite_file/test_scores.py",
     "cli/test_budget.py",
     "codec/test_packing.py",
     "tflite/test_pack_models.py",
