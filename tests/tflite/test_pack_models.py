@@ -44,6 +44,15 @@ def converter_default(model):
     return converter.convert()
 
 
+def converter_float16(model):
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+    return converter.convert()
+
+
 def own(dtype):
     def make(model):
         from tfcompress.tflite import convert
@@ -85,6 +94,7 @@ def quantizer(name):
 EXPORTS = {
     "Keras int8": keras_int8,
     "converter default": converter_default,
+    "converter float16": converter_float16,
     "float32": own("float32"),
     "float16": own("float16"),
     "int8": own("int8"),

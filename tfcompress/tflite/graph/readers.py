@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from ai_edge_litert.schema_py_generated import TensorType
+
 from tfcompress.tflite.graph.flatbuffer import TfliteFile
 
 
@@ -35,6 +37,24 @@ def only_reader(file: TfliteFile, subgraph: Any, tensor: int, name: str) -> Any 
 def is_looked_up(file: TfliteFile, subgraph: Any, tensor: int) -> bool:
     """Whether rows of a tensor are gathered."""
     return any(is_row_lookup(*use) for use in readers(file, subgraph, tensor))
+
+
+def dequantized_lookups(
+    file: TfliteFile, subgraph: Any, operator: Any
+) -> list[tuple[str, Any, int]]:
+    """The lookups in what a DEQUANTIZE makes of all of a float16 constant, as `readers` has them.
+
+    So converters store float16 tables. None where another operator does this, or where something
+    else, too, reads what it makes.
+    """
+    if file.operator_name(operator) != "DEQUANTIZE":
+        return []
+    (source, *_), (floats, *_) = operator.inputs, operator.outputs
+    halves = subgraph.tensors[source]
+    if halves.type != TensorType.FLOAT16 or file.data(halves) is None or floats in subgraph.outputs:
+        return []
+    uses = list(readers(file, subgraph, floats))
+    return uses if all(is_row_lookup(*use) for use in uses) else []
 
 
 def looked_up_buffers(file: TfliteFile) -> set[int]:

@@ -3,7 +3,9 @@
 | rows of | are floats behind |
 | --- | --- |
 | float32 | the lookup itself |
+| float16 behind a DEQUANTIZE of all of it | the lookup itself |
 | int8, int4 under an EMBEDDING_LOOKUP with a float32 result | the lookup itself |
+| float16 | CAST, or DEQUANTIZE |
 | int16, which are the bits of float16 | BITCAST -> CAST |
 | int8, uint8 of a quantised tensor | DEQUANTIZE |
 | int8, uint8, int4 of a plain tensor | CAST -> MUL by scales (`fused_scales`) |
@@ -59,12 +61,20 @@ def float_rows(file: TfliteFile, table: LookupTable, lookup: Lookup) -> FloatRow
     kind = table.tensor.type
     if kind == _Type.FLOAT32:
         return FloatRows(lookup.rows)
+    if lookup.dequantize is not None:
+        return FloatRows(lookup.rows, behind=(lookup.dequantize,))
     if lookup.is_scaled:
         found = _quantization(tensors[lookup.table])
         scales, zero_points = found or (np.ones(1, np.float32), [0])
         if len(scales) not in (1, table.shape[0]) or any(zero_points):
             return "its scales are not one, or one a row"
         return FloatRows(lookup.rows, scales)
+    if kind == _Type.FLOAT16:
+        for name in ("CAST", "DEQUANTIZE"):
+            floats = only_reader(file, subgraph, lookup.rows, name)
+            if floats is not None and tensors[floats.outputs[0]].type == _Type.FLOAT32:
+                return FloatRows(floats.outputs[0], behind=(floats,))
+        return "its float16 rows are not made float32 right behind the lookup"
     if kind == _Type.INT16:
         return _half_rows(file, lookup)
     if (dequantize := only_reader(file, subgraph, lookup.rows, "DEQUANTIZE")) is not None:

@@ -6,6 +6,9 @@ other reader would need the whole of it again.
 
 An EMBEDDING_LOOKUP of integers with a float32 result multiplies by the scales of its table (the
 "hybrid" kernel, as ai-edge-quantizer makes it); that too is a lookup, with scales.
+
+A float16 constant that DEQUANTIZE makes float32 as a whole, for lookups only, as the converter
+writes it, can be packed as well (`half_rows`).
 """
 
 from collections.abc import Iterator
@@ -19,7 +22,7 @@ from numpy.typing import NDArray
 from tfcompress.codec.layout import Dtype
 from tfcompress.tflite.graph.fields import block_details, free_name, indices, text
 from tfcompress.tflite.graph.flatbuffer import TYPE_NAMES, TfliteFile
-from tfcompress.tflite.graph.readers import is_row_lookup
+from tfcompress.tflite.graph.readers import dequantized_lookups, is_row_lookup
 from tfcompress.tflite.runtime.delegate_rows import CUSTOM_CODES
 
 _Type = schema.TensorType
@@ -27,7 +30,8 @@ DTYPE_OF_KIND: dict[int, Dtype] = {
     _Type.INT8: "int8",
     _Type.UINT8: "uint8",
     _Type.INT4: "int4",
-    # GATHER reads no float16, so those are stored as int16; the codec takes any 16 bits.
+    _Type.FLOAT16: "float16",
+    # Older runtimes GATHER no float16, so those are stored as int16; the codec takes any 16 bits.
     _Type.INT16: "float16",
     _Type.FLOAT32: "float32",
 }
@@ -48,6 +52,7 @@ class Lookup:
         ids: int. The tensor of row numbers.
         table: int. The tensor of the constant.
         rows: int. The tensor it writes.
+        dequantize: schema.OperatorT or None. What makes all of a float16 constant float32 for it.
     """
 
     subgraph: Any
@@ -56,6 +61,7 @@ class Lookup:
     ids: int
     table: int
     rows: int
+    dequantize: Any | None = None
 
     @property
     def num_ids(self) -> int:
@@ -66,7 +72,8 @@ class Lookup:
     def is_scaled(self) -> bool:
         """Whether it multiplies integers by the scales of its table."""
         tensors = self.subgraph.tensors
-        return bool(tensors[self.rows].type != tensors[self.table].type)
+        is_same = tensors[self.rows].type == tensors[self.table].type
+        return not is_same and self.dequantize is None
 
 
 @dataclass(frozen=True)
@@ -208,6 +215,13 @@ def _subgraph_uses(file: TfliteFile, subgraph: Any) -> Iterator[tuple[int, _Use]
     tensors = subgraph.tensors
     for operator in subgraph.operators:
         name = file.operator_name(operator)
+        if behind := dequantized_lookups(file, subgraph, operator):
+            table = operator.inputs[0]
+            for reader, other, slot in behind:
+                ids, (rows, *_) = other.inputs[1 - slot], other.outputs
+                found = Lookup(subgraph, other, reader, ids, table, rows, operator)
+                yield table, _Use(tensors[table], found, reader)
+            continue
         for slot, index in enumerate(operator.inputs):
             if index < 0:
                 continue

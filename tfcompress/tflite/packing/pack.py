@@ -32,6 +32,7 @@ from tfcompress.tflite.graph.operator_chain import ChainConstants
 from tfcompress.tflite.graph.prune import prune
 from tfcompress.tflite.graph.runtime_version import raise_runtime_version
 from tfcompress.tflite.packing.fused_scales import are_fused_scales, fuse_scales
+from tfcompress.tflite.packing.half_rows import gather_rows_first
 from tfcompress.tflite.packing.lookups import LeftConstant, LookupTable, find_tables, left_constant
 from tfcompress.tflite.packing.options import check_options
 from tfcompress.tflite.packing.packed_bytes import graph_bytes
@@ -180,6 +181,8 @@ class _Packer:
         if after >= raw_bytes and self.codec != "raw":
             reason = f"it would not get smaller ({after:,} bytes packed)"
             return left_constant(table.tensor, raw_bytes, reason)
+        dtype = TYPE_NAMES[table.tensor.type].lower()
+        table = gather_rows_first(self.file, table)
         scales = replace_lookups(self.file, table, writer)
         fuse_scales(self.file)
         described = writer.described()
@@ -187,7 +190,7 @@ class _Packer:
             name=table.name,
             rows=table.shape[0],
             cols=table.columns,
-            dtype=TYPE_NAMES[table.tensor.type].lower(),
+            dtype=dtype,
             codec=writer.codec,
             raw_bytes=raw_bytes,
             packed_bytes=writer.constant_bytes,
@@ -268,7 +271,7 @@ def _entry(
             "target": target,
             # Integers that a kernel multiplied by scales come back as a GATHER.
             "operator": "GATHER" if lookup.is_scaled else lookup.name,
-            "type": done.dtype,
+            "type": TYPE_NAMES[table.tensor.type].lower(),
             "shape": list(table.shape),
             "raw_bytes": done.raw_bytes,
             "packed_bytes": done.packed_bytes,

@@ -1,6 +1,6 @@
 """A table stored as float16: half the bytes, every value rounded once.
 
-GATHER does not read float16, so the tensor holds the bits as int16:
+GATHER of older runtimes does not read float16, so the tensor holds the bits as int16:
 
     GATHER(bits (n, D) int16, ids) -> BITCAST to float16 -> CAST to float32
 
@@ -59,15 +59,8 @@ class Float16Rows:
 
     def rows(self, subgraph: Any, ids: int, output: int) -> list[Any]:
         """Operators that put the float32 rows of `ids` into the tensor `output`."""
-        file = self._file
         table = self._constant(subgraph, self._shape)
-        bits = file.add_like(subgraph, f"{self._name}/rows", output, _Type.INT16)
-        half = file.add_like(subgraph, f"{self._name}/rows_float16", output, _Type.FLOAT16)
-        gather, version = schema.GatherOptionsT(), GATHER_VERSION[_Type.INT16]
-        return [
-            file.operator("GATHER", [table, ids], [bits], gather, version=version),
-            *self._to_float32(bits, half, output),
-        ]
+        return gather_halves(self._file, subgraph, table, ids, output, self._name)
 
     def whole(self, subgraph: Any, shape: tuple[int, ...]) -> tuple[list[Any], int]:
         """Operators that make the whole table float32, and the tensor they write.
@@ -77,13 +70,36 @@ class Float16Rows:
         bits = self._constant(subgraph, shape)
         half = self._file.add_tensor(subgraph, f"{self._name}/float16", shape, _Type.FLOAT16)
         full = self._file.add_tensor(subgraph, f"{self._name}/float32", shape, _Type.FLOAT32)
-        return self._to_float32(bits, half, full), full
+        return _to_float32(self._file, bits, half, full), full
 
     def _constant(self, subgraph: Any, shape: tuple[int, ...]) -> int:
         return self._file.add_constant_view(subgraph, self._name, shape, _Type.INT16, self._buffer)
 
-    def _to_float32(self, bits: int, half: int, output: int) -> list[Any]:
-        return [
-            self._file.operator("BITCAST", [bits], [half], schema.BitcastOptionsT()),
-            self._file.operator("CAST", [half], [output], version=CAST_VERSION[_Type.FLOAT16]),
-        ]
+
+def gather_halves(  # noqa: PLR0917, a lookup and where it stands
+    file: TfliteFile, subgraph: Any, table: int, ids: int, output: int, name: str
+) -> list[Any]:
+    """Operators that put the rows of `ids` into the tensor `output`.
+
+    Args:
+        file: TfliteFile.
+        subgraph: schema.SubGraphT.
+        table: int. The constant of float16 bits as int16.
+        ids: int. The tensor of row numbers.
+        output: int. A tensor of float32, or of float16.
+        name: str. What the tensors between are called, with more behind it.
+    """
+    bits = file.add_like(subgraph, f"{name}/rows", output, _Type.INT16)
+    options, version = schema.GatherOptionsT(), GATHER_VERSION[_Type.INT16]
+    gather = file.operator("GATHER", [table, ids], [bits], options, version=version)
+    if subgraph.tensors[output].type == _Type.FLOAT16:
+        return [gather, file.operator("BITCAST", [bits], [output], schema.BitcastOptionsT())]
+    half = file.add_like(subgraph, f"{name}/rows_float16", output, _Type.FLOAT16)
+    return [gather, *_to_float32(file, bits, half, output)]
+
+
+def _to_float32(file: TfliteFile, bits: int, half: int, output: int) -> list[Any]:
+    return [
+        file.operator("BITCAST", [bits], [half], schema.BitcastOptionsT()),
+        file.operator("CAST", [half], [output], version=CAST_VERSION[_Type.FLOAT16]),
+    ]
