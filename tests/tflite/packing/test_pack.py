@@ -20,6 +20,7 @@ from tests.tflite.lookup_models import (
     packed_by,
     table,
 )
+from tfcompress import codec as row_codec
 from tfcompress.codec import PackedTable
 from tfcompress.errors import ConfigError, ModelError
 from tfcompress.tflite.graph.fields import indices, text
@@ -194,6 +195,17 @@ def test_no_file_gets_larger(target, rows):
     values = np.random.default_rng(0).uniform(-0.05, 0.05, (rows, 16)).astype(np.float32)
     plain = lookup_model(values)
     assert len(pack(plain, target=target)) <= len(plain)
+
+
+@pytest.mark.parametrize("scale", [10, 0.6])
+def test_what_a_file_takes_over_its_packed_table(scale):
+    drawn = np.random.default_rng(0).laplace(0, scale, (20_000, 32))
+    rows = np.clip(np.rint(drawn), -127, 127).astype(np.int8)
+    plain, least = lookup_model(rows), row_codec.pack(rows, "indexed").nbytes
+    most = {"few-ids": 36_000, "many-ids": 84_000}
+    for decoder, over in most.items():
+        assert len(pack(plain, codec="indexed", decoder=decoder)) <= least + over
+    assert len(packed_by(plain, "delegate")) <= least + 4_000
 
 
 def test_the_rows_of_quantised_tables_keep_their_parameters(run):
