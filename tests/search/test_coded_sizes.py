@@ -55,6 +55,15 @@ def test_steps_end_somewhere(nbytes, step):
     assert sizes.step_for(WAY, nbytes, 0.06).step == step
 
 
+def test_a_coarser_step_is_found_where_bytes_hardly_fall():
+    sizes = CodedSizes(lambda at: Coded(at, {}, round(5_000 + 4_000 / (1 + at.step**0.5))))
+    assert sizes.sizes[sizes.step_for(WAY, 5_600, 0.06)] > 5_700
+    found = sizes.step_within(WAY, 5_600, 5_700, 0.06)
+    assert sizes.sizes[found] <= 5_700
+    assert sizes.step_within(WAY, 5_000, 5_100, 0.06) is None
+    assert max(at.step for at in sizes.sizes) == COARSEST
+
+
 @pytest.mark.parametrize("slope", [-0.6, -1.1, -3.0])
 @pytest.mark.parametrize("start", [0.1, 1.0, 20.0])
 def test_the_step_is_found_however_fast_bytes_fall(slope, start):

@@ -20,6 +20,8 @@ _CODINGS_FOR_STEP = 4
 _CODINGS_TO_FIT = 12
 _FULL = 0.99
 """Part of the bytes that is enough of them."""
+_COARSER = 1.6
+"""Ratio of neighbouring steps where too many bytes are taken."""
 _FARTHEST = math.log(4)
 """Of one step to the next, where nothing is known of the other side."""
 
@@ -71,6 +73,21 @@ class CodedSizes:
             self.coded(replace(way, step=step))
         step, _ = min(self._known(way), key=lambda point: abs(math.log(point[1] / nbytes)))
         return replace(way, step=step)
+
+    def step_within(
+        self, way: Settings, nbytes: float, max_bytes: float, close: float
+    ) -> Settings | None:
+        """As `step_for`, or the first coarser step that takes at most `max_bytes`, if any does.
+
+        Where rows take little, bytes fall far slower with the step than they mostly do.
+        """
+        settings = self.step_for(way, nbytes, close)
+        while self.sizes[settings] > max_bytes:
+            if settings.step >= COARSEST:
+                return None
+            settings = replace(settings, step=min(settings.step * _COARSER, COARSEST))
+            self.coded(settings)
+        return settings
 
     def _known(self, way: Settings) -> list[tuple[float, int]]:
         """Steps of this way that were coded before and their bytes, the finest first."""

@@ -118,7 +118,9 @@ class Search:
         nbytes = max_bytes * math.exp(-_ALIKE)
         for start in (self._start, replace(self._start, rotation=False)):
             self._start = start
-            if self._near(start, nbytes).nbytes <= max_bytes:
+            settings = self._codings.step_within(start, nbytes, max_bytes, _ALIKE)
+            if settings is not None:
+                self._trial(settings)
                 break
         else:  # The rotation alone may be larger.
             raise ConfigError(

@@ -1,13 +1,14 @@
 """How the tables of a Keras model are read once it is a .tflite: by rows or whole."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tfcompress.tflite.export import check_model, export
-from tfcompress.tflite.graph.flatbuffer import TfliteFile, read
-from tfcompress.tflite.graph.readers import is_row_lookup, readers
-from tfcompress.tflite.tables.constants import TableConstant, in_file, model_embeddings, name_tables
+from tfcompress.tflite.graph.flatbuffer import read
+from tfcompress.tflite.tables.constants import in_file, model_embeddings, name_tables
 from tfcompress.tflite.tables.fold_rotation import folding
+from tfcompress.tflite.tables.table_reads import TableReads, table_reads
 
 
 @dataclass(frozen=True)
@@ -19,12 +20,12 @@ class TableUse:
             embeddings. A matrix that only scores are taken against is not among them.
         read_whole: frozenset of str. Those that an operator other than a lookup reads, as scores
             taken against a table do: builtin operators cannot do so with a packed one.
-        folding: frozenset of str. Those whose rotation would go into the layers around them.
+        reads: mapping of str to TableReads. What reads each table of the file.
     """
 
     looked_up: tuple[str, ...]
     read_whole: frozenset[str]
-    folding: frozenset[str]
+    reads: Mapping[str, TableReads]
 
 
 def table_use(model: Any) -> TableUse:
@@ -43,17 +44,10 @@ def table_use(model: Any) -> TableUse:
         file, embeddings = read(export(model)), model_embeddings(model)
     constants = name_tables(file, embeddings)
     found = in_file(file, embeddings, constants)
+    folded = folding(file, constants)
+    reads = {name: table_reads(file, constant, folded) for name, constant in constants.items()}
     return TableUse(
         tuple(table.name for entry in found for table in entry.tables if table.name in constants),
-        frozenset(name for name, constant in constants.items() if _is_read_whole(file, constant)),
-        folding(file, constants),
-    )
-
-
-def _is_read_whole(file: TfliteFile, constant: TableConstant) -> bool:
-    return any(
-        not is_row_lookup(*use)
-        for subgraph in file.subgraphs
-        for index in constant.places(subgraph)
-        for use in readers(file, subgraph, index)
+        frozenset(name for name, reading in reads.items() if reading.others),
+        reads,
     )

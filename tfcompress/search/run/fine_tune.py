@@ -215,10 +215,11 @@ def _coded_tables(model: keras.Model, measured: RunQuality) -> tuple[ModelTables
     measures = Measures.of(model, measured, [layer], [layer])
     # Where rows are read as they are, the rotation goes into the layers around them.
     folds = task.config.embedding == "full"
+    is_tied = int(task.config.tie)
 
     def size_of(name: str, table: TransformedTable) -> int:
         del name
-        return shipped_bytes(table, "delegate", is_folded=folds)
+        return shipped_bytes(table, "delegate", others=is_tied, is_folded=folds)
 
     inputs = measures.inputs
     tables = ModelTables(

@@ -90,7 +90,7 @@ def search_run(
     coded = [tables[name] for name in tables if name in names]
 
     def size_of(name: str, table: TransformedTable) -> int:
-        return shipped_bytes(table, target, is_folded=name in use.folding)
+        return shipped_bytes(table, target, **vars(use.reads[name]))
 
     options: dict[str, Any] = {}
     lost = 0.0

@@ -96,6 +96,7 @@ def pack_lossy(
         by_layers=measures,
         inputs=inputs if measures else None,
         target=target,
+        decoder=decoder,
         code_output=code_output,
     )
     if inputs is not None:

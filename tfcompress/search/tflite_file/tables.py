@@ -25,6 +25,7 @@ from tfcompress.tflite.packing.float_tables import (
 )
 from tfcompress.tflite.packing.unpack import unpack_file
 from tfcompress.tflite.tables.fold_rotation import folding, seen_directions
+from tfcompress.tflite.tables.table_reads import table_reads
 
 
 class FileTables(CodedTogether):
@@ -41,6 +42,7 @@ class FileTables(CodedTogether):
             and biases of scores are fitted to coded rows.
         target: str. "delegate" or "builtin": what will decode the rows, and so how many bytes they
             take.
+        decoder: str. For target "builtin", as of `tflite.pack_model`.
         code_output: bool. Whether output matrices are coded, too, which only scores are taken
             against; for target "delegate".
 
@@ -63,6 +65,7 @@ class FileTables(CodedTogether):
         by_layers: bool = False,
         inputs: NDArray[np.int32] | None = None,
         target: str = "builtin",
+        decoder: str = "auto",
         code_output: bool = False,
     ) -> None:
         file = read(content)
@@ -91,6 +94,7 @@ class FileTables(CodedTogether):
         found = dict(zip(constants, chosen, strict=True))
         scored = {name for name, table in found.items() if table.scores}
         folded = folding(file, constants)
+        reads = {name: table_reads(file, one, folded) for name, one in constants.items()}
         metrics: dict[str, NDArray[np.float64]] = {}
         if by_layers:
             seen = {name: seen_directions(file, constant) for name, constant in constants.items()}
@@ -110,7 +114,7 @@ class FileTables(CodedTogether):
             ranked=ranked_rows,
             metrics=metrics,
             size_of=lambda name, table: shipped_bytes(
-                table, target, is_tied=name in scored, is_folded=name in folded
+                table, target, decoder=decoder, **vars(reads[name])
             ),
             kept_long={name for name in scored if not self._may_shrink(name, found[name])},
         )

@@ -17,14 +17,7 @@ from tfcompress.codec.source import as_source
 from tfcompress.errors import ConfigError, ModelError
 from tfcompress.rate_distortion.transformed_table import row_bands
 from tfcompress.tflite.builtin import row_values
-from tfcompress.tflite.builtin.row_coding import plan_rows
-from tfcompress.tflite.builtin.rows import (
-    MAX_OPERATORS,
-    BuiltinRows,
-    decoders,
-    has_compact_lookups,
-    operators,
-)
+from tfcompress.tflite.builtin.rows import BuiltinRows
 from tfcompress.tflite.graph.damaged import following_the_graph
 from tfcompress.tflite.graph.file_bytes import file_bytes
 from tfcompress.tflite.graph.flatbuffer import TYPE_NAMES, TfliteFile, read
@@ -35,7 +28,7 @@ from tfcompress.tflite.packing.fused_scales import are_fused_scales, fuse_scales
 from tfcompress.tflite.packing.half_rows import gather_rows_first
 from tfcompress.tflite.packing.lookups import LeftConstant, LookupTable, find_tables, left_constant
 from tfcompress.tflite.packing.options import check_options
-from tfcompress.tflite.packing.packed_bytes import graph_bytes
+from tfcompress.tflite.packing.packed_bytes import choose_decoder, graph_bytes
 from tfcompress.tflite.packing.packed_lookups import (
     RowsWriter,
     obstacle_to_builtin,
@@ -219,14 +212,11 @@ class _Packer:
         values, left = row_values.split(matrix, table.dtype, table.columns)
         source = as_source(matrix, table.dtype, table.columns)
         num_ids = max(lookup.num_ids for lookup in table.lookups)
-        for decoder in decoders(self.decoder, num_ids):
-            compact = has_compact_lookups(decoder)
-            plan = plan_rows(values, source, self.codec, is_compact=compact)
-            if operators(decoder, plan.steps) <= MAX_OPERATORS:
-                return BuiltinRows(
-                    self._constants, table.name, table.dtype, plan, values, left, decoder
-                )
-        return f"rows of {table.columns:,} values take too many operators: use the delegate"
+        chosen = choose_decoder(values, source, self.codec, self.decoder, num_ids)
+        if chosen is None:
+            return f"rows of {table.columns:,} values take too many operators: use the delegate"
+        decoder, plan = chosen
+        return BuiltinRows(self._constants, table.name, table.dtype, plan, values, left, decoder)
 
 
 def _class_starts(file: TfliteFile) -> dict[str, list[int]]:
