@@ -35,6 +35,8 @@ CRITEO = "1\t" + "-1\t\t" * 6 + "7\t" + "\t".join(["68fd1e64", ""] * 13) + "\n"
         ("a.txt", "\ufeff1 2\n1 3\n", "pairs"),
         ("a.txt", USERS, "adjacency"),
         ("a", USERS, "adjacency"),
+        # Spaces that are letters of a token to the readers.
+        ("a.txt", "u1 a\u00a0b\nu2 東\u3000京\nu3 c\u2028d\n", "pairs"),
         ("a.txt", "5 6 7\n5 6\n8 9\n", "sequences"),
     ],
 )

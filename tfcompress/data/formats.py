@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +96,10 @@ def locate(path: Path, format: str | None = None, *, formats: tuple[str, ...] = 
     )
 
 
+# What the readers split at: a no-break space or one of Japanese text is part of a token.
+_LINE_ENDS = re.compile(r"[\r\n]+")
+_SPACES = " \t\v\f"
+_WHITE_SPACE = re.compile(rf"[{_SPACES}]+")
 # Where fewer lines have another length than two, they may be sequences, or pairs with bad lines.
 _FEW = 0.1
 
@@ -112,7 +117,8 @@ def detect(path: Path) -> str:
         start: bytes = stream.read(_SNIFF_BYTES)
     if start.startswith(b"PAR1"):
         return "parquet"
-    lines = [line for line in start.decode("utf-8-sig", "replace").splitlines() if line.strip()]
+    text = start.decode("utf-8-sig", "replace")
+    lines = [line for line in _LINE_ENDS.split(text) if line.strip()]
     if len(start) == _SNIFF_BYTES:
         lines = lines[:-1]  # cut off in the middle
     if lines and criteo.is_row(lines[0]):
@@ -132,7 +138,7 @@ def detect(path: Path) -> str:
 
 
 def _detect_tokens(path: Path, lines: list[str]) -> str:
-    rows = [line.split() for line in lines]
+    rows = [_WHITE_SPACE.split(line.strip(_SPACES)) for line in lines]
     lengths = {len(row) for row in rows}
     if any("," in line or ";" in line for line in lines[:10]):
         raise DataError(
