@@ -32,7 +32,7 @@ def test_accuracy_and_macro_f1(batch_size):
         "unknown_labels": 1,
     }
     assert found.headline == ("accuracy", found.accuracy)
-    assert found.conditions() == "6 texts of 4 classes, 1 unknown labels"
+    assert found.conditions() == "6 texts of 4 classes, 1 unknown label"
 
 
 def test_of_equal_scores_the_smallest_class_is_the_answer():

@@ -58,7 +58,8 @@ class ClassificationQuality:
 
     def conditions(self) -> str:
         """What the numbers stand for, for a note below a table."""
-        unknown = f", {self.unknown_labels:,} unknown labels" if self.unknown_labels else ""
+        count = self.unknown_labels
+        unknown = f", {count:,} unknown label{'s' * (count > 1)}" if count else ""
         return f"{self.num_texts:,} texts of {self.num_classes:,} classes{unknown}"
 
     def reservations(self) -> str:

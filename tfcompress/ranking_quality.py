@@ -56,7 +56,8 @@ class RankingQuality:
     def conditions(self) -> str:
         """What the numbers stand for, for a note below a table."""
         masked = "left out" if self.history_masked else "ranked too"
-        unknown = f", {self.unknown_targets:,} unknown targets" if self.unknown_targets else ""
+        count = self.unknown_targets
+        unknown = f", {count:,} unknown target{'s' * (count > 1)}" if count else ""
         return f"{self.num_users:,} users, whole catalogue, seen items {masked}{unknown}"
 
     def reservations(self) -> str:
