@@ -56,7 +56,6 @@ def codec(
     with console.err.status("reading") as status:
         result = compare(content, on_step=lambda name: status.update(f"{name} ..."))
     description = _describe(table, content)
-    show(result, description)
     if json_file is not None:
         values = {**description, **result.to_json()}
         content_json = (json.dumps([values], indent=2) + "\n").encode()
@@ -65,6 +64,8 @@ def codec(
         from tfcompress_cli.codec_plot import draw
 
         write_file(plot_file, draw(content, result, title=table.name), overwrite=overwrite)
+    # After the files: who reads what is shown may go away, as `head` does.
+    show(result, description)
 
 
 def read_table(

@@ -235,6 +235,11 @@ def convert_file(
             f"{source}: the converted model differs from Keras by {difference.relative:.2g} "
             f"(relative), so nothing was written; please report this model"
         )
+    if not dry_run:
+        # Before it is shown: who reads that may go away, as `head` does.
+        write_file(out, content, overwrite=overwrite)
+        if search is not None:
+            search.write_curve()
     agreement = (
         f"difference from Keras at most {difference.absolute:.2g} "
         f"(relative {difference.relative:.2g}) on {described}"
@@ -251,12 +256,7 @@ def convert_file(
         console.say(agreement)
     if dry_run:
         console.say(f"Dry run: {out} was not written.")
-    else:
-        write_file(out, content, overwrite=overwrite)
-    if search is not None and not dry_run:
-        search.write_curve()
     if changed is not None:
-        # After the files, which took long to find.
         console.say(changed.check(content))
 
 

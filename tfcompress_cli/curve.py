@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -112,15 +112,23 @@ def to_png(found: Found) -> bytes:
         value = trial.best_guess
         return 100 * (value / found.reference - 1) if is_ratio else value
 
-    dots = [(trial.nbytes / 1000, height(trial)) for trial in found.trials]
+    def dots_of(trials: Iterable[Trial]) -> list[tuple[float, float]]:
+        # An infinite SNR, of tables that lose nothing, has no place on an axis.
+        dots = [(trial.nbytes / 1000, height(trial)) for trial in trials]
+        return [dot for dot in dots if math.isfinite(dot[1])]
+
+    dots = dots_of(found.trials)
     axes.scatter([x for x, _ in dots], [y for _, y in dots], s=14, color="tab:grey", label="trials")
-    front = [(trial.nbytes / 1000, height(trial)) for trial in found.front()]
+    front = dots_of(found.front())
     axes.plot(
         [x for x, _ in front], [y for _, y in front], color="tab:blue", label="none is better"
     )
-    chosen = found.chosen.nbytes / 1000, height(found.chosen)
-    axes.scatter(*chosen, color="tab:red", zorder=3, label="chosen")
-    axes.set_xscale("log")
+    chosen = dots_of([found.chosen])
+    axes.scatter(
+        [x for x, _ in chosen], [y for _, y in chosen], color="tab:red", zorder=3, label="chosen"
+    )
+    if dots:
+        axes.set_xscale("log")
     axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.xaxis.set_minor_formatter(ScalarFormatter())
     axes.set_xlabel("kB of tables")

@@ -57,6 +57,7 @@ def demo(
     for name in EMBEDDINGS:
         _remove_run(out / name)
 
+    from tfcompress import report
     from tfcompress_cli.convert import convert_file
     from tfcompress_cli.measure import measure_side_by_side
     from tfcompress_cli.train import run_training
@@ -69,7 +70,8 @@ def demo(
         convert_file(out / run, out / name, table_dtype=table_dtype, overwrite=True, brief=True)
     console.out.print()
     source = SETTINGS[model]["data"]["source"]
-    measure_side_by_side([out / name for name in FILES], source)
+    measurements = measure_side_by_side([out / name for name in FILES], source)
+    console.out.print(report.table(measurements), crop=False)
     seconds = time.perf_counter() - started
     console.say(f"\nThe runs and files are in {out}/. Took {seconds:.0f} s.")
 

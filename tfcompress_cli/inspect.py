@@ -38,13 +38,14 @@ def inspect(
     content = read_file(model)
     with naming(model):
         info = inspect_model(content)
-    show_model(info, title=str(model))
     if json_file is not None:
         write_file(
             json_file,
             (json.dumps([{"file": model.name, **info.to_json()}], indent=2) + "\n").encode(),
             overwrite=overwrite,
         )
+    # After the file: who reads what is shown may go away, as `head` does.
+    show_model(info, title=str(model))
 
 
 def show_model(info: ModelInfo, *, title: str, unpackable: bool = True) -> None:
@@ -82,8 +83,9 @@ def show_model(info: ModelInfo, *, title: str, unpackable: bool = True) -> None:
     if info.tables:
         console.show(tables)
         for name, entry in info.transforms.items():
+            count = len(entry["class_starts"])
             console.say(
-                f"{name}: {len(entry['class_starts'])} row classes, shrink {entry['shrink']:.3f}, "
+                f"{name}: {count} row class{'es' * (count > 1)}, shrink {entry['shrink']:.3f}, "
                 f"{_ROTATIONS.get(entry['rotation'], entry['rotation'])}"
             )
         for name, snr_db in info.embedding_snr_db.items():

@@ -87,18 +87,17 @@ def measure(
     ):
         if path is not None:
             write_file(path, render(measurements).encode(), overwrite=overwrite)
+    # After the files: who reads what is shown may go away, as `head` does.
+    console.out.print(report.table(measurements), crop=False)
 
 
 def measure_side_by_side(models: list[Path], data: str | None, **options: Any) -> list[Measurement]:
-    """Measures with a line of progress and prints the table; options as `tfcompress.measure`."""
+    """Measures with a line of progress; options as `tfcompress.measure`."""
     if data is not None:
         console.download(data)
     with console.err.status("Loading") as status:
-        from tfcompress import report
         from tfcompress.measure import measure as measure_files
 
-        measurements = measure_files(
+        return measure_files(
             models, data, progress=lambda text: status.update(f"Measuring {text}"), **options
         )
-    console.out.print(report.table(measurements), crop=False)
-    return measurements

@@ -98,11 +98,6 @@ def pack(
         with naming(source):
             search = file_search.find(source, content, wanted, codec=codec, decoder=decoder)
         packing = search.packed.packing
-        search.show()
-        # What is left as it is altogether comes below.
-        left = {constant.name for constant in packing.left}
-        only_packed = [part for part in search.packed.left if part.name not in left]
-        show_left("packed without loss", only_packed, len(packing.content))
     elif any((metric, data, curve, plot, ranked_rows, code_output)):
         raise ConfigError(
             "--metric, --data, --ranked-rows, --code-output, --curve and --plot belong to a "
@@ -113,6 +108,17 @@ def pack(
             from tfcompress import tflite
 
             packing = tflite.pack_model(content, codec=codec, target=target, decoder=decoder)
+    if not dry_run:
+        # Before it is shown: who reads that may go away, as `head` does.
+        write_file(out, packing.content, overwrite=overwrite)
+        if search is not None:
+            search.write_curve()
+    if search is not None:
+        search.show()
+        # What is left as it is altogether comes below.
+        left = {constant.name for constant in packing.left}
+        only_packed = [part for part in search.packed.left if part.name not in left]
+        show_left("packed without loss", only_packed, len(packing.content))
     show_packing(packing)
     size = len(packing.content)
     console.say(
@@ -126,12 +132,7 @@ def pack(
         )
     if dry_run:
         console.say(f"Dry run: {out} was not written.")
-    else:
-        write_file(out, packing.content, overwrite=overwrite)
-        if search is not None:
-            search.write_curve()
     if search is not None:
-        # After the files, which took long to find.
         console.say(search.check(content))
 
 
@@ -147,10 +148,10 @@ def unpack(source: Source, out: Out, overwrite: console.Overwrite = False) -> No
 
     with naming(source):
         plain = tflite.unpack(content)
+    write_file(out, plain, overwrite=overwrite)
     if plain == content:
         console.say("no table is packed; the file stays as it is")
     console.say(f"{source}: {len(content):,} bytes -> {out}: {len(plain):,} bytes")
-    write_file(out, plain, overwrite=overwrite)
 
 
 def show_packing(packing: Packing) -> None:

@@ -1,5 +1,7 @@
 """The table of a search in a terminal of the usual width."""
 
+import json
+import math
 from dataclasses import replace
 
 from tfcompress.search import Found, Settings, Trial
@@ -26,3 +28,15 @@ def test_the_curve_fits_into_80_columns(capsys, monkeypatch):
     ):
         assert word in shown
     assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_tables_that_lose_nothing_have_a_curve_too():
+    trial = Trial(Settings(0.8, 0.0, 0.15, rotation=False), 63, math.inf, math.inf)
+    found = Found(trial, {}, math.inf, 128_000, (trial,))
+
+    def no_number(text):
+        raise AssertionError(text)
+
+    told = json.loads(curve.to_json(found), parse_constant=no_number)
+    assert told["chosen"]["measured"] is None
+    assert curve.to_png(found).startswith(b"\x89PNG")

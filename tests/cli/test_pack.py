@@ -1,5 +1,6 @@
 import json
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from tests.tflite.lookup_models import lookup_model, table
 from tfcompress.peers import convert_peer
 from tfcompress.tflite import inspect_model
 from tfcompress.training import Run
+from tfcompress_cli import console
 from tfcompress_cli.main import run
 
 
@@ -47,6 +49,22 @@ def test_a_file_that_grows_for_it_was_packed_before_is_told_of(tfcompress, tmp_p
     assert "packed already are packed anew, for target builtin and codec auto" in done.out
     done = tfcompress("pack", builtin, "--out", delegate, "--target", "delegate", "--overwrite")
     assert (done.code, "packed already" in done.out) == (0, False)
+
+
+def test_a_file_is_there_whoever_reads_what_is_shown(tfcompress, tmp_path, plain, monkeypatch):
+    def gone(*args, **options):
+        raise BrokenPipeError
+
+    packed, back, told = (tmp_path / name for name in ("packed.tflite", "back.tflite", "it.json"))
+    monkeypatch.setattr(console.out, "print", gone)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", sys.stdout)  # What a broken pipe replaces.
+        assert tfcompress("pack", plain, "--out", packed, "--codec", "indexed").code == 0
+        assert tfcompress("unpack", packed, "--out", back).code == 0
+        assert tfcompress("inspect", packed, "--json", told).code == 0
+    assert inspect_model(packed.read_bytes()).tables[0].codec == "indexed"
+    assert inspect_model(back.read_bytes()).tables[0].codec == "none"
+    assert json.loads(told.read_text())[0]["file"] == packed.name
 
 
 def test_a_dry_run_writes_nothing(tfcompress, tmp_path, plain):

@@ -1,5 +1,6 @@
 """What a search varies, and what one setting gave."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -68,11 +69,14 @@ class Trial:
         return self.quality if self.expected is None else self.expected
 
     def to_json(self) -> dict[str, Any]:
-        """The settings, `table_bytes`, `measured`, `expected` and `tuned`."""
+        """The settings, `table_bytes`, `measured`, `expected` and `tuned`.
+
+        An infinite SNR, of tables that lose nothing, is None: JSON has no number for it.
+        """
         return {
             **vars(self.settings),
             "table_bytes": self.nbytes,
-            "measured": self.quality,
+            "measured": self.quality if math.isfinite(self.quality) else None,
             "expected": self.expected,
             "tuned": self.tuned,
         }
