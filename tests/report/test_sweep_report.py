@@ -70,6 +70,7 @@ def test_the_page_is_whole_and_needs_no_network(page):
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: the page is not opened")
 def test_chromium_opens_it_without_errors(page, tmp_path):
+    """At the width of a phone, where nothing may be too small to read."""
     probe = """
     <script>
     addEventListener("error", (event) => document.title += " ERROR " + event.message);
@@ -88,24 +89,29 @@ def test_chromium_opens_it_without_errors(page, tmp_path):
       mark.dispatchEvent(new Event("mouseenter"));
       const tip = document.getElementById("tip").textContent.split("\\n")[0];
       const network = performance.getEntriesByType("resource").length;
-      const checked = ["checked", small, large, rows.length, tip, network];
+      const tick = section.querySelector(".tick").getBoundingClientRect().height;
+      const beyond = document.documentElement.scrollWidth - innerWidth;
+      const checked = ["checked", small, large, rows.length, tip, network, tick, beyond];
       document.title = [...checked, document.title].join("|");
     });
     </script>"""
     checked = tmp_path / "checked.html"
     checked.write_text(page.read_text().replace("<title>", probe + "<title>"))
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"]
-    command += [f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", checked.as_uri()]
+    command += ["--window-size=390,844", f"--user-data-dir={tmp_path / 'profile'}"]
+    command += ["--dump-dom", checked.as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     title = re.search(r"<title>(.*?)</title>", done.stdout)
     assert title, done.stderr[-1000:]
     assert "CONSOLE" not in done.stderr
     assert "ERROR" not in title[1]
-    _, small, large, rows, tip, network, _ = title[1].split("|")
+    _, small, large, rows, tip, network, tick, beyond, _ = title[1].split("|")
     assert int(small.replace(",", "")) < int(large.replace(",", "")) == 20_000 * 64 * 4
     assert int(rows) == 4
     assert tip == "full float32"
     assert int(network) == 0
+    assert float(tick) > 10
+    assert int(beyond) <= 0
 
 
 def test_the_picture_is_a_png(page):

@@ -101,7 +101,9 @@ def _section(number: int, panel: Panel) -> str:
 
 def _table(panel: Panel, front: set[int]) -> str:
     heads = "".join(
-        f'<th scope="col"><button>{escape(column.head(panel))}</button></th>' for column in COLUMNS
+        f'<th scope="col"{" class=text" * (number < 2)}>'
+        f"<button>{escape(column.head(panel))}</button></th>"
+        for number, column in enumerate(COLUMNS)
     )
     rows = []
     for number, point in enumerate(panel.points):

@@ -15,8 +15,9 @@ from tfcompress.report.winners import pareto_front
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
 
-_OURS, _PEER, _INK = "#2a66c8", "#c2570c", "#1a1a19"
+_OURS, _PEER, _INK, _BAR = "#2a66c8", "#c2570c", "#1a1a19", "#999999"
 
 
 def to_png(panels: tuple[Panel, ...], *, latency: bool = True) -> bytes:
@@ -52,6 +53,7 @@ def to_png(panels: tuple[Panel, ...], *, latency: bool = True) -> bytes:
     else:
         for axes in places[len(panels) :]:
             axes.set_axis_off()
+    _legend(figure)
     canvas.draw()  # Now the layout is known, and with it where there is room.
     figure.set_layout_engine("none")
     for panel, axes in zip(panels, quality, strict=True):
@@ -71,7 +73,6 @@ def _draw_quality(axes: Axes, panel: Panel) -> None:
             line,
             color=color,
             linewidth=1.3,
-            label=f"{'ours' if ours else 'what people use today'}, Pareto front",
         )
         _marks(axes, points, [point.quality for point in points], ours=ours)
     for point in panel.points:
@@ -80,13 +81,31 @@ def _draw_quality(axes: Axes, panel: Panel) -> None:
                 point.table_bytes,
                 point.quality,
                 point.quality_sd,
-                color="#999999",
+                color=_BAR,
                 linewidth=0.8,
                 zorder=1,
             )
     _finish(axes, panel.quality_name)
     axes.set_title(panel.title, loc="left", fontsize="medium")
-    axes.legend(fontsize="small", loc="best", frameon=False)
+
+
+def _legend(figure: Figure) -> None:
+    """What marks, lines and bars are, once for all plots, above them."""
+    from matplotlib.lines import Line2D
+
+    kinds = {
+        "ours, and its Pareto front": Line2D([], [], color=_OURS, linewidth=1.3, marker="o"),
+        "what people use today, and its front": Line2D(
+            [], [], color=_PEER, linewidth=1.3, linestyle="--", marker="s", markerfacecolor="white"
+        ),
+        "full float32 table": Line2D([], [], color=_INK, linestyle="", marker="D"),
+        "one standard deviation over seeds": Line2D(
+            [], [], color=_BAR, linestyle="", marker="|", markersize=12
+        ),
+    }
+    figure.legend(
+        list(kinds.values()), list(kinds), loc="outside upper left", ncols=2, frameon=False
+    )
 
 
 def _label_fronts(axes: Axes, panel: Panel) -> None:
@@ -103,7 +122,7 @@ def _label_fronts(axes: Axes, panel: Panel) -> None:
     found = place_labels(
         [(point.label, *place(point)) for point in named],
         [place(point) for point in panel.points],
-        Room((bounds.x0, height - bounds.y1, bounds.x1, height - bounds.y0), 4.0, 4.9, 10.0),
+        Room((bounds.x0, height - bounds.y1, bounds.x1, height - bounds.y0), 4.0, 5.4, 10.0),
     )
     for number, left, baseline in found:
         point = named[number]

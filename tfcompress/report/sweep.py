@@ -10,7 +10,7 @@ from tfcompress.sweep.results import FAILED, FILE, Row, artefact_of, read_rows
 
 _NOTES = (
     "table bytes: everything the tables take in the file, scales and indexes too; ratio: plain "
-    "float32 tables over these; 1 MB is 1,000,000 bytes",
+    "float32 tables over these; of several seeds the one that takes most; 1 MB is 1,000,000 bytes",
     "change: of the mean quality against the full float32 table of the same seeds; ± is a standard "
     "deviation over seeds",
     "what won was chosen on the numbers shown, so the best of many close ones is a little lucky; "
