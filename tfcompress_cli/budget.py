@@ -105,9 +105,16 @@ class Wanted:
             write_file(self.plot, curve.to_png(found), overwrite=True)
 
 
-def reached(found: Found) -> str:
-    """The SNR that a search without data came to, in a line."""
-    return f"SNR of the coded tables: {found.chosen.quality:.2f} dB"
+def reached(found: Found, *, weighted: bool) -> str:
+    """The SNR that a search without data came to, in a line.
+
+    Args:
+        found: Found.
+        weighted: bool. Whether rows counted by how often they are read; in the SNR that `inspect`
+            shows all count alike.
+    """
+    how = ", rows by how often they are read (inspect counts all alike)"
+    return f"SNR of the coded tables: {found.chosen.quality:.2f} dB{how * weighted}"
 
 
 def parse(max_loss: str | None, max_bytes: str | None, snr: float | None) -> Budget | None:

@@ -70,7 +70,8 @@ class Result:
     def check(self, before: bytes) -> str:
         """What the file itself gives beside what it was before, in a line."""
         if self.measured is None:
-            return budget.reached(self.packed.found)
+            weighted = self.wanted.ranked_rows or bool(self.packed.counted)
+            return budget.reached(self.packed.found, weighted=weighted)
         found = self.measured.splits(self.packed.packing.content)
         return changes(str(self.source), found, list(self.measured.splits(before).values()))
 

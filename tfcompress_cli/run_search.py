@@ -62,12 +62,14 @@ class Result:
         found: Found.
         measured: RunQuality or None. None where no data were needed.
         trained: dict. What the trained model gives on "validation" and "test".
+        weighted: bool. Whether rows of some table count by how often training read them.
     """
 
     wanted: WantedOfRun
     found: Found
     measured: RunQuality | None
     trained: dict[str, float]
+    weighted: bool
 
     def show(self) -> None:
         """Prints the curve: trials that no other beats, fewest bytes first; and what was fitted."""
@@ -88,7 +90,7 @@ class Result:
     def check(self, content: bytes) -> str:
         """What the file itself gives, in a line."""
         if self.measured is None:
-            return budget.reached(self.found)
+            return budget.reached(self.found, weighted=self.weighted)
         return check_file(content, self.measured, self.trained)
 
     def write_curve(self) -> None:
@@ -114,6 +116,7 @@ def find(run: Run | None, model: keras.Model, wanted: WantedOfRun) -> Result:
             "--max-loss measures on the data of a run; convert a run directory, or give --snr or "
             "--max-bytes"
         )
+    counts = run.vocabulary().id_counts if run else None
     with curve.searching() as tell:
         found = search_run(
             model,
@@ -124,9 +127,12 @@ def find(run: Run | None, model: keras.Model, wanted: WantedOfRun) -> Result:
             dense_dtype=wanted.dense_dtype,
             refit=wanted.refit,
             tune_epochs=wanted.tune,
-            counts=run.vocabulary().id_counts if run else None,
+            counts=counts,
             # Lists are judged otherwise than all scores.
             reference=trained.get("validation") if wanted.top_k is None else None,
             tell=tell,
         )
-    return Result(wanted, found, measured, trained)
+    weighted = counts is not None and any(
+        len(table.integers) == len(counts) for table in found.tables.values()
+    )
+    return Result(wanted, found, measured, trained, weighted)

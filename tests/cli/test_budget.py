@@ -88,6 +88,11 @@ def test_a_keras_file_has_no_data_but_an_snr(tfcompress, runs, tmp_path):
     found = re.search(r"SNR of the coded tables: (\S+) dB", done.out)
     assert found is not None
     assert float(found[1]) >= 15
+    assert "how often they are read" not in done.out
+    words = ["convert", runs / "full", "--out", out, "--snr", 15, "--dry-run", "--overwrite"]
+    done = tfcompress(*words)
+    assert done.code == 0, done.err
+    assert " dB, rows by how often they are read (" in done.out
 
 
 @pytest.mark.parametrize(

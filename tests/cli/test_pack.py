@@ -124,12 +124,13 @@ def test_bytes_and_decibels_need_no_data(tfcompress, runs, ranker, tmp_path):
     done = tfcompress(*words, "--target", "delegate")
     assert done.code == 0, done.err
     assert "rows count by their rank" in done.out
-    assert "SNR of the coded tables" in done.out
+    assert " dB, rows by how often they are read (" in done.out
     assert inspect_model(out.read_bytes()).tables[0].stored_bytes <= 4000
     words = ["pack", ranker, "--out", out, "--snr", 9, "--target", "delegate"]
     done = tfcompress(*words, "--overwrite", "--dry-run")
     assert done.code == 0, done.err
     assert "rows count all alike" in done.out
+    assert done.out.endswith(" dB\n")
     # Beside the vocabulary of its training it is known how often rows are read.
     (tmp_path / "vocabulary.parquet").write_bytes((runs / "full/vocabulary.parquet").read_bytes())
     (tmp_path / "in.tflite").write_bytes(ranker.read_bytes())
