@@ -1,7 +1,8 @@
 """Files packed by every version of the packer run and unpack as they did, those of layout 3 too.
 
 Lengths as int32 for many ids and STRIDED_SLICE were the first one's; the packer writes neither any
-more. Whole look-ups for few ids and words whose first bit is as it is were layout 2's.
+more. Whole look-ups for few ids and words whose first bit is as it is were layout 2's. Lengths in
+the wide one are int32, as in files of large tables.
 """
 
 from pathlib import Path
@@ -34,6 +35,7 @@ def table(content):
         ("packed_v2/builtin-indexed", "BITCAST"),
         ("packed_v3/builtin-fixed", "CUMSUM"),
         ("packed_v3/builtin-indexed", "MAXIMUM"),
+        ("packed_v3/builtin-indexed-wide", "MAXIMUM"),
     ],
 )
 def test_runs_and_unpacks(name, operator, run):
