@@ -1,5 +1,7 @@
 import errno
 import tempfile
+from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -58,3 +60,10 @@ def test_a_full_folder_is_named_and_not_what_was_to_lie_there(tmp_path, monkeypa
 def test_other_errors_stay(place):
     with pytest.raises(ModelError, match="broken"), place():
         raise ModelError("broken")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a file of a full disk")
+def test_what_closing_cannot_write_is_said_of_the_folder(monkeypatch):
+    monkeypatch.setattr(tempfile, "TemporaryFile", partial(Path("/dev/full").open, "wb"))
+    with pytest.raises(OSError, match=HINT), temporary_file() as file:
+        file.write(b"x")

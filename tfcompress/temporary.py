@@ -37,7 +37,7 @@ def temporary_file() -> Iterator[IO[bytes]]:
     """
     with _making():
         file = tempfile.TemporaryFile()  # noqa: SIM115
-    with file, _filling():
+    with _filling(), file:  # closing it writes what is left
         yield file
 
 

@@ -69,15 +69,10 @@ class Wanted:
 
     def check(self, out: Path, source: Path, codec: str, *, overwrite: bool) -> None:
         """Raises `ConfigError` for what would end the search in vain."""
-        from tfcompress.search.budget import check_code_output
+        from tfcompress.search.budget import check_code_output, check_search_codec
 
         check_code_output(self.code_output, self.target)
-        codecs = ("auto", "rate") if self.target == "delegate" else ("auto", "indexed")
-        if codec not in codecs:
-            raise ConfigError(
-                f"--codec: got {codec!r}, but a search for target {self.target!r} counts on "
-                f"{' or '.join(codecs)}; leave it out"
-            )
+        check_search_codec(codec, self.target)
         self.check_measuring(source)
         written = [path.resolve() for path in (out, self.curve, self.plot) if path is not None]
         for path in (self.curve, self.plot):

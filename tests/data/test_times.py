@@ -65,6 +65,7 @@ def test_large_integers_stay_exact():
         (["0.5", "-99999999999999999999", "x"], None, [1, 2], "beyond 64 bits"),
         ([0.5, float("nan")], None, [1], "no time"),
         ([1, 2**63], None, [1], "beyond 64 bits"),
+        (["1", "9" * 5_000], None, [1], "beyond 64 bits"),
         ([True, False], None, [0, 1], "expected"),
     ],
 )

@@ -118,7 +118,7 @@ def detect(path: Path) -> str:
     if start.startswith(b"PAR1"):
         return "parquet"
     text = start.decode("utf-8-sig", "replace")
-    lines = [line for line in _LINE_ENDS.split(text) if line.strip()]
+    lines = [line for line in _LINE_ENDS.split(text) if line.strip(_SPACES)]
     if len(start) == _SNIFF_BYTES:
         lines = lines[:-1]  # cut off in the middle
     if lines and criteo.is_row(lines[0]):

@@ -93,7 +93,7 @@ def to_numbers(column: pa.Array, kind: str | None = None) -> Times:
 
 def what_is_wrong(value: Any, kind: str | None) -> str:
     """Why a value is no time of this kind, in a few words."""
-    if re.match(_LONG_INTEGER, str(value)) and not -(2**63) <= int(value) < 2**63:
+    if re.match(_LONG_INTEGER, str(value)) and not _is_int64(str(value)):
         return "an integer beyond 64 bits"
     try:
         if not np.isfinite(float(value)):
@@ -109,6 +109,13 @@ def what_is_wrong(value: Any, kind: str | None) -> str:
     if kind == _WHOLE:
         return "a fraction beside integers of more than 53 bits"
     return "a number of more than 53 bits beside fractions"
+
+
+def _is_int64(digits: str) -> bool:
+    try:
+        return -(2**63) <= int(digits) < 2**63
+    except ValueError:  # more digits than Python reads
+        return False
 
 
 def _how_many(found: tuple[NDArray[np.bool_], str]) -> int:

@@ -63,6 +63,16 @@ def check_one_given(options: Mapping[str, Any], *, positive: Sequence[str]) -> N
             raise ConfigError(f"{name}: got {given[name]:g}, expected a positive number")
 
 
+def check_search_codec(codec: str, target: str) -> None:
+    """Raises `ConfigError` for a codec whose bytes a search does not count."""
+    codecs = ("auto", "rate") if target == "delegate" else ("auto", "indexed")
+    if codec not in codecs:
+        raise ConfigError(
+            f"codec: got {codec!r}, but a search for target {target!r} counts on "
+            f"{' or '.join(codecs)}; leave it out"
+        )
+
+
 def check_code_output(code_output: bool, target: str) -> None:
     """Raises `ConfigError` where an output matrix is to be coded that nothing could decode."""
     if code_output and target == "builtin":

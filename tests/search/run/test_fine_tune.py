@@ -12,6 +12,7 @@ from tfcompress.rate_distortion.stored_tables import load_tables
 from tfcompress.search.run.fine_tune import Coarseness, fine_tune
 from tfcompress.search.search import START
 from tfcompress.search.shipped_bytes import shipped_bytes
+from tfcompress.tflite.tables.table_reads import TableReads
 from tfcompress.training import Run
 from tfcompress.training.ranking_task import RankingTask
 
@@ -51,7 +52,9 @@ def test_a_run_like_any_other_holds_coded_tables(trained, tuned, config, dataset
     assert about["float_bytes"] == coded.nbytes
     assert 0.9 * coded.nbytes / 12 < about["table_bytes"] <= coded.nbytes / 12
     # The rotation goes into the next layer, so it does not count.
-    assert about["table_bytes"] == shipped_bytes(tables[NAME], "delegate", is_folded=True)
+    assert about["table_bytes"] == shipped_bytes(
+        tables[NAME], "delegate", TableReads(is_folded=True)
+    )
     before, now = trained.metrics()["valid"], metrics["valid"]
     assert about["started_from"]["validation"] == pytest.approx(before["ndcg@10"])
     # Coded by a twelfth of the bytes, the little model does not give the same any more.

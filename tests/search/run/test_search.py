@@ -95,6 +95,24 @@ def test_bytes_are_those_of_the_file(make, target, max_bytes):
     assert stored_bytes(model, found, target) == found.chosen.nbytes <= max_bytes
 
 
+def test_what_no_operator_reads_is_not_coded():
+    class Spare(keras.layers.Layer):
+        def build(self, shape):
+            self.spare = keras.layers.Embedding(ITEMS, DIM, name="spare")
+            self.spare.build(shape)
+
+        def call(self, vectors):
+            return 2 * vectors
+
+    ids = keras.Input((LENGTH,), dtype="int32", name="ids")
+    items = layers.FullEmbedding(ITEMS, DIM, name="items")
+    vector = Spare()(keras.ops.mean(items(ids), axis=1))
+    model = keras.Model(ids, keras.layers.Dense(4)(vector))
+    with pytest.warns(UserWarning, match="spare/embeddings"):
+        found = search_run(model, Budget(snr_db=8), None, code_output=True)
+    assert list(found.tables) == ["items/embeddings"]
+
+
 @pytest.fixture
 def measured():
     """Stands for 10,000 validation examples; the ids of example k are all k."""

@@ -67,6 +67,11 @@ def test_a_number_of_bytes_is_kept_as_shipped(files):
         )
 
 
+def test_codecs_whose_bytes_are_not_counted_are_refused(files):
+    with pytest.raises(ConfigError, match=r"codec: got 'raw'.*counts on auto or rate"):
+        pack_lossy(files["edge-int8"], Budget(snr_db=9), codec="raw", target="delegate")
+
+
 def test_an_snr_out_of_reach_says_what_is_not(files):
     how = {"target": "delegate", "counts": COUNTS}
     with pytest.raises(ConfigError, match=r"snr_db: got 500, .* leave it out") as raised:

@@ -210,16 +210,18 @@ def _refuse_finished(run: Run, source: Run) -> None:
 
 def _coded_tables(model: keras.Model, measured: RunQuality) -> tuple[ModelTables, Settings]:
     """The tables of the embedding that the run is about, and how they are coded at first."""
+    from tfcompress.tflite.tables.table_reads import TableReads
+
     task = measured.task
     layer, counts = model.get_layer(task.table), measured.dataset.id_counts
     measures = Measures.of(model, measured, [layer], [layer])
     # Where rows are read as they are, the rotation goes into the layers around them.
     folds = task.config.embedding == "full"
-    is_tied = int(task.config.tie)
+    reads = TableReads(others=int(task.config.tie), is_folded=folds)
 
     def size_of(name: str, table: TransformedTable) -> int:
         del name
-        return shipped_bytes(table, "delegate", others=is_tied, is_folded=folds)
+        return shipped_bytes(table, "delegate", reads)
 
     inputs = measures.inputs
     tables = ModelTables(

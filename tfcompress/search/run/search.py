@@ -78,7 +78,7 @@ def search_run(
         for key in layers.layer_tables(layer)
     }
     if code_output:
-        names |= tables.keys()
+        names |= tables.keys() & use.reads.keys()  # not what no operator reads
     if target == "builtin":
         if names and names <= use.read_whole:
             raise ConfigError(
@@ -90,7 +90,7 @@ def search_run(
     coded = [tables[name] for name in tables if name in names]
 
     def size_of(name: str, table: TransformedTable) -> int:
-        return shipped_bytes(table, target, **vars(use.reads[name]))
+        return shipped_bytes(table, target, use.reads[name])
 
     options: dict[str, Any] = {}
     lost = 0.0

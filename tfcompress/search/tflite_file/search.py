@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfcompress.rate_distortion import TransformedTable
-from tfcompress.search.budget import Budget, check_code_output
+from tfcompress.search.budget import Budget, check_code_output, check_search_codec
 from tfcompress.search.coded_together import probe_rows
 from tfcompress.search.divergence import answers_moved
 from tfcompress.search.settings import Coded
@@ -63,8 +63,9 @@ def pack_lossy(
     Args:
         content: bytes. Any .tflite file.
         budget: Budget. Bytes are those of the coded tables; losses are against the file itself.
-        codec: str. As of `tflite.pack_model`, as are the next two.
-        target: str.
+        codec: str. "auto", or what that comes to: "rate" for target "delegate", "indexed" for
+            "builtin".
+        target: str. As of `tflite.pack_model`, as is the next.
         decoder: str.
         counts: number array `(n,)` or None. How often each id is read; for the tables of n rows.
         ranked_rows: bool. Whether the other tables have the most frequent row first. Without either
@@ -86,6 +87,7 @@ def pack_lossy(
         ModelError: It is no .tflite file, or it is damaged.
     """
     check_options(codec, target, decoder)
+    check_search_codec(codec, target)
     check_code_output(code_output, target)
     content = file_bytes("content", content)
     measures = examine is not None and budget.snr_db is None

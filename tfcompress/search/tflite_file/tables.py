@@ -113,9 +113,7 @@ class FileTables(CodedTogether):
             },
             ranked=ranked_rows,
             metrics=metrics,
-            size_of=lambda name, table: shipped_bytes(
-                table, target, decoder=decoder, **vars(reads[name])
-            ),
+            size_of=lambda name, table: shipped_bytes(table, target, reads[name], decoder=decoder),
             kept_long={name for name in scored if not self._may_shrink(name, found[name])},
         )
         is_tied = any(self._may_shrink(name, found[name]) for name in scored)

@@ -38,7 +38,8 @@ class Lookups:
     """The look-ups of a code (`code_lookups`) as constants.
 
     Attributes:
-        lengths: int or None. Tensor uint8 (2^(bits - shift),); None where a row is one word.
+        lengths: int or None. Tensor uint8, or int32 where wide, (2^(bits - shift),); None where a
+            row is one word.
         is_wide: bool. True: `lengths` are int32.
         symbols: int. Tensor (entries,) or (entries, group).
         bits: int. Bits of the longest word.

@@ -1,7 +1,8 @@
 """Brings the packed tables of a .tflite back: plain constants read by GATHER or EMBEDDING_LOOKUP.
 
 The same tables and the same outputs as before packing. A lookup that multiplied by scales in its
-kernel stays what `pack` made of it: integers, and operators that multiply.
+kernel stays what `pack` made of it: integers, and operators that multiply. A float16 table stays
+one of 16 bits that GATHER reads and BITCAST makes halves again.
 """
 
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from tfcompress.tflite.tables.row_scores import unfused_scores
 
 
 def unpack(model_bytes: bytes) -> bytes:
-    """The same model with every table as it was before packing.
+    """The same model with plain tables that give what they gave before packing.
 
     Args:
         model_bytes: bytes. Any .tflite file; one without packed tables stays as it is.
