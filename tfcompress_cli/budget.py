@@ -72,7 +72,7 @@ class Wanted:
         from tfcompress.search.budget import check_code_output, check_search_codec
 
         check_code_output(self.code_output, self.target)
-        check_search_codec(codec, self.target)
+        check_search_codec(codec, self.target, name="--codec")
         self.check_measuring(source)
         written = [path.resolve() for path in (out, self.curve, self.plot) if path is not None]
         for path in (self.curve, self.plot):

@@ -63,12 +63,12 @@ def check_one_given(options: Mapping[str, Any], *, positive: Sequence[str]) -> N
             raise ConfigError(f"{name}: got {given[name]:g}, expected a positive number")
 
 
-def check_search_codec(codec: str, target: str) -> None:
-    """Raises `ConfigError` for a codec whose bytes a search does not count."""
+def check_search_codec(codec: str, target: str, *, name: str = "codec") -> None:
+    """Raises `ConfigError`, by the name of the option, for a codec a search does not count on."""
     codecs = ("auto", "rate") if target == "delegate" else ("auto", "indexed")
     if codec not in codecs:
         raise ConfigError(
-            f"codec: got {codec!r}, but a search for target {target!r} counts on "
+            f"{name}: got {codec!r}, but a search for target {target!r} counts on "
             f"{' or '.join(codecs)}; leave it out"
         )
 
