@@ -77,20 +77,15 @@ class TransformedTable:
         return np.repeat(np.arange(len(self.class_starts)), ends - self.class_starts)
 
     @property
-    def side_bytes(self) -> int:
-        """Bytes of everything but the packed integers: classes, steps, rotation, offset, shrink."""
-        offset = 0 if self.offset is None else self.offset.nbytes
-        return 2 * NUMBER_BYTES * len(self.steps) + NUMBER_BYTES + self.rotation_bytes + offset
-
-    @property
-    def rotation_bytes(self) -> int:
-        """Bytes of the rotation, which do not ship where it folds into linear layers."""
-        return 0 if self.rotation is None else self.rotation.nbytes + NUMBER_BYTES
-
-    @property
     def nbytes(self) -> int:
-        """Bytes of everything that ships, the integers packed in mode "rate"."""
-        return self.pack().nbytes + self.side_bytes
+        """Bytes of all its parts by themselves, the integers packed in mode "rate".
+
+        In a file they depend on what reads the table: `search.shipped_bytes` counts those.
+        """
+        offset = 0 if self.offset is None else self.offset.nbytes
+        rotation = 0 if self.rotation is None else self.rotation.nbytes + NUMBER_BYTES
+        classes = 2 * NUMBER_BYTES * len(self.steps)
+        return self.pack().nbytes + classes + NUMBER_BYTES + rotation + offset
 
     def matrix(self) -> NDArray[np.float32] | None:
         """The rotation as floats, shape `(D, D)`, or None."""

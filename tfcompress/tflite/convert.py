@@ -8,7 +8,7 @@ from tfcompress.errors import ConfigError
 from tfcompress.quantization import Granularity
 from tfcompress.rate_distortion import TransformedTable
 from tfcompress.tflite.dense import quantize_dense
-from tfcompress.tflite.export import check_model, export
+from tfcompress.tflite.export import exported
 from tfcompress.tflite.graph.flatbuffer import read
 from tfcompress.tflite.graph.prune import prune
 from tfcompress.tflite.graph.runtime_version import raise_runtime_version
@@ -20,10 +20,8 @@ from tfcompress.tflite.tables.constants import (
     ModelEmbedding,
     check_transformed,
     in_file,
-    model_embeddings,
     name_tables,
     table_buffers,
-    tables_replaced,
 )
 from tfcompress.tflite.tables.embedding_snr import embedding_snr_db
 from tfcompress.tflite.tables.fold_rotation import fold_rotations
@@ -107,26 +105,6 @@ def convert(
         vocabulary=vocabulary,
     )
     return converted if codec == "none" else pack(converted, codec=codec, target=target)
-
-
-def exported(
-    model: Any, transformed: Mapping[str, TransformedTable] | None = None
-) -> tuple[bytes, list[ModelEmbedding]]:
-    """What `assemble` takes of a model; a second file of it needs no second export.
-
-    Args:
-        model: keras.Model. See `convert`.
-        transformed: mapping or None. Tables to export in the place of the model's.
-
-    Raises:
-        ConfigError: as `convert`.
-        ModelError: as `convert`.
-    """
-    check_model(model)
-    from tfcompress.layers import lora_merged
-
-    with lora_merged(model), tables_replaced(model, {} if transformed is None else transformed):
-        return export(model), model_embeddings(model)
 
 
 def assemble(

@@ -16,13 +16,15 @@ progress on the standard output. Three things are added on the way:
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from tfcompress.errors import ConfigError, ModelError, first_line
+from tfcompress.rate_distortion import TransformedTable
 from tfcompress.temporary import temporary_folder
+from tfcompress.tflite.tables.constants import ModelEmbedding, model_embeddings, tables_replaced
 
 _RECURRENT_HINT = "; set unroll=True on recurrent layers (GRU, LSTM, SimpleRNN)"
 
@@ -46,6 +48,26 @@ def export(model: Any) -> bytes:
     check_model(model)
     with _loud_embeddings(), _float32_compute(model):
         return to_tflite(model)
+
+
+def exported(
+    model: Any, transformed: Mapping[str, TransformedTable] | None = None
+) -> tuple[bytes, list[ModelEmbedding]]:
+    """What `assemble` takes of a model; a second file of it needs no second export.
+
+    Args:
+        model: keras.Model. See `export`.
+        transformed: mapping or None. Tables to export in the place of the model's.
+
+    Raises:
+        ConfigError: as `export`.
+        ModelError: as `export`.
+    """
+    check_model(model)
+    from tfcompress.layers import lora_merged
+
+    with lora_merged(model), tables_replaced(model, {} if transformed is None else transformed):
+        return export(model), model_embeddings(model)
 
 
 def check_model(model: Any) -> None:

@@ -34,7 +34,7 @@ def test_the_model_is_exported_once(trained, measured, monkeypatch):
         return export(model)
 
     # The package has a function of the module's name.
-    monkeypatch.setattr(import_module("tfcompress.tflite.convert"), "export", counting)
+    monkeypatch.setattr(import_module("tfcompress.tflite.export"), "export", counting)
     assert dense_loss(trained.model(), measured, "int8") >= 0
     assert len(exports) == 1
 

@@ -28,7 +28,8 @@ def dense_loss(
         code_output: bool. Whether an output matrix is coded as a table: what "int4" would make of
             it is left out then, and what it makes of the rest is nearly what "int8" does.
     """
-    from tfcompress.tflite.convert import assemble, exported
+    from tfcompress.tflite.convert import assemble
+    from tfcompress.tflite.export import exported
     from tfcompress.tflite.inspect import inspect_model
 
     if dense_dtype == "float32":

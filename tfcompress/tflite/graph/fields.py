@@ -1,5 +1,6 @@
 """What the generated objects hold, read alike whoever made them: unset, bytes, text or arrays."""
 
+import math
 from collections.abc import Collection
 from typing import Any
 
@@ -20,6 +21,11 @@ def block_details(tensor: Any) -> Any | None:
 def indices(values: Any) -> list[int]:
     """A flatbuffer integer vector, or nothing, as a list of int."""
     return [] if values is None else [int(value) for value in values]
+
+
+def num_values(tensor: Any) -> int:
+    """How many values a tensor has, a free dimension counted as one."""
+    return math.prod(indices(tensor.shape))
 
 
 def text(value: Any) -> str:

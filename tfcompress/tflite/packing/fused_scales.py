@@ -14,7 +14,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.codec.layout import parse_header
-from tfcompress.tflite.graph.fields import indices
+from tfcompress.tflite.graph.fields import indices, num_values
 from tfcompress.tflite.graph.flatbuffer import TfliteFile
 from tfcompress.tflite.graph.readers import only_reader, readers
 from tfcompress.tflite.runtime.delegate_rows import CUSTOM_CODE, SCALED_VERSION
@@ -164,5 +164,5 @@ def _is_float_constant(file: TfliteFile, tensor: Any) -> bool:
         tensor.type == _Type.FLOAT32
         and tensor.sparsity is None
         and (data := file.data(tensor)) is not None
-        and len(data) == 4 * np.prod(indices(tensor.shape), dtype=np.int64)
+        and len(data) == 4 * num_values(tensor)
     )

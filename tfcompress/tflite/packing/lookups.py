@@ -20,7 +20,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from tfcompress.codec.layout import Dtype
-from tfcompress.tflite.graph.fields import block_details, free_name, indices, text
+from tfcompress.tflite.graph.fields import block_details, free_name, indices, num_values, text
 from tfcompress.tflite.graph.flatbuffer import TYPE_NAMES, TfliteFile
 from tfcompress.tflite.graph.readers import dequantized_lookups, is_row_lookup
 from tfcompress.tflite.runtime.delegate_rows import CUSTOM_CODES
@@ -66,7 +66,7 @@ class Lookup:
     @property
     def num_ids(self) -> int:
         """How many ids it looks up, a free dimension counted as one."""
-        return int(np.prod(indices(self.subgraph.tensors[self.ids].shape), dtype=np.int64))
+        return num_values(self.subgraph.tensors[self.ids])
 
     @property
     def is_scaled(self) -> bool:

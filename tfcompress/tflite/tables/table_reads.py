@@ -2,11 +2,8 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-
-from tfcompress.tflite.graph.fields import indices
+from tfcompress.tflite.graph.fields import num_values
 from tfcompress.tflite.graph.flatbuffer import TfliteFile
 from tfcompress.tflite.graph.readers import is_row_lookup, readers
 from tfcompress.tflite.tables.constants import TableConstant
@@ -52,8 +49,4 @@ def _uses(file: TfliteFile, constant: TableConstant) -> Iterator[int | None]:
         for index in constant.places(subgraph):
             for name, operator, slot in readers(file, subgraph, index):
                 is_lookup = is_row_lookup(name, operator, slot)
-                yield _num_ids(subgraph, operator.inputs[1 - slot]) if is_lookup else None
-
-
-def _num_ids(subgraph: Any, ids: int) -> int:
-    return int(np.prod(indices(subgraph.tensors[ids].shape), dtype=np.int64))
+                yield num_values(subgraph.tensors[operator.inputs[1 - slot]]) if is_lookup else None
