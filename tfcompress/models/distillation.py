@@ -2,7 +2,10 @@
 
 The loss is the cross entropy of the student's probabilities under the teacher's. A model that was
 trained until validation got no better overfits when it is trained on with its labels; a teacher's
-answers say more, and are the ones that were wanted.
+answers say more, and are the ones that were wanted. Students are trained without dropout: whose
+answers are to be another's exactly must see what that one sees. With it an epoch took the answers
+of a ranker of ml1m_seq, coded 40 times smaller than float32, farther from the teacher's (0.060 to
+0.066 nats of Kullback-Leibler divergence); without it, nearer (0.036).
 
 Reference:
     Hinton, Vinyals and Dean 2015, "Distilling the knowledge in a neural network", section 2, at
@@ -36,6 +39,11 @@ class RankerDistiller(RankerTrainer):
         self.teacher.trainable = False
         self.teacher.built = True  # Its parts are, and Keras warns of what is not.
 
+    def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
+        """The user vectors, float `(batch, dim)`, with nothing dropped in training either."""
+        del training
+        return super().call(inputs, training=False)
+
     def compute_loss(
         self,
         x: Any = None,
@@ -66,8 +74,9 @@ class ClassifierDistiller(keras.Model):
         self.teacher.trainable = False
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """The logits, float `(batch, classes)`."""
-        return self.classifier(inputs, training=training)["scores"]
+        """The logits, float `(batch, classes)`, with nothing dropped in training either."""
+        del training
+        return self.classifier(inputs, training=False)["scores"]
 
     def compute_loss(
         self,

@@ -36,8 +36,10 @@ if TYPE_CHECKING:
     from tfcompress.training.epoch import BatchDone
     from tfcompress.training.loop import EpochDone
 
-_CODINGS = 10
+_CODINGS = 40
 """Of an epoch: tables are coded anew so many times."""
+_RATE = 0.5
+"""Learning rate at the start, of that of the training."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,7 @@ def fine_tune(
         coarseness: Coarseness.
         epochs: int.
         learning_rate: float or None. Of Adam at the start, falling to 0 along a line. None takes
-            that of the source's training, its first one: a quarter of it won back nothing of tied
-            tables on amazon_games_seq, and less of untied ones.
+            half of that of the source's training.
         seed: int or None. None takes that of the source.
         data: str or None. Where the data of the source lie now; None where they lay then.
         on_batch: callable or None. Called with (epoch, batches done, batches in all).
@@ -185,6 +186,7 @@ def _config(
             "it was made from"
         )
     fields = before.model_dump(exclude={"fine_tuning"})
+    fields["learning_rate"] *= _RATE
     given = {"epochs": epochs, "learning_rate": learning_rate, "seed": seed}
     fields |= {name: value for name, value in given.items() if value is not None}
     if data is not None:
