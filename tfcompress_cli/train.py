@@ -56,7 +56,7 @@ def train(
         Path | None,
         Option(
             "--from",
-            help="A finished run to go on from, its tables rounded: for an epoch, from half the "
+            help="A finished run to go on from, its tables rounded: for an epoch, from the "
             "learning rate of its training down to 0, where nothing else is said. Needs "
             "--quantize.",
             metavar="RUN",

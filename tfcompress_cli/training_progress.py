@@ -51,9 +51,10 @@ class TrainingProgress:
         quality = "   ".join(
             f"{name} {entry[key]:.4f}" for key, name in QUALITY_NAMES.items() if key in entry
         )
+        dropout = f"   dropout {entry['dropout']:g}" if "dropout" in entry else ""
         console.remark(
             f"epoch {entry['epoch'] + 1:3.0f}   loss {entry['loss']:.4f}   {quality}   "
-            f"{entry['seconds']:.1f} s"
+            f"{entry['seconds']:.1f} s{dropout}"
         )
 
 

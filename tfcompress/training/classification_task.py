@@ -49,9 +49,9 @@ class ClassificationTask(Task):
         """The same graph again: a model that is compiled would be saved with its optimiser."""
         return keras.Model(model.inputs[0], model.output["scores"])
 
-    def distiller(self, model: keras.Model, teacher: keras.Model) -> keras.Model:
+    def distiller(self, model: keras.Model, teacher: keras.Model, *, drops: bool) -> keras.Model:
         """Over the classes."""
-        return ClassifierDistiller(model, teacher)
+        return ClassifierDistiller(model, teacher, drops=drops)
 
     def batches(self, epoch: int) -> TextBatches:
         """Every text once, in an order of the epoch's own."""

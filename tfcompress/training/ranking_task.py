@@ -98,9 +98,9 @@ class RankingTask(Task):
         """Brings its own loss."""
         return RankerTrainer(model)
 
-    def distiller(self, model: keras.Model, teacher: keras.Model) -> keras.Model:
+    def distiller(self, model: keras.Model, teacher: keras.Model, *, drops: bool) -> keras.Model:
         """Under full or sampled softmax, as in training."""
-        return RankerDistiller(model, teacher)
+        return RankerDistiller(model, teacher, drops=drops)
 
     def batches(self, epoch: int) -> FitBatches:
         """Histories and next items, with negatives under sampled softmax."""

@@ -53,8 +53,11 @@ class Task(ABC):
         """What is fitted: another Keras model on the same weights."""
 
     @abstractmethod
-    def distiller(self, model: keras.Model, teacher: keras.Model) -> keras.Model:
-        """What is fitted to the answers of another model; brings its own loss."""
+    def distiller(self, model: keras.Model, teacher: keras.Model, *, drops: bool) -> keras.Model:
+        """What is fitted to the answers of another model, with its dropout or without.
+
+        It brings its own loss.
+        """
 
     @abstractmethod
     def batches(self, epoch: int) -> keras.utils.PyDataset:

@@ -52,7 +52,8 @@ class StraightThrough(keras.callbacks.Callback):
         super().__init__()
         self._tables, self._max_bytes, self._every = tables, max_bytes, every
         self._seen = 0
-        self.coded = fit_step(tables.encode, settings, max_bytes)
+        self.coded = self._first = fit_step(tables.encode, settings, max_bytes)
+        self._trained = values(tables.variables)
         self._differences: list[Any] = []
 
     def begin(self) -> None:
@@ -62,7 +63,13 @@ class StraightThrough(keras.callbacks.Callback):
             with self._tables.in_place(self.coded):
                 fitted = values(refit.variables)
             assign(refit.variables, fitted)
-        self._put(values(self._tables.variables))
+        self._put(self._trained)
+
+    def restart(self) -> None:
+        """Has the tables in the model again that `begin` put there; other weights it leaves."""
+        self._seen, self.coded = 0, self._first
+        self._tables.retrain(self._trained)
+        self._put(self._trained)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Codes the tables anew, every so many steps."""

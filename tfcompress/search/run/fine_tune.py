@@ -23,14 +23,14 @@ from tfcompress.search.keras_model.straight_through import StraightThrough
 from tfcompress.search.keras_model.tables import ModelTables
 from tfcompress.search.run.measures import Measures
 from tfcompress.search.run.quality import RunQuality
+from tfcompress.search.run.tuning import Tuning
 from tfcompress.search.settings import Settings
 from tfcompress.search.shipped_bytes import shipped_bytes
 from tfcompress.training.checkpoint import Progress
 from tfcompress.training.config import FineTuning, TrainConfig
-from tfcompress.training.epoch import fit_epoch
 from tfcompress.training.loop import make_deterministic, run_metrics
 from tfcompress.training.run import Run
-from tfcompress.training.variables import assign, values
+from tfcompress.training.variables import assign
 
 if TYPE_CHECKING:
     from tfcompress.training.epoch import BatchDone
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
 _CODINGS = 40
 """Of an epoch: tables are coded anew so many times."""
-_RATE = 0.5
-"""Learning rate at the start, of that of the training."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +83,10 @@ def fine_tune(
 ) -> dict[str, Any]:
     """Trains a run on while its tables are rounded, and keeps what the last epoch gives.
 
-    Where that is worse than the tables coded and dense layers refitted without training, by the
-    smooth companion of the quality on validation (`Task.examine`), those are kept.
+    It is trained twice, without dropout and with that of the source: which one is better depends on
+    how far the trained model overfits. What is kept is the best by the smooth companion of the
+    quality on validation (`Task.examine`), tables coded and dense layers refitted without training
+    among them.
 
     The new run is one like any other, its model holding the coded tables as floats; the tables
     themselves lie beside it, and `convert` stores them as they are.
@@ -97,7 +97,7 @@ def fine_tune(
         coarseness: Coarseness.
         epochs: int.
         learning_rate: float or None. Of Adam at the start, falling to 0 along a line. None takes
-            half of that of the source's training.
+            that of the source's training, its first one.
         seed: int or None. None takes that of the source.
         data: str or None. Where the data of the source lie now; None where they lay then.
         on_batch: callable or None. Called with (epoch, batches done, batches in all).
@@ -105,8 +105,9 @@ def fine_tune(
 
     Returns:
         The content of metrics.json: that of a training, and "fine_tuning": whether training
-        `helps`, what the model gave on "validation" and "test" before (`started_from`) and with
-        coded tables but no training (`coded_only`), `table_bytes`, `float_bytes`, `step`.
+        `helps`, the `dropout` of the better one, what the model gave on "validation" and "test"
+        before (`started_from`) and with coded tables but no training (`coded_only`), `table_bytes`,
+        `float_bytes`, `step`.
 
     Raises:
         ConfigError: `run` exists, or another training is running there; `source` cannot be
@@ -130,47 +131,38 @@ def fine_tune(
     batches = [task.batches(first + epoch) for epoch in range(config.epochs)]
     rounding = StraightThrough(tables, settings, max_bytes, max(1, len(batches[0]) // _CODINGS))
     rounding.begin()
+    tuning = Tuning(model, source.model(), task, batches, rounding, on_batch, on_epoch)
     # As `convert` would have them without training.
-    at_first = values(model.variables), rounding.coded, *task.examine(model)
-    coded_only = {
-        "validation": at_first[2][measured.metric],
-        "test": measured.on_test(model),
-    }
-    trainer = task.distiller(model, source.model())
-    rate = keras.optimizers.schedules.PolynomialDecay(
-        config.learning_rate, sum(map(len, batches)), end_learning_rate=0.0
-    )
-    trainer.compile(optimizer=keras.optimizers.Adam(rate))
+    coded_only, on_test = tuning.reached(), measured.on_test(model)
     with run.held():
         _refuse_finished(run, source)
         run.start(config, measured.dataset.vocabulary)
 
-        progress = Progress(data_sha256=measured.dataset.sha256, watched=task.watched)
-        for epoch, part in enumerate(batches):
-            loss, seconds = fit_epoch(trainer, part, epoch, on_batch=on_batch, callbacks=[rounding])
-            rounding.finish()
-            quality, soft = task.examine(model)
-            entry = {"epoch": epoch, "loss": loss, **quality, "seconds": round(seconds, 2)}
-            progress.add(entry)
-            if on_epoch:
-                on_epoch(entry)
+        dropouts = dict.fromkeys((0.0, config.dropout))
+        ways = [tuning.train(coded_only.weights, dropout) for dropout in dropouts]
+        best = max(ways, key=lambda way: way.soft)
+        helps = best.soft > coded_only.soft
+        kept = best if helps else coded_only
+        assign(model.variables, kept.weights)
         # The rate has come down to nothing there; what was better before was so by luck.
-        progress.best_epoch = config.epochs - 1
+        progress = Progress(
+            data_sha256=measured.dataset.sha256,
+            watched=task.watched,
+            history=best.history,
+            best_epoch=config.epochs - 1,
+        )
         metrics = run_metrics(task, model, progress)
-        coded = rounding.coded
-        helps = soft > at_first[3]
-        if not helps:
-            kept, coded, metrics["valid"], _ = at_first
-            assign(model.variables, kept)
+        metrics["valid"] = kept.quality
         metrics["fine_tuning"] = {
             "helps": helps,
+            "dropout": best.dropout,
             "started_from": started_from,
-            "coded_only": coded_only,
-            "table_bytes": coded.nbytes,
+            "coded_only": {"validation": coded_only.quality[measured.metric], "test": on_test},
+            "table_bytes": kept.coded.nbytes,
             "float_bytes": tables.float_bytes,
-            "step": coded.settings.step,
+            "step": kept.coded.settings.step,
         }
-        write_file(run.tables_file, tables_to_bytes(coded.tables))
+        write_file(run.tables_file, tables_to_bytes(kept.coded.tables))
         run.finish(model, metrics)
         return metrics
 
@@ -186,7 +178,6 @@ def _config(
             "it was made from"
         )
     fields = before.model_dump(exclude={"fine_tuning"})
-    fields["learning_rate"] *= _RATE
     given = {"epochs": epochs, "learning_rate": learning_rate, "seed": seed}
     fields |= {name: value for name, value in given.items() if value is not None}
     if data is not None:
