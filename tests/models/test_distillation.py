@@ -87,11 +87,13 @@ def test_a_classifier_comes_near_its_teacher():
 def test_the_loss_of_the_teacher_itself_is_the_entropy_of_its_answers(
     kind, distiller, inputs, first
 ):
-    # Though both have layers of dropout: a student sees what its teacher sees.
     teacher = spread(kind())
-    student = distiller(spread(kind()), teacher)
+    # Both have layers of dropout, which do nothing unless that is asked for.
+    student, dropping = (distiller(spread(kind()), teacher, drops=drops) for drops in (False, True))
     student.compile(optimizer=keras.optimizers.SGD(0.0))
+    dropping.compile(optimizer=keras.optimizers.SGD(0.0))
     scores = np.array(teacher(IDS)["scores"], np.float64)[:, first:]
     logs = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
     entropy = -(np.exp(logs) * logs).sum(axis=1).mean()
     assert float(student.train_on_batch(inputs, TARGETS % 3)) == pytest.approx(entropy, rel=1e-4)
+    assert float(dropping.train_on_batch(inputs, TARGETS % 3)) > 1.01 * entropy

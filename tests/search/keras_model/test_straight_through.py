@@ -63,6 +63,19 @@ def test_without_training_the_floats_stay(parts):
     assert abs(rounding.coded.nbytes / first.nbytes - 1) < 0.02
 
 
+def test_a_restart_goes_back_to_what_was_coded_first(parts):
+    task, model, tables = parts
+    rounding = StraightThrough(tables, START, max_bytes=900, every=3)
+    rounding.begin()
+    first, floats = rounding.coded, np.array(tables._trained[NAME])
+    fit(task, model, rounding)
+    assert rounding.finish().nbytes != first.nbytes or rounding.coded.settings != first.settings
+    rounding.restart()
+    assert rounding.coded is first
+    np.testing.assert_array_equal(tables.variables[0], first.tables[NAME].dequantize())
+    np.testing.assert_array_equal(tables._trained[NAME], floats)
+
+
 def test_bytes_that_cannot_be_kept_are_told(parts):
     tables = parts[2]
     assert 0.97 * 1500 < fit_step(tables.encode, START, 1500).nbytes <= 1500

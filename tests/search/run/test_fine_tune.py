@@ -10,6 +10,7 @@ from tfcompress.data import LOADERS
 from tfcompress.errors import ConfigError
 from tfcompress.rate_distortion.stored_tables import load_tables
 from tfcompress.search.run.fine_tune import Coarseness, fine_tune
+from tfcompress.search.run.tuning import Tuning
 from tfcompress.search.search import START
 from tfcompress.search.shipped_bytes import shipped_bytes
 from tfcompress.tflite.tables.table_reads import TableReads
@@ -91,6 +92,26 @@ def test_a_training_that_makes_it_worse_is_not_kept(trained, tmp_path):
     assert metrics["valid"]["ndcg@10"] > metrics["history"][-1]["ndcg@10"]
     coded = load_tables(run.tables_file)[NAME].dequantize()
     np.testing.assert_array_equal(run.model().get_layer("item_embedding").embeddings, coded)
+
+
+@pytest.mark.parametrize(("without", "with_it"), [(2.0, 1.0), (1.0, 2.0)])
+def test_the_better_of_training_with_dropout_and_without_is_kept(
+    without, with_it, trained, tmp_path, monkeypatch, config, dataset
+):
+    # What is coded and both trainings, in this order.
+    reached, softs = Tuning.reached, iter((0.0, without, with_it))
+    monkeypatch.setattr(Tuning, "reached", lambda own: replace(reached(own), soft=next(softs)))
+    run, entries = Run(tmp_path / "run"), []
+    metrics = fine_tune(trained, run, Coarseness(times_smaller=12), on_epoch=entries.append)
+    assert [entry["dropout"] for entry in entries] == [0.0, config.dropout]
+    assert entries[0]["loss"] != entries[1]["loss"]
+    kept = entries[int(with_it > without)]
+    assert metrics["history"] == [kept]
+    assert metrics["fine_tuning"]["dropout"] == kept["dropout"]
+    model, coded = run.model(), load_tables(run.tables_file)[NAME].dequantize()
+    np.testing.assert_array_equal(model.get_layer("item_embedding").embeddings, coded)
+    quality = RankingTask(config, dataset).validate(model)
+    assert quality["ndcg@10"] == pytest.approx(kept["ndcg@10"])
 
 
 def test_chosen_settings_give_the_bytes_of_the_trained_tables(trained, tmp_path):
