@@ -7,9 +7,9 @@ RUN is what `tfcompress train` made; its data must still be there, or be given. 
 on once for every ratio (times smaller than float32) and learning rate, as by `tfcompress train
 --from RUN --quantize 115x --learning-rate 0.002`. "coded" is the model with tables coded and dense
 layers fitted to them, "tuned" the same after training; both are relative to the trained model, on
-the validation and on the test split. Where training made the model worse, `train` keeps what was
-coded: then only the validation of what was trained is known. Seconds are those of the whole
-fine-tuning, measuring included.
+the validation and on the test split, and "dropout" is that of the better of two trainings. Where
+training made the model worse, `train` keeps what was coded: then only the validation of what was
+trained is known. Seconds are those of the whole fine-tuning, measuring included.
 """
 
 import argparse
@@ -24,7 +24,19 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-HEADINGS = ("run", "ratio", "rate", "bytes", "coded", "(test)", "tuned", "(test)", "kept", "s")
+HEADINGS = (
+    "run",
+    "ratio",
+    "rate",
+    "bytes",
+    "coded",
+    "(test)",
+    "tuned",
+    "(test)",
+    "dropout",
+    "kept",
+    "s",
+)
 
 
 def measure(source: Path, ratio: float, rate: float | None, given: Any) -> dict[str, Any]:
@@ -64,6 +76,7 @@ def measure(source: Path, ratio: float, rate: float | None, given: Any) -> dict[
         "trained": about["started_from"],
         "coded": changes(about["coded_only"]),
         "tuned": changes(tuned),
+        "dropout": about["dropout"],
         "kept": about["helps"],
         "seconds": seconds,
     }
@@ -78,6 +91,7 @@ def cells(row: dict[str, Any]) -> list[str]:
         f"{row['rate']:.3g}",
         f"{row['table_bytes']:,}",
         *("-" if change is None else f"{change:+.1%}" for change in changes),
+        f"{row['dropout']:g}",
         "yes" if row["kept"] else "no",
         f"{row['seconds']:.0f}",
     ]

@@ -77,6 +77,9 @@ def fine_tune(
     change = f" ({quality / before - 1:+.2%} against {source})" if before else ""
     if not tuned["helps"]:
         console.say(f"{out}: training made it worse, so the tables are as coded without")
+    else:
+        how = f"with dropout {tuned['dropout']:g}" if tuned["dropout"] else "without dropout"
+        console.remark(f"kept: what was trained {how}")
     console.say(
         f"{out}: tables of {tuned['table_bytes']:,} bytes, "
         f"{tuned['float_bytes'] / tuned['table_bytes']:.1f}x smaller than "
