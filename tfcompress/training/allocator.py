@@ -9,6 +9,8 @@ import keras
 # Of mallopt(3).
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _KEPT_BYTES = 1 << 30
+_HEAP_BLOCK = 32 << 20
+"""The largest M_MMAP_THRESHOLD that older versions of glibc take."""
 
 
 class KeepFreedMemory(keras.callbacks.Callback):
@@ -39,7 +41,7 @@ def _keep_freed_memory() -> None:
     """Does nothing where malloc has no such settings, as on macOS and with musl."""
     library = ctypes.CDLL(None) if sys.platform == "linux" else None
     if library is not None and hasattr(library, "mallopt"):
-        # Older versions of glibc refuse more than 32 MB here, which leaves theirs.
-        library.mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
+        if not library.mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES):
+            library.mallopt(_M_MMAP_THRESHOLD, _HEAP_BLOCK)
         library.mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
         library.mallopt(_M_ARENA_MAX, 1)
