@@ -139,7 +139,8 @@ def fine_tune(
         run.start(config, measured.dataset.vocabulary)
 
         dropouts = dict.fromkeys((0.0, config.dropout))
-        ways = [tuning.train(coded_only.weights, dropout) for dropout in dropouts]
+        # One after the other: weights are held of the best alone.
+        ways = (tuning.train(coded_only.weights, dropout) for dropout in dropouts)
         best = max(ways, key=lambda way: way.soft)
         helps = best.soft > coded_only.soft
         kept = best if helps else coded_only
