@@ -108,7 +108,7 @@ Bytes EncodeBytes(In<uint8_t, 1> values, In<uint8_t, 1> slots) {
 }
 
 // Blocks of rows: `context` is each row's (segment's class + row's class), `block_rows` add up to
-// the rows; `bounds` as in tfc_rate.h, and classes only where there are several.
+// the rows; `bounds` as in tfc_rate_model.h, and classes only where there are several.
 std::tuple<Bytes, Out<uint32_t, 1>> EncodeBlocks(In<uint8_t, 2> symbols, In<uint8_t, 1> context,
                                                  In<uint8_t, 1> row_class,
                                                  In<uint8_t, 1> column_class,

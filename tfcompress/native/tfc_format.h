@@ -80,7 +80,7 @@ typedef struct {
   const int16_t *weights; /* see tfc_predict.h */
   uint32_t pivots;
 
-  /* rate; contexts and row_classes are those above, see tfc_rate.h */
+  /* rate; contexts and row_classes are those above, see tfc_rate_model.h */
   const uint16_t *bounds;        /* per context, the upper ends of the shares of its magnitudes */
   const uint16_t *class_bounds;  /* the same for the classes of rows */
   const uint16_t *column_offset; /* per column, where its class stands in `bounds` */
