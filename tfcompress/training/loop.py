@@ -16,6 +16,7 @@ import keras
 from tfcompress.data import LOADERS, Dataset, TextDataset
 from tfcompress.errors import ConfigError
 from tfcompress.layers.create import check_name
+from tfcompress.training.allocator import keep_freed_memory
 from tfcompress.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from tfcompress.training.classification_task import ClassificationTask
 from tfcompress.training.config import TrainConfig
@@ -64,6 +65,7 @@ def train(
             another training is running there; the loss is no finite number.
         DataError: there is nothing to train or to validate on.
     """
+    keep_freed_memory()
     run.check_start(config, resume=resume)
     check_name(config.embedding)
     if dataset is None:

@@ -26,6 +26,7 @@ from tfcompress.search.run.quality import RunQuality
 from tfcompress.search.run.tuning import Tuning
 from tfcompress.search.settings import Settings
 from tfcompress.search.shipped_bytes import shipped_bytes
+from tfcompress.training.allocator import keep_freed_memory
 from tfcompress.training.checkpoint import Progress
 from tfcompress.training.config import FineTuning, TrainConfig
 from tfcompress.training.loop import make_deterministic, run_metrics
@@ -115,6 +116,7 @@ def fine_tune(
     """
     config = _config(source, epochs, learning_rate, seed, data)
     _refuse_finished(run, source)
+    keep_freed_memory()
     # Before models are loaded: dropout draws its seed then.
     make_deterministic(config.seed)
     model = source.model()
