@@ -101,11 +101,9 @@ def test_nothing_to_code_is_told(model):
 
 def test_the_snr_asked_for_is_reached_without_data(model):
     told = []
-    found = find_tables(
-        model, NAMES, Budget(snr_db=12), tell=lambda trial, reference: told.append(trial)
-    )
-    assert found.chosen.quality >= 12
     tables = ModelTables(model, NAMES, {})
+    found = find_tables(tables, Budget(snr_db=12), tell=lambda trial, reference: told.append(trial))
+    assert found.chosen.quality >= 12
     assert tables.snr_db(tables.encode(found.chosen.settings)) == found.chosen.quality
     assert tuple(told) == found.trials
     front = found.front()
@@ -126,7 +124,7 @@ def test_a_budget_is_one_of_three():
 
 def test_losses_need_data(model):
     with pytest.raises(ConfigError, match="needs data to measure on"):
-        find_tables(model, NAMES, Budget(max_loss=0.1))
+        find_tables(ModelTables(model, NAMES, {}), Budget(max_loss=0.1))
 
 
 def test_the_fisher_information_is_that_of_the_linear_model(model):
@@ -167,5 +165,5 @@ def test_tables_wider_than_long_are_not_rotated():
     assert not tables.can_rotate
     turned, plain = (tables.encode(replace(SETTINGS, rotation=on)) for on in (True, False))
     assert turned.nbytes == plain.nbytes
-    found = find_tables(model, tables.names, Budget(snr_db=12.0))
+    found = find_tables(tables, Budget(snr_db=12.0))
     assert not any(trial.settings.rotation for trial in found.trials)

@@ -62,7 +62,7 @@ def test_a_model_without_any_quality_has_none_to_lose(trained, measured, monkeyp
 def test_it_comes_off_the_loss_accepted(trained, measured, monkeypatch):
     budgets = []
 
-    def find_tables(model, names, budget, **options):
+    def find_tables(tables, budget, **options):
         budgets.append(budget)
         return run_search.Found(None, {}, 1.0, 1, ())
 

@@ -126,19 +126,21 @@ def measured():
     )
 
 
-def recorder(given):
-    """Stands for a search; its options go into `given`."""
+@pytest.fixture
+def given(monkeypatch):
+    """What a search is given, in place of which nothing happens."""
+    given = {}
 
     def find_tables(*args, **options):
         given.update(options)
         return run_search.Found(None, {}, 1.0, 1, ())
 
-    return find_tables
+    monkeypatch.setattr(run_search, "ModelTables", lambda *args, **options: given.update(options))
+    monkeypatch.setattr(run_search, "find_tables", find_tables)
+    return given
 
 
-def test_inputs_come_from_everywhere_in_the_validation_data(measured, monkeypatch):
-    given = {}
-    monkeypatch.setattr(run_search, "find_tables", recorder(given))
+def test_inputs_come_from_everywhere_in_the_validation_data(measured, given):
     search_run(ranker(), Budget(max_loss=0.1), measured, refit=False, reference=0.5)
     probe = given["probe"][:, 0]
     assert len(probe) == 4096
@@ -148,9 +150,7 @@ def test_inputs_come_from_everywhere_in_the_validation_data(measured, monkeypatc
 
 
 @pytest.mark.parametrize("is_tied", [True, False])
-def test_only_what_is_read_is_shrunk(measured, monkeypatch, is_tied):
-    given = {}
-    monkeypatch.setattr(run_search, "find_tables", recorder(given))
+def test_only_what_is_read_is_shrunk(measured, given, is_tied):
     output = None if is_tied else layers.FullEmbedding(ITEMS, DIM, name="output")
     search_run(
         ranker(output), Budget(max_loss=0.1), measured, refit=False, reference=0.5, code_output=True

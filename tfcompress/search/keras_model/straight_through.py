@@ -53,7 +53,7 @@ class StraightThrough(keras.callbacks.Callback):
         self._tables, self._max_bytes, self._every = tables, max_bytes, every
         self._seen = 0
         self.coded = self._first = fit_step(tables.encode, settings, max_bytes)
-        self._trained = values(tables.variables)
+        self._trained = tables.trained
         self._differences: list[Any] = []
 
     def begin(self) -> None:

@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 
 from tfcompress.errors import ConfigError
 from tfcompress.rate_distortion import row_weights
-from tfcompress.search.coded_together import MIN_BYTES, CodedTogether, SizeOf, is_rotatable
+from tfcompress.search.coded_together import (
+    MIN_BYTES,
+    CodedTogether,
+    SizeOf,
+    is_rotatable,
+    probe_rows,
+)
 from tfcompress.search.divergence import answers_moved, mean_square
 from tfcompress.search.keras_model.refit import DenseRefit
 from tfcompress.search.settings import Coded
@@ -34,19 +40,21 @@ class ModelTables(CodedTogether):
         names: collection of str. Tables that rows are looked up in, as "embedding/table".
         counts: mapping of embedding name to number array `(input_dim,)`. How often each id is read.
             Embeddings that are not in it have rows in any order, and one step for all.
-        probe: array or None. A batch of inputs. Where several tables share the bytes, what an error
-            in each does to the answers to these is what they are shared by.
+        probe: array or None. Inputs. Where several tables share the bytes, what an error in each
+            does to the answers to some of these is what they are shared by.
         logits: callable or None. From the model's outputs to the logits of its answers, `(batch,
             answers)`: their softmax is what counts. None takes squares of errors of all outputs.
         metrics: callable or None. From the variables of tables that can be rotated, by name, to
             what errors along their columns do, `(D, D)` each; see `fisher`. None takes all
             directions to be alike.
         size_of: callable. Bytes of a coded table in the file, from its name and the table.
-        kept_long: collection of str. As of `CodedTogether`.
+        kept_long: collection of str. Tables whose rare rows are not shrunk: those that scores are
+            taken against and nothing is read of, as shorter rows have lower scores.
         refit: callable or None. From the embedding layers of coded tables to a `DenseRefit`, whose
             layers are then fitted to whatever coded tables are put in place.
 
     Attributes:
+        model: keras.Model.
         names: tuple of str. Those that are coded, in the order of the model.
         refit: DenseRefit or None.
 
@@ -69,7 +77,8 @@ class ModelTables(CodedTogether):
     ) -> None:
         from tfcompress import layers
 
-        self._model, self._probe, self._logits = model, probe, logits
+        self.model, self._logits = model, logits
+        self._probe = None if probe is None else probe[probe_rows(len(probe))]
         coded_layers = []
         self._variables: dict[str, Any] = {}
         weights: dict[str, NDArray[np.float64]] = {}
@@ -115,19 +124,24 @@ class ModelTables(CodedTogether):
         """The variables of the coded tables."""
         return list(self._variables.values())
 
+    @property
+    def trained(self) -> list[NDArray[np.float32]]:
+        """The values that are coded, in the order of `names`."""
+        return [self._trained[name] for name in self.names]
+
     @contextmanager
     def in_place(self, coded: Coded) -> Iterator[keras.Model]:
         """The model with coded tables and what is fitted to them; all is put back as it was."""
         if self.refit is None:
-            with tables_replaced(self._model, coded.tables):
-                yield self._model
+            with tables_replaced(self.model, coded.tables):
+                yield self.model
             return
         before = values(self.refit.variables)
         wanted = self._wanted(coded.settings.rare_shrinkage)
-        with tables_replaced(self._model, coded.tables):
+        with tables_replaced(self.model, coded.tables):
             try:
                 assign(self.refit.variables, self.refit.solve(wanted))
-                yield self._model
+                yield self.model
             finally:
                 assign(self.refit.variables, before)
 
@@ -149,7 +163,7 @@ class ModelTables(CodedTogether):
 
     def put_back(self) -> None:
         """Puts the trained tables back, and nothing else."""
-        assign(self.variables, [self._trained[name] for name in self.names])
+        assign(self.variables, self.trained)
 
     def _make_wanted(self, shrinkage: float) -> list[Any]:
         """What refitted layers are to give: that of tables without what shrinkage takes away."""
@@ -166,7 +180,7 @@ class ModelTables(CodedTogether):
         from keras import tree
 
         with nullcontext() if coded is None else self.in_place(coded):
-            outputs = self._model.predict_on_batch(self._probe)
+            outputs = self.model.predict_on_batch(self._probe)
         parts = tree.flatten(outputs if self._logits is None else self._logits(outputs))
         rows = [np.asarray(part, np.float32).reshape(len(part), -1) for part in parts]
         return np.concatenate(rows, axis=1)

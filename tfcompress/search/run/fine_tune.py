@@ -18,7 +18,6 @@ from tfcompress.files import write_file
 from tfcompress.rate_distortion import TransformedTable
 from tfcompress.rate_distortion.stored_tables import tables_to_bytes
 from tfcompress.search.budget import check_one_given
-from tfcompress.search.coded_together import probe_rows
 from tfcompress.search.keras_model.straight_through import StraightThrough
 from tfcompress.search.keras_model.tables import ModelTables
 from tfcompress.search.run.measures import Measures
@@ -219,12 +218,11 @@ def _coded_tables(model: keras.Model, measured: RunQuality) -> tuple[ModelTables
         del name
         return shipped_bytes(table, "delegate", reads)
 
-    inputs = measures.inputs
     tables = ModelTables(
         model,
         [f"{task.table}/{key}" for key in layers.layer_tables(layer)],
         {task.table: counts} if layer.input_dim == len(counts) else {},
-        inputs[probe_rows(len(inputs))],
+        measures.inputs,
         logits=task.logits,
         metrics=measures.metrics,
         size_of=size_of,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tfcompress.errors import ConfigError
 from tfcompress.search.budget import Budget, check_code_output
 from tfcompress.search.keras_model.find import find_tables
+from tfcompress.search.keras_model.tables import ModelTables
 from tfcompress.search.run.dense_loss import dense_loss
 from tfcompress.search.run.measures import Measures
 from tfcompress.search.shipped_bytes import shipped_bytes
@@ -92,7 +93,8 @@ def search_run(
     def size_of(name: str, table: TransformedTable) -> int:
         return shipped_bytes(table, target, use.reads[name])
 
-    options: dict[str, Any] = {}
+    known: dict[str, Any] = {}
+    how: dict[str, Any] = {}
     lost = 0.0
     if measured is not None:
         if budget.max_loss is not None:
@@ -101,25 +103,28 @@ def search_run(
         task, counts = measured.task, measured.dataset.id_counts
         read = [tables[name] for name in tables if name in use.looked_up]
         measures = Measures.of(model, measured, coded, read, refits=refit)
-        options = {
+        known = {
             "probe": measures.inputs,
             "logits": task.logits,
             "metrics": measures.metrics,
+            "refit": measures.refit if refit else None,
+        }
+        how = {
             # Tuning would learn what it is judged by.
             "examine": measured.examine if tune_epochs else steady_examine(measured, model),
             "reference": reference,
-            "refit": measures.refit if refit else None,
             "start": measures.start,
         }
         if tune_epochs:
-            options["tune"] = lambda changed, frozen: tune(task, changed, frozen, tune_epochs)
-    if counts is not None:
-        options["counts"] = {
-            name: counts for name, layer in embeddings.items() if layer.input_dim == len(counts)
-        }
+            how["tune"] = lambda changed, frozen: tune(task, changed, frozen, tune_epochs)
+    reads = {} if counts is None else _reads(embeddings, counts)
     # An output matrix: rows that are only scored against.
     only_scored = names - set(use.looked_up)
-    found = find_tables(
-        model, names, budget, size_of=size_of, kept_long=only_scored, tell=tell, **options
-    )
+    model_tables = ModelTables(model, names, reads, size_of=size_of, kept_long=only_scored, **known)
+    found = find_tables(model_tables, budget, tell=tell, **how)
     return replace(found, dense_loss=lost)
+
+
+def _reads(embeddings: Mapping[str, Any], counts: NDArray[np.number]) -> dict[str, Any]:
+    """How often ids are read, for each embedding that has as many of them."""
+    return {name: counts for name, layer in embeddings.items() if layer.input_dim == len(counts)}
