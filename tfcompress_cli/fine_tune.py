@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfcompress.errors import ConfigError
+from tfcompress.memory import keep_freed_memory
 from tfcompress_cli import console
 from tfcompress_cli.budget import parse_bytes
 from tfcompress_cli.training_progress import QUALITY_NAMES, showing
@@ -55,6 +56,7 @@ def fine_tune(
     **options: Any,
 ) -> dict[str, Any]:
     """Trains on with a progress bar; returns the content of metrics.json."""
+    keep_freed_memory()
     with console.err.status("Loading Keras, the run and the data"):
         console.use_backend(backend)
         from tfcompress.search.run.fine_tune import fine_tune as fine_tune_run

@@ -13,6 +13,7 @@ import typer
 
 from tfcompress.choices import BadRows, Loss, Model
 from tfcompress.errors import ConfigError
+from tfcompress.memory import keep_freed_memory
 from tfcompress_cli import console, fine_tune
 from tfcompress_cli.console import Backend
 from tfcompress_cli.training_progress import QUALITY_NAMES, showing
@@ -207,6 +208,7 @@ def run_training(
     config: TrainConfig, out: Path, *, resume: bool = False, backend: Backend = "tensorflow"
 ) -> dict[str, Any]:
     """Trains with a progress bar and a line per epoch; returns the content of metrics.json."""
+    keep_freed_memory()
     with console.err.status("Loading Keras and the data"):
         console.use_backend(backend)
         from tfcompress.training import Run

@@ -14,6 +14,7 @@ from tfcompress.backend import use_backend
 from tfcompress.data import LOADERS
 from tfcompress.errors import TfcompressError
 from tfcompress.files import locked
+from tfcompress.memory import KEPT
 from tfcompress.sweep.artefact import Training
 from tfcompress.sweep.faults import one_line
 from tfcompress.training.config import TrainConfig
@@ -48,7 +49,7 @@ def train_once(training: Training, folder: Path, earlier: Sequence[Path] = ()) -
     with locked(run.path.parent / f".{training.name}.lock"):
         if not run.metrics_file.exists():
             job = {"training": training.model_dump(mode="json"), "path": str(run.path)}
-            environment = {"KERAS_BACKEND": training.backend}
+            environment = {"KERAS_BACKEND": training.backend, **KEPT}
             answer = call(f"{__name__}:train_job", job, environment=environment)
             if answer["error"] is not None:
                 raise TrainingError(answer["error"])

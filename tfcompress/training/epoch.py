@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from tfcompress.errors import ConfigError
-from tfcompress.training.allocator import KeepFreedMemory
+from tfcompress.memory import keep_freed_memory
 
 BatchDone = Callable[[int, int, int], None]
 """Called with (epoch, batches done, batches in all)."""
@@ -37,7 +37,7 @@ def fit_epoch(
     Raises:
         ConfigError: the loss is no finite number.
     """
-    used = [KeepFreedMemory(), *callbacks]
+    used = [_KeepFreedMemory(), *callbacks]
     if on_batch:
         used.append(_BatchReport(epoch, len(batches), on_batch))
     started = time.perf_counter()
@@ -49,6 +49,21 @@ def fit_epoch(
             f"the loss of epoch {epoch + 1} is {loss}; train with a smaller learning_rate"
         )
     return loss, seconds
+
+
+class _KeepFreedMemory(keras.callbacks.Callback):
+    """Keeps what steps free, whatever a data set of TensorFlow's made inside `fit` has set."""
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Acts before the first step."""
+        del logs
+        keep_freed_memory()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Acts again once the data set is there."""
+        del logs
+        if batch == 0:
+            keep_freed_memory()
 
 
 class _BatchReport(keras.callbacks.Callback):

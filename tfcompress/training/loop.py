@@ -16,7 +16,7 @@ import keras
 from tfcompress.data import LOADERS, Dataset, TextDataset
 from tfcompress.errors import ConfigError
 from tfcompress.layers.create import check_name
-from tfcompress.training.allocator import keep_freed_memory
+from tfcompress.memory import keep_freed_memory
 from tfcompress.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from tfcompress.training.classification_task import ClassificationTask
 from tfcompress.training.config import TrainConfig

@@ -15,6 +15,7 @@ import keras
 from tfcompress import layers
 from tfcompress.errors import ConfigError
 from tfcompress.files import write_file
+from tfcompress.memory import keep_freed_memory
 from tfcompress.rate_distortion import TransformedTable
 from tfcompress.rate_distortion.stored_tables import tables_to_bytes
 from tfcompress.search.budget import check_one_given
@@ -25,7 +26,6 @@ from tfcompress.search.run.quality import RunQuality
 from tfcompress.search.run.tuning import Tuning
 from tfcompress.search.settings import Settings
 from tfcompress.search.shipped_bytes import shipped_bytes
-from tfcompress.training.allocator import keep_freed_memory
 from tfcompress.training.checkpoint import Progress
 from tfcompress.training.config import FineTuning, TrainConfig
 from tfcompress.training.loop import make_deterministic, run_metrics
