@@ -9,7 +9,7 @@ import typer
 
 from tfcompress.choices import BadRows
 from tfcompress.errors import ConfigError
-from tfcompress_cli import console
+from tfcompress_cli import console, data_options
 
 if TYPE_CHECKING:
     from tfcompress.measure import Measurement
@@ -36,10 +36,6 @@ def measure(
             help="For --remap: vocabulary.parquet.", show_default="inside the model or beside it"
         ),
     ] = None,
-    bad_rows: Annotated[
-        BadRows | None,
-        Option(help="Rows that cannot be used.", show_default="as in the training"),
-    ] = None,
     keep_seen: Annotated[
         bool, Option("--keep-seen", help="Rank items of the history too.")
     ] = False,
@@ -51,20 +47,41 @@ def measure(
     csv_file: Annotated[Path | None, Option("--csv", help="Write CSV here.")] = None,
     markdown_file: Annotated[Path | None, Option("--markdown", help="Write Markdown here.")] = None,
     overwrite: console.Overwrite = False,
+    format: data_options.Format = None,
+    user_column: data_options.UserColumn = None,
+    item_column: data_options.ItemColumn = None,
+    time_column: data_options.TimeColumn = None,
+    bad_rows: Annotated[
+        BadRows | None,
+        Option(
+            help="Rows that cannot be used.",
+            show_default="as in the training",
+            rich_help_panel=data_options.PANEL,
+        ),
+    ] = None,
 ) -> None:
     """Measure .tflite files side by side.
 
     Example: tfcompress measure full.tflite memcom.tflite --data synthetic --json sizes.json
+
+    Data are read as in the training where nothing else is said; columns only with --remap.
     """
     for part in skip or ():
         if part not in PARTS:
             raise typer.BadParameter(
                 f"{part!r} is not one of {', '.join(PARTS)}", param_hint="--skip"
             )
-    if data is None and (remap or vocabulary or bad_rows or keep_seen):
+    reading = {
+        "format": format,
+        "user_column": user_column,
+        "item_column": item_column,
+        "time_column": time_column,
+        "bad_rows": bad_rows,
+    }
+    if data is None and (remap or vocabulary or keep_seen or any(reading.values())):
         raise ConfigError(
-            "--remap, --vocabulary, --bad-rows and --keep-seen say how to measure quality; name "
-            "--data, or leave them out"
+            "--remap, --vocabulary, --keep-seen and how data are read (--format, --bad-rows, ...) "
+            "say how to measure quality; name --data, or leave them out"
         )
     read = [*models, *([Path(data)] if data else []), *([vocabulary] if vocabulary else [])]
     outputs = (json_file, csv_file, markdown_file)
@@ -75,7 +92,7 @@ def measure(
         runs=runs,
         remap=remap,
         vocabulary=vocabulary,
-        bad_rows=bad_rows,
+        **reading,
         mask_history=not keep_seen,
         **{part: part not in (skip or ()) for part in PARTS},
     )

@@ -14,7 +14,7 @@ import typer
 from tfcompress.choices import BadRows, Loss, Model
 from tfcompress.errors import ConfigError
 from tfcompress.memory import keep_freed_memory
-from tfcompress_cli import console, fine_tune
+from tfcompress_cli import console, data_options, fine_tune
 from tfcompress_cli.console import Backend
 from tfcompress_cli.training_progress import QUALITY_NAMES, showing
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tfcompress.training import TrainConfig
 
 Option = typer.Option
-DataPanel = "Data"
+DataPanel = data_options.PANEL
 TrainingPanel = "Training"
 TuningPanel = "Fine-tuning for few bytes"
 
@@ -106,17 +106,10 @@ def train(
             rich_help_panel=TrainingPanel,
         ),
     ] = 0.25,
-    format: Annotated[
-        str | None,
-        Option(
-            help="csv, tsv, parquet, recbole, movielens, criteo, pairs, adjacency or sequences; "
-            "found out where left out.",
-            rich_help_panel=DataPanel,
-        ),
-    ] = None,
-    user_column: Annotated[str | None, Option(rich_help_panel=DataPanel)] = None,
-    item_column: Annotated[str | None, Option(rich_help_panel=DataPanel)] = None,
-    time_column: Annotated[str | None, Option(rich_help_panel=DataPanel)] = None,
+    format: data_options.Format = None,
+    user_column: data_options.UserColumn = None,
+    item_column: data_options.ItemColumn = None,
+    time_column: data_options.TimeColumn = None,
     min_count: Annotated[
         int, Option(help="Rarer items or words become id 1.", rich_help_panel=DataPanel)
     ] = 1,

@@ -44,8 +44,8 @@ def test_measure_counts_bad_rows(tfcompress, runs, dirty, tmp_path):
     assert (stopped.code, stopped.err.count("\n")) == (2, 1)
     done = tfcompress(*words, "--bad-rows", "skip")
     assert done.code == 0, done.err
-    assert "data: 2 bad rows of dirty.csv skipped" in done.out
-    assert json.loads(out.read_text())[0]["notes"]["data"].startswith("2 bad rows")
+    assert "time column 'time'; dirty.csv: 2 bad rows skipped, such as line" in done.out
+    assert "dirty.csv: 2 bad rows skipped" in json.loads(out.read_text())[0]["notes"]["data"]
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@ import json
 
 import pytest
 
+from tests.cli.conftest import SMALL
+
 
 @pytest.fixture(scope="module")
 def files(runs, tmp_path_factory):
@@ -73,8 +75,89 @@ def test_other_data_are_refused_unless_remapped(tfcompress, files, interactions,
     assert tfcompress(*words, "--remap", "--vocabulary", vocabulary).code == 0
 
 
+@pytest.fixture(scope="module")
+def unusual(interactions, tmp_path_factory):
+    """Data whose columns have names of their own, latest rows first; a model of theirs."""
+    from tfcompress_cli.main import run
+
+    folder = tmp_path_factory.mktemp("unusual")
+    _, *lines = interactions.read_text().splitlines()
+    header = "who,what,when,user,item"
+    rows = (f"{line},{line.split(',')[0]},same" for line in reversed(lines))
+    data = folder / "data.csv"
+    data.write_text("\n".join([header, *rows, "u1,app-2,soon,u1,same"]) + "\n")
+    columns = ["--user-column", "who", "--item-column", "what", "--time-column", "when"]
+    words = ["train", data, "--out", folder / "run", *SMALL, "--embedding", "full", *columns]
+    assert run([str(word) for word in [*words, "--bad-rows", "skip"]]) == 0
+    model = folder / "model.tflite"
+    assert run(["convert", str(folder / "run"), "--out", str(model), "--vocabulary"]) == 0
+    return data, model
+
+
+def quality(tfcompress, out, model, data, *options):
+    words = ["measure", model, "--data", data, "--skip", "latency", "--skip", "memory"]
+    done = tfcompress(*words, "--json", out, "--overwrite", *options)
+    assert done.code == 0, done.err
+    return json.loads(out.read_text())[0]
+
+
+def test_other_data_are_read_as_those_of_the_training(tfcompress, unusual, tmp_path):
+    data, model = unusual
+    out = tmp_path / "q.json"
+    own = quality(tfcompress, out, model, data)
+    assert own["notes"]["data"].startswith(
+        "user column 'who', item column 'what', time column 'when'; data.csv: 1 bad row skipped"
+    )
+    other = tmp_path / "other.csv"
+    other.write_text(data.read_text() + "u1,app-2,later,u1,same\n")
+    assert quality(tfcompress, out, model, other, "--remap")["quality"] == own["quality"]
+    lines = other.read_text().splitlines()
+    # Columns of other names are named anew, and a format without any has no use for them.
+    other.write_text("\n".join(["you,what,then,user,item", *lines[1:]]) + "\n")
+    words = ["measure", model, "--data", other, "--remap", "--skip", "latency", "--skip", "memory"]
+    done = tfcompress(*words)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "no column 'who' among 'you', 'what', 'then'" in done.err
+    named = ["--user-column", "you", "--time-column", "then", "--format", "csv"]
+    found = quality(tfcompress, out, model, other, "--remap", *named)
+    assert found["quality"] == own["quality"]
+    pairs = [line.replace(",", " ").rsplit(" ", 3)[0] for line in reversed(lines[1:-2])]
+    other.write_text("\n".join(pairs) + "\n")
+    found = quality(tfcompress, out, model, other, "--remap", "--format", "pairs")
+    assert found["quality"] == own["quality"]
+
+
 @pytest.mark.parametrize(
-    "flags", [["--remap"], ["--keep-seen"], ["--bad-rows", "skip"], ["--vocabulary", "v.parquet"]]
+    ("options", "said"),
+    [
+        (["--time-column", "then"], "time_column: got 'then', but data of the training are read"),
+        (["--time-column", "then", "--remap"], "no column 'then' among 'who', 'what', 'when'"),
+        (["--bad-rows", "error"], "column 'when' holds 'soon', expected a number"),
+        (["--bad-rows", "error", "--remap"], "column 'when' holds 'soon', expected a number"),
+    ],
+)
+def test_what_is_said_of_reading_counts(tfcompress, unusual, options, said):
+    data, model = unusual
+    words = ["measure", model, "--data", data, "--skip", "latency", "--skip", "memory"]
+    done = tfcompress(*words, *options)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert said in done.err
+
+
+def test_data_by_name_have_columns_of_their_own(tfcompress, unusual, tmp_path):
+    found = quality(tfcompress, tmp_path / "q.json", unusual[1], "synthetic", "--remap")
+    assert found["quality"]["users"] > 0
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--remap"],
+        ["--keep-seen"],
+        ["--bad-rows", "skip"],
+        ["--vocabulary", "v.parquet"],
+        ["--time-column", "when"],
+    ],
 )
 def test_flags_about_quality_need_data(tfcompress, files, flags):
     done = tfcompress("measure", *files, *flags)

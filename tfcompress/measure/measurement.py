@@ -11,8 +11,8 @@ The JSON object of a file:
     latency_us     {"1": {p50, p95}, "32": {p50, p95}}, by batch size
     memory_bytes   {after_load, peak_anonymous, peak_file}, each a number or null
     environment    {cpu, cores, os, python, versions}
-    notes          {quality | latency | memory: why something is missing; data: rows of them that
-                   were skipped}; left out when empty
+    notes          {quality | latency | memory: why something is missing; data: how they were
+                   read, and how many rows were skipped}; left out when empty
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Measurement:
         latency: mapping of batch size to Latency.
         memory: Memory.
         notes: mapping of "quality", "latency" or "memory" to why something is missing, and of
-            "data" to how many rows of them were skipped.
+            "data" to how they were read and how many rows were skipped.
     """
 
     file: str

@@ -15,7 +15,11 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from tfcompress.data import ARCHIVES, LOADERS, NAMED
 from tfcompress.data.dataset import Dataset, Examples
+from tfcompress.data.formats import TABULAR, locate
+from tfcompress.data.options import refuse
+from tfcompress.data.paths import existing
 from tfcompress.data.ragged import Ragged
 from tfcompress.data.text_dataset import UNKNOWN_CLASS, LabelledTexts, TextDataset
 from tfcompress.data.tokenizer import Tokenizer
@@ -27,25 +31,55 @@ if TYPE_CHECKING:
 
 Split = Literal["validation", "test"]
 
-# Options of the training that belong to the model, whatever the data.
-_INPUT_OPTIONS = {"max_words", "bigram_buckets"}
+_COLUMNS = ("user_column", "item_column", "time_column")
+# Options of the training that a vocabulary takes the place of.
+_RANKING = ("min_count", "max_items")
 
 
-def loading(info: ModelInfo, *, remap: bool = False) -> tuple[str, dict[str, Any]]:
-    """How the data of a model's training were read: a key of `data.LOADERS`, keyword arguments.
+def loading(
+    info: ModelInfo,
+    given: Mapping[str, str] | None = None,
+    *,
+    other: str | Path | None = None,
+) -> tuple[str, dict[str, Any]]:
+    """How data are read for a model: a key of `data.LOADERS`, keyword arguments.
 
     Args:
         info: ModelInfo. One for which `why_no_quality` is None.
-        remap: bool. Whether other data are meant: only what belongs to the model counts then.
-    """
-    from tfcompress.data import LOADERS
+        given: mapping or None. Keyword arguments that are not to be those of the training.
+        other: str, Path or None. The source of other data, which are read with the vocabulary of
+            the training. They are read as its data were, too, but for what their source or format
+            has no use for. None: the data of the training are meant.
 
+    Raises:
+        ConfigError: what is given means nothing for the kind of model, or names columns that its
+            training did not read.
+    """
     metadata = info.metadata or {}
     kind = metadata["model"]["kind"]
-    options = dict(metadata.get("trained_on", {}).get("options") or {})
+    given = given or {}
     known = inspect.signature(LOADERS[kind]).parameters.keys() - {"source", "vocabulary"}
-    known &= _INPUT_OPTIONS if remap else known
-    return kind, {name: value for name, value in options.items() if name in known}
+    refuse(f"a {kind}", {name: given[name] for name in given.keys() - known})
+    trained_with = metadata.get("trained_on", {}).get("options") or {}
+    options = {name: value for name, value in trained_with.items() if name in known}
+    if other is not None:
+        useless = {*_RANKING, *_useless(other, given.get("format") or options.get("format"))}
+        options = {name: value for name, value in options.items() if name not in useless}
+    for name in () if other else given.keys() & _COLUMNS:
+        if given[name] != options.get(name):
+            raise ConfigError(
+                f"{name}: got {given[name]!r}, but data of the training are read with its columns; "
+                "leave it out, or measure with --remap"
+            )
+    return kind, {**options, **given}
+
+
+def _useless(source: str | Path, format: str | None) -> tuple[str, ...]:
+    """Options that `load` would refuse for a source."""
+    if source in NAMED or source in ARCHIVES:
+        return ("format", *_COLUMNS)
+    path = existing(source, (*NAMED, *ARCHIVES))
+    return () if locate(path, format).format in TABULAR else _COLUMNS
 
 
 def own_examples(

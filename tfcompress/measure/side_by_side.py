@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,6 +50,10 @@ def measure(
     memory: bool = True,
     remap: bool = False,
     vocabulary: Vocabulary | str | Path | None = None,
+    format: str | None = None,
+    user_column: str | None = None,
+    item_column: str | None = None,
+    time_column: str | None = None,
     bad_rows: str | None = None,
     k: int = 10,
     mask_history: bool = True,
@@ -70,12 +74,16 @@ def measure(
         latency: bool. Whether latency is measured.
         memory: bool. Whether memory is measured.
         remap: bool. Whether data other than those of the training are mapped through its
-            vocabulary. Data given by name or path are then loaded with it and without options;
-            of a Dataset, only the tokens of its own vocabulary can be mapped.
+            vocabulary. Data given by name or path are then loaded with it; of a Dataset, only the
+            tokens of its own vocabulary can be mapped.
         vocabulary: Vocabulary, path of one, or None. For `remap`; None takes the
             one inside each file, or vocabulary.parquet beside it.
-        bad_rows: str or None. "error" or "skip", as of `tfcompress.data.load`; None as in the
-            training. Skipped rows are counted in the notes.
+        format: str or None. As of `tfcompress.data.load`, like the next ones; None as in the
+            training. The notes say how the data were read.
+        user_column: str or None. With `remap`.
+        item_column: str or None. With `remap`.
+        time_column: str or None. With `remap`.
+        bad_rows: str or None. "error" or "skip". Skipped rows are counted in the notes.
         k: int. Rankers: length of the list that counts in nDCG@k and hit rate@k.
         mask_history: bool. Rankers: whether seen items are left out of the list.
         progress: callable or None. Told in a few words what is measured next.
@@ -103,7 +111,15 @@ def measure(
     if quality:
         if isinstance(vocabulary, str | Path):
             vocabulary = Vocabulary.load(Path(vocabulary))
-        find_data = _DataFinder(data, remap, vocabulary, bad_rows)
+        reading = {
+            "format": format,
+            "user_column": user_column,
+            "item_column": item_column,
+            "time_column": time_column,
+            "bad_rows": bad_rows,
+        }
+        how_read = {name: value for name, value in reading.items() if value is not None}
+        find_data = _DataFinder(data, remap, vocabulary, how_read)
         how: dict[str, Any] = {"remap": remap, "vocabulary": vocabulary}
         for file in _with_data(files, find_data, how):
             tell(f"quality of {file.label}")
@@ -141,12 +157,12 @@ class _DataFinder:
         data: Dataset | TextDataset | str | Path | None,
         remap: bool,
         vocabulary: Vocabulary | None,
-        bad_rows: str | None,
+        given: Mapping[str, str],
     ) -> None:
         self.data = data
         self._remap = remap
         self._vocabulary = vocabulary
-        self._bad_rows = bad_rows
+        self._given = given
         self._loaded: dict[str, Dataset | TextDataset] = {}
 
     def __call__(self, file: _File) -> Dataset | TextDataset:
@@ -159,9 +175,7 @@ class _DataFinder:
         if self._remap:
             # Read with it, an item keeps its id even where the training part of the data lacks it.
             vocabulary = self._vocabulary or stored_vocabulary(file.path)
-        kind, options = loading(file.info, remap=self._remap)
-        if self._bad_rows is not None:
-            options["bad_rows"] = self._bad_rows
+        kind, options = loading(file.info, self._given, other=self.data if self._remap else None)
         identity = [kind, options, vocabulary and vocabulary.sha256]
         key = json.dumps(identity, sort_keys=True, default=str)
         if key not in self._loaded:
@@ -187,8 +201,8 @@ def _with_data(files: Sequence[_File], find_data: _DataFinder, how: dict[str, An
             file.notes["quality"] = reason
             continue
         own_examples(file.path, file.info, found := find_data(file), **how)
-        if found.skipped_rows:
-            file.notes["data"] = f"{found.skipped_rows:,} bad rows of {found.name} skipped"
+        if found.notes:
+            file.notes["data"] = "; ".join(found.notes)
         answering.append(file)
     return answering
 
