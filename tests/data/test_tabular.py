@@ -196,6 +196,8 @@ class TestParquet:
             [0.3, 0.1, 0.2, 0.0],
             [datetime.date(2024, 1, day) for day in (4, 2, 3, 1)],
             [datetime.datetime(2024, 1, day) for day in (4, 2, 3, 1)],
+            [datetime.datetime(year, 12, 31) for year in (9999, 2024, 2300, 1)],
+            pa.array([1_000_002, 1_000_000, 1_000_001, 5], pa.timestamp("ns")),
             ["2024-01-04", "2024-01-02", "2024-01-03", "2024-01-01"],
         ],
     )
@@ -212,7 +214,10 @@ class TestParquet:
             ({"time": [1.0, 2.0, 3.0, float("nan")]}, "row 4: column 'time' holds 'nan'"),
             ({"time": ["1", "2", "3", "x"]}, "row 4: column 'time' holds 'x', expected a number"),
             ({"time": [str(2**60)] * 3 + ["0.5"]}, "row 4: column 'time' holds '0.5', a fraction"),
-            ({"time": [True] * 4}, "row 1: column 'time' holds 'True'"),
+            ({"time": [True] * 4}, "column 'time' holds bool; times are numbers, dates or"),
+            ({"time": [datetime.time(1)] * 4}, "column 'time' holds time64"),
+            ({"time": [datetime.timedelta(1)] * 4}, "column 'time' holds duration"),
+            ({"time": [[1]] * 4}, "column 'time' holds list"),
             ({"item": [1.0, 2.0, 3.0, 4.0]}, "column 'item' holds double; tokens are"),
         ],
     )

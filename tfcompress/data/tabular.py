@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -40,10 +40,14 @@ def read(path: Path, format: str, columns: Columns, bad: BadRows) -> Iterator[Ba
     for piece in read_columns(path, format, names, bad):
         defects = []
         for name in dict.fromkeys((columns.user, columns.item)):
-            _check_type(path, name, piece.columns[name])
+            _check_type(
+                path, name, piece.columns[name], _is_token, "tokens are strings or integers"
+            )
             defects += token_defects(name, piece.columns[name])
         times = None
         if columns.time is not None:
+            what = "times are numbers, dates or strings"
+            _check_type(path, columns.time, piece.columns[columns.time], _is_time, what)
             times = to_numbers(_as_text(piece.columns[columns.time]), kind)
             kind = times.kind
             defects += _time_defects(columns.time, piece.columns[columns.time], times)
@@ -107,15 +111,25 @@ def _layout(path: Path, format: str) -> Layout:
     return Layout("\t")
 
 
-def _check_type(path: Path, name: str, column: pa.Array) -> None:
+def _check_type(
+    path: Path, name: str, column: pa.Array, fits: Callable[[pa.DataType], bool], what: str
+) -> None:
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not fits(kind):
+        raise DataError(f"{path}: column {name!r} holds {kind}; {what}, convert it first")
+
+
+def _is_token(kind: pa.DataType) -> bool:
     is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
     is_text = is_text or pa.types.is_binary(kind) or kind == pa.string_view()
-    if not (is_text or pa.types.is_integer(kind)):
-        raise DataError(
-            f"{path}: column {name!r} holds {kind}; tokens are strings or integers, convert it "
-            "first"
-        )
+    return bool(is_text or pa.types.is_integer(kind))
+
+
+def _is_time(kind: pa.DataType) -> bool:
+    is_number = pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    return bool(
+        _is_token(kind) or is_number or pa.types.is_date(kind) or pa.types.is_timestamp(kind)
+    )
 
 
 def _as_text(column: pa.Array) -> pa.Array:

@@ -42,8 +42,8 @@ class Times:
     """A column of times.
 
     Attributes:
-        numbers: int64 or float64 array. As they stand; nanoseconds since 1970 for dates; 0 where
-            the value is wrong.
+        numbers: int64 or float64 array. As they stand; for dates the time since 1970, of text in
+            nanoseconds, else in the unit of the column; 0 where the value is wrong.
         kind: str or None. "number" ("whole number" or "number of at most 53 bits", where it has to
             be one of these), "date" or "date with a UTC offset"; None where none is right.
         wrong: bool array of the same length, or None where all are right.
@@ -63,8 +63,8 @@ def to_numbers(column: pa.Array, kind: str | None = None) -> Times:
         kind: str or None. What the column held before. None: the first value that is any decides.
 
     Returns:
-        `Times`. Wrong are values of another kind, NaN and infinity, and integers beyond 64 bits.
-        Of integers of more than 53 bits beside fractions, the fewer ones are wrong.
+        `Times`. Wrong are values of another kind, NaN and infinity, and integers and dates beyond
+        64 bits. Of integers of more than 53 bits beside fractions, the fewer ones are wrong.
     """
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
@@ -100,6 +100,8 @@ def what_is_wrong(value: Any, kind: str | None) -> str:
             return "which is no time"
     except ValueError:
         pass
+    if any(_is_date(str(value), name) for name in ([kind] if kind else _DATES)):
+        return "a date outside the years 1678 to 2261"
     if kind is None:
         return "expected a number or a date"
     if kind in _DATES:
@@ -116,6 +118,18 @@ def _is_int64(digits: str) -> bool:
         return -(2**63) <= int(digits) < 2**63
     except ValueError:  # more digits than Python reads
         return False
+
+
+def _is_date(text: str, kind: str) -> bool:
+    """Whether text spells a date, be it one that nanoseconds do not hold."""
+    if kind not in _DATES or not re.match(_SPELLED[kind], text):
+        return False
+    (target,) = _TARGETS[kind]
+    try:
+        pa.array([text]).cast(pa.timestamp("us", target.tz))
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _how_many(found: tuple[NDArray[np.bool_], str]) -> int:
@@ -164,6 +178,11 @@ def _cast(column: pa.Array, kind: str) -> NDArray[Any] | None:
     is_date = pa.types.is_temporal(column.type)
     if pa.types.is_boolean(column.type) or not (is_text or is_date == (kind in _DATES)):
         return None
+    if is_date:
+        # In a unit that holds all of them; days in one that has a timestamp.
+        moments = column if pa.types.is_timestamp(column.type) else column.cast(pa.timestamp("ms"))
+        since_1970: NDArray[Any] = moments.cast(pa.int64()).to_numpy()
+        return since_1970
     for target in _TARGETS[kind]:
         try:
             numbers = column.cast(target)
