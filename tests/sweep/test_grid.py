@@ -25,6 +25,10 @@ from tfcompress.sweep.grid import Embedding, read_toml
         ({"data": {"source": "x", "training": {"sede": 1}}}, "data x: training: sede: no such key"),
         ({"training": {"tie": True}}, "training: tie is an axis"),
         ({"training": {"epoch": 3}}, "training: epoch: no such key; did you mean epochs?"),
+        ({"training": {"epochs": 0}}, "training: epochs is 0: .* greater than or equal to 1"),
+        ({"data": {"source": "x", "training": {"epochs": 0}}}, "data x: training: epochs is 0"),
+        ({"learning_rate": [0.002, -1]}, "learning_rate.1 is -1"),
+        ({"data": {"source": "x", "learning_rate": 0.0}}, "data.0.learning_rate.0 is 0.0"),
         ({"measure": {"runs": 3}}, "measure.runs is 3"),
     ],
 )

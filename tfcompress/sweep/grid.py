@@ -53,6 +53,7 @@ def _source_alone(value: Any) -> Any:
 
 _Listed = BeforeValidator(_as_list)
 _Filled = Field(min_length=1)
+_Rate = Annotated[float, Field(gt=0)]
 
 
 class DataEntry(DataConfig):
@@ -67,7 +68,7 @@ class DataEntry(DataConfig):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     model: Annotated[list[Model], _Listed, _Filled] | None = None
-    learning_rate: Annotated[list[float], _Listed, _Filled] | None = None
+    learning_rate: Annotated[list[_Rate], _Listed, _Filled] | None = None
     training: dict[str, Any] = Field(default_factory=dict)
 
     def data_config(self) -> dict[str, Any]:
@@ -112,7 +113,7 @@ class Grid(BaseModel):
     ratio: Annotated[list[Annotated[float, Field(ge=1)]], _Listed, _Filled] = [16.0]
     tie: Annotated[list[bool], _Listed, _Filled] = [False]
     seed: Annotated[list[Annotated[int, Field(ge=0)]], _Listed, _Filled] = [0]
-    learning_rate: Annotated[list[float], _Listed, _Filled] = [2e-3]
+    learning_rate: Annotated[list[_Rate], _Listed, _Filled] = [2e-3]
     table_dtype: Annotated[list[TableDtype], _Listed, _Filled] = ["float32", "int8", "int4"]
     granularity: Annotated[list[GranularityName], _Listed, _Filled] = ["per-row"]
     dense_dtype: Annotated[list[DenseDtype], _Listed, _Filled] = ["float32"]
@@ -152,7 +153,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def _check_training(values: dict[str, Any], where: str) -> None:
-    """Raises `ConfigError` for a key that no training has, or that is an axis."""
+    """Raises `ConfigError` for a key that no training has or that is an axis, or a wrong value."""
     axes = {"data", *Grid.model_fields} & {*TrainConfig.model_fields}
     known = [name for name in TrainConfig.model_fields if name not in axes]
     for name in values:
@@ -160,3 +161,8 @@ def _check_training(values: dict[str, Any], where: str) -> None:
             raise ConfigError(f"{where}: {name} is an axis; give it beside [training], as a list")
         if name not in known:
             raise ConfigError(f"{where}: {unknown_name(name, known)}")
+    try:
+        # What does not go with a kind of model is a matter of the combination, see `plan`.
+        TrainConfig.parse({"data": {"source": where}, **values})
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from None
