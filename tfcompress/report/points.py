@@ -36,6 +36,8 @@ class Point:
         quality_sd: float or None. Sample standard deviation, of two seeds or more.
         change: float or None. Relative change of quality against the reference, over the seeds that
             both have; None without a reference.
+        comparable: float. What points are compared by, so that lucky seeds give no advantage: the
+            quality of the reference with this change; without a change, the mean.
         table_bytes: int. The largest of the seeds, as the next one.
         file_bytes: int.
         ratio: float. Plain float32 tables over these.
@@ -53,6 +55,7 @@ class Point:
     quality: float
     quality_sd: float | None
     change: float | None
+    comparable: float
     table_bytes: int
     file_bytes: int
     ratio: float
@@ -199,6 +202,8 @@ def _point(runs: list[_Run], plain: list[_Run] | None) -> Point:
     qualities = [run.quality for run in runs]
     peaks = [peak for one in measured if (peak := _peak(one["memory_bytes"])) is not None]
     batches = {int(batch) for one in measured for batch in one["latency_us"]}
+    mean = _mean_quality(runs)
+    change = None if plain is None else _change(runs, plain)
     largest = max(measured, key=lambda one: one["bytes"]["tables"])
     return Point(
         label=artefact.label,
@@ -206,9 +211,12 @@ def _point(runs: list[_Run], plain: list[_Run] | None) -> Point:
         is_reference=_is_reference(artefact),
         how=PEERS[artefact.method].description if artefact.method in PEERS else "",
         seeds=tuple(run.seed for run in runs),
-        quality=statistics.fmean(qualities),
+        quality=mean,
         quality_sd=statistics.stdev(qualities) if len(qualities) > 1 else None,
-        change=None if plain is None else _change(runs, plain),
+        change=change,
+        comparable=(
+            mean if plain is None or change is None else _mean_quality(plain) * (1 + change)
+        ),
         table_bytes=largest["bytes"]["tables"],
         file_bytes=max(one["file_bytes"] for one in measured),
         ratio=largest["ratio"]["table"],
@@ -224,6 +232,10 @@ def _point(runs: list[_Run], plain: list[_Run] | None) -> Point:
         learning_rate=runs[0].learning_rate,
         file=runs[0].row["file"],
     )
+
+
+def _mean_quality(runs: list[_Run]) -> float:
+    return statistics.fmean(run.quality for run in runs)
 
 
 def _change(runs: list[_Run], plain: list[_Run]) -> float | None:

@@ -13,6 +13,8 @@ _NOTES = (
     "float32 tables over these; of several seeds the one that takes most; 1 MB is 1,000,000 bytes",
     "change: of the mean quality against the full float32 table of the same seeds; ± is a standard "
     "deviation over seeds",
+    "fronts and winners go by this change, because one seed is luckier than another; by the mean "
+    "where there is no such table",
     "what won was chosen on the numbers shown, so the best of many close ones is a little lucky; "
     "differences inside the error bars say nothing",
 )

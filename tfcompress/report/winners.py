@@ -46,7 +46,7 @@ class Winner:
             margin = float(getattr(self.peer, self.size) - getattr(self.ours, self.size))
             noise = 0.0
         else:
-            margin = self.ours.quality - self.peer.quality
+            margin = self.ours.comparable - self.peer.comparable
             noise = max(_spread(self.ours), _spread(self.peer))
         if margin == 0 or abs(margin) < noise:
             return None
@@ -61,8 +61,8 @@ class Winner:
 
 
 def pareto_front(points: Iterable[Point]) -> list[Point]:
-    """The points that no other one beats in both table bytes and quality, smallest first."""
-    return unbeaten(points, lambda point: point.table_bytes, lambda point: point.quality)
+    """The points that no other one beats in table bytes and comparable quality, smallest first."""
+    return unbeaten(points, lambda point: point.table_bytes, lambda point: point.comparable)
 
 
 def best_at_each_size(panel: Panel) -> list[Winner]:
@@ -107,9 +107,9 @@ def _sides(panel: Panel) -> tuple[list[Point], list[Point]]:
 
 def _best(points: Sequence[Point], budget: int) -> Point | None:
     fitting = [point for point in points if point.table_bytes <= budget]
-    return max(fitting, key=lambda point: (point.quality, -point.table_bytes), default=None)
+    return max(fitting, key=lambda point: (point.comparable, -point.table_bytes), default=None)
 
 
 def _smallest(points: Sequence[Point], loss: float, size: Size) -> Point | None:
     good = [point for point in points if point.change is not None and point.change >= -loss]
-    return min(good, key=lambda point: (getattr(point, size), -point.quality), default=None)
+    return min(good, key=lambda point: (getattr(point, size), -point.comparable), default=None)
