@@ -104,7 +104,9 @@ def sweep(
     ] = 1,
     reuse: Annotated[
         list[Path] | None,
-        Option(help="A folder of runs of tfcompress train: those that fit are not trained anew."),
+        Option(
+            help="A run of tfcompress train, or a folder of them: what fits is not trained anew."
+        ),
     ] = None,
     retry_failed: Annotated[
         bool, Option("--retry-failed", help="Run what failed before once more.")
@@ -187,15 +189,14 @@ def _run(
     from tfcompress.sweep import Results, run_sweep, still_to_run
 
     with Results.opened(out) as results:
+        if not only_measure:
+            _check_data(plan, results, retry_failed=retry_failed)
         if retry_failed:
-            results.forget_failed()
+            results.forget_failed(plan.artefacts)
         left = still_to_run(plan.artefacts, results)
         again = [artefact for artefact in left if results.of_file(artefact) is not None]
         new = [artefact for artefact in left if results.of_file(artefact) is None]
         finished = len(plan.artefacts) - len(left)
-        if not only_measure:
-            for source in dict.fromkeys(one.training.config.data.source for one in new):
-                _have(source)
         words = [f"{len(new)} {'not made yet' if only_measure else 'to run'}"]
         words += [f"{len(again)} to measure again"] * bool(again or only_measure)
         console.remark(
@@ -206,18 +207,26 @@ def _run(
             left, new = again, []
         with sweep_progress.watching(new, again, jobs) as watcher:
             run_sweep(left, results, jobs=jobs, earlier=reuse, watcher=watcher)
+        if reuse and new:
+            made = {one.training.key: results.rows.get(one.key, {}) for one in new}
+            reused = sum("reused" in row for row in made.values())
+            console.remark(f"--reuse: {reused} of {len(made)} trainings were there already")
         _conclude(plan, results, out)
 
 
-def _have(source: str) -> None:
+def _check_data(plan: Plan, results: Results, *, retry_failed: bool) -> None:
     """Downloads what has to be; data that are not there end the sweep before it begins."""
     from tfcompress.data import ARCHIVES, NAMED, NAMED_TEXTS
     from tfcompress.data.paths import existing
 
     names = (*NAMED, *NAMED_TEXTS, *ARCHIVES)
-    if source not in names:
-        existing(source, names)
-    console.download(source)
+    new = [one for one in plan.artefacts if results.of_file(one) is None]
+    if not retry_failed:
+        new = [one for one in new if one.key not in results.rows]
+    for source in dict.fromkeys(one.training.config.data.source for one in new):
+        if source not in names:
+            existing(source, names)
+        console.download(source)
 
 
 def _conclude(plan: Plan, results: Results, out: Path) -> None:

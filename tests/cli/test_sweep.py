@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tfcompress.memory import KEPT
 from tfcompress.sweep import Grid, expand, read_rows
 from tfcompress.sweep.artefact import Measured
 from tfcompress.sweep.train_once import TrainingError, train_once
@@ -41,6 +42,7 @@ def test_one_artefact_is_converted_and_measured(interactions, runs, tmp_path):
         assert set(measured["latency_us"]) == {"1", "32"}
         assert row["valid"]["ndcg@10"] > 0
         assert set(row["seconds"]) == {"training", "conversion", "measuring"}
+        assert row["reused"]
         assert json.loads(json.dumps(row)) == row
     # A scale a row, and in the peer's file a zero point of 8 bytes.
     rows_of_table = rows[0]["measurement"]["tables"][0]["rows"]
@@ -53,7 +55,7 @@ def test_one_artefact_is_converted_and_measured(interactions, runs, tmp_path):
     again = answer(job)
     assert (again["status"], again["error"], again["key"]) == ("done", None, whole.key)
     assert again["measurement"]["memory_bytes"]["after_load"] > 0
-    assert "notes" not in again["measurement"]
+    assert set(again["measurement"]["notes"]) == {"data"}
     same = ("file", "sha256", "valid")
     assert [again[name] for name in same] == [rows[0][name] for name in same]
     old, new = rows[0]["measurement"], again["measurement"]
@@ -88,7 +90,8 @@ def test_a_training_is_made_once(interactions, tmp_path, monkeypatch):
     monkeypatch.setattr("tfcompress.sweep.train_once.call", call)
     first = train_once(artefact.training, tmp_path)
     assert train_once(artefact.training, tmp_path) == first
-    assert calls == [("tfcompress.sweep.train_once:train_job", {"KERAS_BACKEND": "tensorflow"})]
+    environment = {"KERAS_BACKEND": "tensorflow", **KEPT}
+    assert calls == [("tfcompress.sweep.train_once:train_job", environment)]
     (other,) = artefacts(interactions, method="float32", seed=2)
     monkeypatch.setattr("tfcompress.sweep.train_once.call", lambda *_, **__: {"error": "too wide"})
     with pytest.raises(TrainingError, match="too wide"):
@@ -125,6 +128,34 @@ def test_failures_are_counted_and_can_be_run_again(tfcompress, fake, tmp_path):
     fake("answer")
     assert "0 to run" in tfcompress(*words).err
     assert "2 measured, 0 failed" in tfcompress(*words, "--retry-failed").out
+
+
+def test_only_failures_of_the_settings_given_run_again(tfcompress, fake, tmp_path):
+    fake("some_fail")
+    data = tmp_path / "data.txt"
+    data.write_text("1 2\n")
+    words = ["sweep", "--embedding", "qr", "--method", "ours", "--table-dtype", "int8"]
+    words += ["--out", tmp_path / "out", "--seed", 0]
+    for source in (data, "synthetic"):
+        assert "every run failed" in tfcompress(*words, "--data", source).err
+    fake("answer")
+    assert tfcompress(*words, "--data", "synthetic", "--retry-failed", "--skip", "memory").code == 0
+    data.unlink()
+    assert tfcompress(*words, "--data", data, "--retry-failed").code == 2
+    rows = read_rows(tmp_path / "out")
+    assert len(rows) == 2
+    states = {row["config"]["training"]["config"]["data"]["source"]: row["status"] for row in rows}
+    assert states == {str(data): "failed", "synthetic": "done"}
+
+
+@pytest.mark.parametrize(("name", "count"), [("reused", 1), ("answer", 0)])
+def test_how_many_trainings_were_reused_is_said(tfcompress, fake, tmp_path, name, count):
+    fake(name)
+    words = ["sweep", "--data", "synthetic", "--embedding", "qr", "--method", "ours"]
+    done = tfcompress(
+        *words, "--out", tmp_path / "out", "--reuse", tmp_path, "--table-dtype", "int8"
+    )
+    assert f"--reuse: {count} of 1 trainings were there already" in done.err
 
 
 def test_what_is_finished_needs_no_data(tfcompress, fake, tmp_path):

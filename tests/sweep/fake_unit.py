@@ -12,6 +12,10 @@ def answer(job):
     return row(job["config"])
 
 
+def reused(job):
+    return row(job["config"]) | {"reused": True}
+
+
 def measurement(asked):
     """Of an empty file: what was asked for, and one quality for all."""
     return {

@@ -11,6 +11,7 @@
     valid        quality of the Keras model on the validation split, or null
     seconds      {training, conversion, measuring}; training is 0 where it was there already, and
                  the first two are left out where the file was there and only measured again
+    reused       true where its training is a run of --reuse; else left out
     jobs         processes that the sweep ran at once
 
 A line is appended with one write and flushed to the disk. A process that is killed inside the write
@@ -20,8 +21,8 @@ was measured again has a further line: the last one counts.
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -133,13 +134,17 @@ class Results:
         # Last, so that rows stand in the order of their last lines.
         self.rows.pop(row["key"], None)
         self.rows[row["key"]] = row
-        if row["status"] == DONE:
-            with suppress(DataError):  # Of another version: no artefact of ours has its file.
-                self._of_file[artefact_of(row).file_key] = row
+        if row["status"] == DONE and (file_key := _file_key(row)) is not None:
+            self._of_file[file_key] = row
 
-    def forget_failed(self) -> None:
-        """Drops the rows of failed artefacts, so that they run again."""
-        kept = {key: row for key, row in self.rows.items() if row["status"] != FAILED}
+    def forget_failed(self, artefacts: Iterable[Artefact]) -> None:
+        """Drops the failed rows of the artefacts' files, so that they run again."""
+        files = {artefact.file_key for artefact in artefacts}
+        kept = {
+            key: row
+            for key, row in self.rows.items()
+            if row["status"] != FAILED or _file_key(row) not in files
+        }
         if len(kept) < len(self.rows):
             write_file(self.path, b"".join(map(_line, kept.values())))
             self.rows = kept
@@ -169,6 +174,14 @@ def read_rows(folder: Path) -> list[Row]:
             ) from None
         rows.append(row)
     return rows
+
+
+def _file_key(row: Row) -> str | None:
+    """None for a row of another version: no artefact of ours has its file."""
+    try:
+        return artefact_of(row).file_key
+    except DataError:
+        return None
 
 
 def _line(row: Row) -> bytes:

@@ -51,7 +51,7 @@ def run_sweep(
         artefacts: iterable of Artefact. Each once.
         results: Results. Gets a row for each.
         jobs: int. Processes at once.
-        earlier: sequence of Path. Folders of finished runs, see `train_once`.
+        earlier: sequence of Path. Finished runs and folders of some, see `train_once`.
         watcher: Watcher or None.
         function: str. What makes a row of a job, as `worker.Worker` takes it.
     """

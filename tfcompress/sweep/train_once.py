@@ -34,14 +34,14 @@ def train_once(training: Training, folder: Path, earlier: Sequence[Path] = ()) -
     Args:
         training: Training.
         folder: Path. Of the sweep; its `runs/` holds the run directories.
-        earlier: sequence of Path. Folders of run directories made before: one that was trained
-            in just this way is taken instead.
+        earlier: sequence of Path. Run directories made before, and folders of some: one that was
+            trained in just this way is taken instead.
 
     Raises:
         TrainingError: it cannot be trained.
         DiedError: its process was ended.
     """
-    for path in sorted(child for place in earlier for child in place.iterdir()):
+    for path in sorted(path for place in earlier for path in (place, *place.iterdir())):
         if _is_of(path, training):
             return Run(path)
     run = Run(folder / FOLDER / training.name)

@@ -18,6 +18,7 @@ from tfcompress.sweep.again import measure_again
 from tfcompress.sweep.artefact import Artefact
 from tfcompress.sweep.faults import one_line
 from tfcompress.sweep.results import Row, fail, new_row
+from tfcompress.sweep.train_once import FOLDER as RUNS
 from tfcompress.sweep.train_once import train_once
 
 FILES = "files"
@@ -30,7 +31,7 @@ def run_one(artefact: Artefact, folder: Path, earlier: Sequence[Path] = ()) -> R
     Args:
         artefact: Artefact.
         folder: Path. Gets the run directory (`runs/`) and the .tflite (`files/`).
-        earlier: sequence of Path. Folders of finished runs, see `train_once`.
+        earlier: sequence of Path. Finished runs and folders of some, see `train_once`.
 
     Returns:
         dict. The row that `results` describes; an error is a row too.
@@ -41,6 +42,8 @@ def run_one(artefact: Artefact, folder: Path, earlier: Sequence[Path] = ()) -> R
         with clock.stage("training"):
             run = train_once(artefact.training, folder, earlier)
             row["valid"] = run.metrics()["valid"]
+            if run.path.parent != folder / RUNS:
+                row["reused"] = True
         with clock.stage("conversion"):
             # After the training, which a reused one may make needless; before Keras is imported.
             use_backend("tensorflow")
