@@ -1,15 +1,20 @@
 """`tfcompress demo`: the whole way on synthetic data, from the data to the comparison."""
 
+from __future__ import annotations
+
 import shutil
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tfcompress.choices import Model, TableDtype
 from tfcompress.errors import ConfigError, TfcompressError
 from tfcompress_cli import console
+
+if TYPE_CHECKING:
+    from tfcompress.training import TrainConfig
 
 Option = typer.Option
 
@@ -50,22 +55,20 @@ def demo(
 ) -> None:
     """Train three models on synthetic data, convert them, compare the files. Under 3 minutes."""
     from tfcompress.files import refuse_existing
-    from tfcompress.training import TrainConfig
 
     started = time.perf_counter()
     refuse_existing(out, overwrite=overwrite)
-    for name in EMBEDDINGS:
-        _remove_run(out / name)
+    for path in [out / name for name in EMBEDDINGS if _is_demo(out / name)]:
+        shutil.rmtree(path)
 
     from tfcompress import report
     from tfcompress_cli.convert import convert_file
     from tfcompress_cli.measure import measure_side_by_side
     from tfcompress_cli.train import run_training
 
-    for name, choice in EMBEDDINGS.items():
+    for name in EMBEDDINGS:
         console.err.print(f"Training {name}", style="bold", highlight=False)
-        config = TrainConfig.parse({"model": model, "seed": seed, **SETTINGS[model], **choice})
-        run_training(config, out / name)
+        run_training(_config(name, model, seed), out / name)
     for name, (run, table_dtype) in FILES.items():
         convert_file(out / run, out / name, table_dtype=table_dtype, overwrite=True, brief=True)
     console.out.print()
@@ -76,17 +79,23 @@ def demo(
     console.say(f"\nThe runs and files are in {out}/. Took {seconds:.0f} s.")
 
 
-def _remove_run(path: Path) -> None:
-    """Removes an earlier demo's run, and nothing that is not one."""
+def _config(name: str, model: Model, seed: int) -> TrainConfig:
+    from tfcompress.training import TrainConfig
+
+    settings = {"model": model, "seed": seed, **SETTINGS[model], **EMBEDDINGS[name]}
+    return TrainConfig.parse(settings)
+
+
+def _is_demo(path: Path) -> bool:
+    """Whether there is an earlier demo's run; `ConfigError` where there is anything else."""
     from tfcompress.training import Run
 
     if not path.exists():
-        return
+        return False
     try:
-        source = Run(path).config().data.source
-        is_demo = any(source == settings["data"]["source"] for settings in SETTINGS.values())
+        found = Run(path).config()
     except TfcompressError:
-        is_demo = False
-    if not is_demo:
+        found = None
+    if found is None or found != _config(path.name, found.model, found.seed):
         raise ConfigError(f"{path}: is not a run of an earlier demo; choose another --out")
-    shutil.rmtree(path)
+    return True
