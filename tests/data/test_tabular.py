@@ -52,6 +52,17 @@ def test_delimiters(path, delimiter):
     assert read(path) == ([["i,1", "i,2"]] if delimiter != "," else [["i,1"]])
 
 
+@pytest.mark.parametrize("format", ["csv", "tsv", "recbole"])
+@pytest.mark.parametrize("policy", ["error", "skip"])
+def test_blanks_around_a_field_are_no_part_of_it(path, format, policy):
+    delimiter = "," if format == "csv" else "\t"
+    rows = ["user_id, item_id ,time", "u, a b, 3", " u,a b ,2", "u,\u00a0c,1 ", "v ,é , 4"]
+    path.write_text("\n".join(row.replace(",", delimiter) for row in rows))
+    assert read(path, format, policy) == [["\u00a0c", "a b", "a b"], ["é"]]
+    path.write_text("user,item\nu,a\nu,  \n".replace(",", delimiter))
+    refused(path, "line 3: column 'item' is empty", format)
+
+
 def test_tsv_has_no_quotes(path):
     path.write_text('user\titem\n1\t"a\n1\tb"\n')
     assert read(path, "tsv") == [['"a', 'b"']]
@@ -87,7 +98,7 @@ def test_many_blocks_count_every_row(path):
 
 
 def test_odd_tokens_are_kept_as_they_are(path):
-    tokens = ["-5", "9223372036854775808", "null", "NA", "007", " x", "é"]
+    tokens = ["-5", "9223372036854775808", "null", "NA", "007", "x y", "é"]
     path.write_text("user,item\n" + "".join(f"1,{token}\n" for token in tokens))
     assert read(path) == [tokens]
 

@@ -23,6 +23,7 @@ from tfcompress.errors import DataError
 _BLOCK_BYTES = 8 << 20
 _START_BYTES = 1 << 16
 _WHOLE_LINE = re.compile(rb"[^\r\n][\r\n]")
+_BLANKS = r"^[ \t]+|[ \t]+$"
 _RAGGED = "correct or remove the row"
 
 
@@ -100,7 +101,8 @@ def read(path: Path, layout: Layout, names: Sequence[str], bad: BadRows) -> Iter
         bad: BadRows. Told of rows with too many or too few fields.
 
     Yields:
-        Pieces whose columns are dictionary-encoded binary arrays (UTF-8 is not checked).
+        Pieces whose columns are dictionary-encoded binary arrays (UTF-8 is not checked), without
+        spaces and tabs around the fields.
 
     Raises:
         DataError: there are no rows, or the file is no table.
@@ -197,8 +199,8 @@ class _Table:
         return name.encode().decode("latin-1") if self._as_latin1 else name
 
     def column(self, batch: pa.RecordBatch, name: str) -> pa.DictionaryArray:
-        """A column with the bytes of the file."""
-        column = batch[self._as_read(name)]
+        """A column with the bytes of the file, but for blanks around a field."""
+        column = _trimmed(batch[self._as_read(name)])
         values = column.dictionary
         if not self._as_latin1 or pc.all(pc.string_is_ascii(values.cast(pa.string()))).as_py():
             return column
@@ -258,6 +260,17 @@ class _Table:
                     return last_line + 1
                 last_line = rows.line_num
         return record
+
+
+def _trimmed(column: pa.DictionaryArray) -> pa.DictionaryArray:
+    """The column without blanks around its fields: as " a" and "a" are one to who wrote them."""
+    values = column.dictionary
+    if not pc.any(pc.match_substring_regex(values, _BLANKS)).as_py():
+        return column
+    values = pc.replace_substring_regex(values, _BLANKS, "")
+    # Values that are one now must stand in the dictionary once.
+    whole = pa.DictionaryArray.from_arrays(column.indices, values).dictionary_decode()
+    return whole.dictionary_encode()
 
 
 def _no_rows(path: Path) -> DataError:
