@@ -107,12 +107,12 @@ def refuse_outputs(
         refuse_existing(output, overwrite=overwrite)
 
 
-def check_plot(path: Path) -> None:
-    """Raises `ConfigError` for a --plot that could not be drawn, before the work it is to show."""
+def check_plot(path: Path, option: str = "--plot") -> None:
+    """Raises `ConfigError` for a plot that could not be drawn, before the work it is to show."""
     if path.suffix.lower() != ".png":
-        raise ConfigError(f"--plot: got {path}, expected a name that ends in .png")
+        raise ConfigError(f"{option}: got {path}, expected a name that ends in .png")
     if importlib.util.find_spec("matplotlib") is None:
-        raise ConfigError(f"--plot: needs matplotlib; {GET_MATPLOTLIB} or leave it out")
+        raise ConfigError(f"{option}: needs matplotlib; {GET_MATPLOTLIB} or leave it out")
 
 
 def progress(*, with_time: bool = True) -> Progress:

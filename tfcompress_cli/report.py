@@ -48,6 +48,8 @@ def report(
     from tfcompress.report.sweep_markdown import summary_to_markdown, sweep_to_markdown
     from tfcompress.sweep.results import FILE
 
+    if png is not None:
+        console.check_plot(png, "--png")
     page = out or folder / "report.html"
     picture = png or page.with_suffix(".png")
     marked = None if into is None else MarkedFile.read(into)

@@ -231,6 +231,39 @@ def test_one_command_puts_tables_and_picture_into_a_readme(tmp_path, monkeypatch
     assert (folder / "report.png").read_bytes() == b"both"
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_the_rest_of_a_marked_file_stays_as_it_is(tmp_path, end):
+    before = f"\ufefftitle{end}mixed\n<!-- results -->{end}".encode()
+    after = f"<!-- end of results -->{end}{end}last\r\n".encode()
+    readme = tmp_path / "README.md"
+    readme.write_bytes(before + b"old\n" + after)
+    folder = small_sweep(tmp_path / "sweep")
+    for _ in range(2):
+        assert run(["report", str(folder), "--into", str(readme)]) == 0
+        written = readme.read_bytes()
+        assert (written[: len(before)], written[-len(after) :]) == (before, after)
+        inside = written[len(before) : -len(after)].decode()
+        assert inside.count("\n") == inside.count(end) > 10
+        assert ("\r" in inside) == (end == "\r\n")
+
+
+def test_a_picture_is_a_png_by_its_name(tmp_path, capsys):
+    folder = small_sweep(tmp_path / "sweep")
+    assert run(["report", str(folder), "--png", str(tmp_path / "x.svg")]) == 2
+    assert "--png: got" in capsys.readouterr().err
+    readme = tmp_path / "README.md"
+    readme.write_text("<!-- results: x.svg -->\n<!-- end of results -->\n")
+    assert run(["report", str(folder), "--into", str(readme)]) == 2
+    assert "names no .png" in " ".join(capsys.readouterr().err.split())
+    assert not list(tmp_path.glob("*.svg"))
+
+
+def test_a_line_in_the_name_of_data_is_no_column(tmp_path):
+    (artefact,) = plan(data="a|b", method="float32", embedding="full")
+    text = summary_to_markdown(read_sweep(write(tmp_path, [row(artefact)])))
+    assert "| a\\|b, untied |" in text
+
+
 @pytest.mark.parametrize("text", ["none", "<!-- results -->\n", 2 * TWICE])
 def test_a_file_without_one_place_is_one_line(tmp_path, text, capsys):
     readme = tmp_path / "README.md"

@@ -158,4 +158,8 @@ def _table(
     heads: Sequence[str], rows: Iterable[Sequence[str]], *, texts: Sequence[int]
 ) -> list[str]:
     rule = ["---" if k in texts else "---:" for k in range(len(heads))]
-    return [f"| {' | '.join(cells)} |" for cells in (heads, rule, *rows)]
+    return [f"| {' | '.join(map(_escaped, cells))} |" for cells in (heads, rule, *rows)]
+
+
+def _escaped(cell: str) -> str:
+    return cell.replace("|", "\\|")
