@@ -8,7 +8,6 @@ from tfcompress.report.cells import COLUMNS, cell_texts, tip_text
 from tfcompress.report.points import Panel, Point
 from tfcompress.report.scatter import Axis, scatter
 from tfcompress.report.sweep import SweepReport
-from tfcompress.report.text import time_text
 from tfcompress.report.winners import (
     Winner,
     best_at_each_size,
@@ -73,7 +72,7 @@ def _section(number: int, panel: Panel) -> str:
         Axis(
             f"µs of one invocation, batch {batch}",
             lambda point, batch=batch: point.latency.get(batch),  # type: ignore[misc]
-            time_text,
+            lambda value: f"{value:,.10g}",
             logarithmic=True,
         )
         for batch in batches[:1]

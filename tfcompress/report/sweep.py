@@ -68,12 +68,16 @@ def read_sweep(folder: Path) -> SweepReport:
         panels=tuple(found),
         failures=tuple((artefact_of(row).title, row["error"]) for row in failed),
         notes=_NOTES,
-        measured=tuple(_measured(done)),
+        measured=tuple(_measured(done, found)),
     )
 
 
-def _measured(rows: list[Row]) -> list[str]:
-    notes = ["memory: peak while every row is read once, mapped file and anonymous together"]
+def _measured(rows: list[Row], found: list[Panel]) -> list[str]:
+    notes = []
+    if any(point.memory is not None for panel in found for point in panel.points):
+        notes.append(
+            "memory: peak while every row is read once, mapped file and anonymous together"
+        )
     timed = [row for row in rows if row["measurement"]["latency_us"]]
     if timed:
         jobs = max(row.get("jobs", 1) for row in timed)
