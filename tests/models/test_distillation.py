@@ -97,3 +97,6 @@ def test_the_loss_of_the_teacher_itself_is_the_entropy_of_its_answers(
     entropy = -(np.exp(logs) * logs).sum(axis=1).mean()
     assert float(student.train_on_batch(inputs, TARGETS % 3)) == pytest.approx(entropy, rel=1e-4)
     assert float(dropping.train_on_batch(inputs, TARGETS % 3)) > 1.01 * entropy
+    halves = np.full(ROWS, 0.5, np.float32)
+    weighted = student.train_on_batch(inputs, TARGETS % 3, sample_weight=halves)
+    assert float(weighted) == pytest.approx(entropy / 2, rel=1e-4)

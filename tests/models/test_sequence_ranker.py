@@ -108,3 +108,29 @@ def test_sampled_softmax_with_every_item_once_is_the_full_softmax():
     sampled = float(trainer.compute_loss(x=x, y=target, y_pred=user))
     full = float(trainer.compute_loss(x={"ids": ids}, y=target, y_pred=user))
     assert sampled == pytest.approx(full, rel=1e-5)
+
+
+@pytest.mark.parametrize("names", [("item_embedding", "out"), ("output_items", "x"), (None, None)])
+def test_the_trainer_trains_the_table_that_scores_are_taken_against(names):
+    read, scored = (layers.FullEmbedding(N, D, name=name) for name in names)
+    for output in (scored, None):
+        model = build_sequence_ranker(read, history_length=L, hidden_units=(16,), output=output)
+        assert RankerTrainer(model).items is (output or read)
+
+
+@pytest.mark.parametrize("sampled", [False, True])
+def test_sample_weights_weight_the_loss(sampled):
+    trainer = RankerTrainer(ranker())
+    rng = np.random.default_rng(3)
+    x = {"ids": rng.integers(2, N, (4, L)).astype(np.int32)}
+    if sampled:
+        x |= {"negatives": np.array([2, 9], np.int32), "negative_log_q": np.zeros(2, np.float32)}
+        x |= {"target_log_q": np.zeros(4, np.float32)}
+    targets, weights = rng.integers(2, N, 4).astype(np.int32), np.array([0, 1, 3, 0.5])
+    user = trainer(x)
+    each = [
+        float(trainer.compute_loss(x, targets, user, sample_weight=4 * row)) for row in np.eye(4)
+    ]
+    assert float(trainer.compute_loss(x, targets, user)) == pytest.approx(np.mean(each), rel=1e-5)
+    loss = float(trainer.compute_loss(x, targets, user, sample_weight=weights))
+    assert loss == pytest.approx(np.mean(weights * each), rel=1e-5)

@@ -17,7 +17,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from tfcompress.models.sequence_ranker import RankerTrainer
+from tfcompress.models.sequence_ranker import RankerTrainer, weighted_mean
 
 
 @keras.saving.register_keras_serializable(package="tfcompress")
@@ -55,9 +55,9 @@ class RankerDistiller(RankerTrainer):
         training: bool = True,
     ) -> Any:
         """Mean cross entropy under the teacher's answers, plus regularisers."""
-        del sample_weight, training
+        del training
         wanted = self.teacher.logits(self.teacher(x, training=False), y, x)
-        loss = _cross_entropy(wanted, self.logits(y_pred, y, x))
+        loss = weighted_mean(_cross_entropy(wanted, self.logits(y_pred, y, x)), sample_weight)
         return sum(self.losses, start=loss)
 
 
@@ -92,11 +92,12 @@ class ClassifierDistiller(keras.Model):
         training: bool = True,
     ) -> Any:
         """Mean cross entropy under the teacher's answers, plus regularisers."""
-        del y, sample_weight, training
-        loss = _cross_entropy(self.teacher(x, training=False)["scores"], y_pred)
+        del y, training
+        wanted = self.teacher(x, training=False)["scores"]
+        loss = weighted_mean(_cross_entropy(wanted, y_pred), sample_weight)
         return sum(self.losses, start=loss)
 
 
 def _cross_entropy(wanted: Any, own: Any) -> Any:
-    """Of logits `own` under the probabilities of logits `wanted`, both `(batch, answers)`."""
-    return -ops.mean(ops.sum(ops.softmax(wanted, axis=-1) * ops.log_softmax(own, axis=-1), axis=-1))
+    """`(batch,)`, of logits `own` under the probabilities of `wanted`, both `(batch, answers)`."""
+    return -ops.sum(ops.softmax(wanted, axis=-1) * ops.log_softmax(own, axis=-1), axis=-1)

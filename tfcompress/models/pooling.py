@@ -76,6 +76,11 @@ class ItemBias(keras.layers.Layer):
         scores: float tensor, shape `(batch, num_items)`.
     """
 
+    @property
+    def scorer(self) -> Any:
+        """The layer of a functional model whose scores it is called on."""
+        return self.input._keras_history.operation
+
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """One float per item."""
         self.bias = self.add_weight(

@@ -89,9 +89,8 @@ class RankerTrainer(keras.Model):
         super().__init__(**kwargs)
         self.ranker = ranker
         self.user_encoder = keras.Model(ranker.inputs[0], ranker.get_layer(USER).output)
-        names = {layer.name for layer in ranker.layers}
-        self.items = ranker.get_layer(OUTPUT if OUTPUT in names else ITEMS)
         self.bias_layer = ranker.get_layer(BIAS)
+        self.items = self.bias_layer.scorer
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
         """The user vectors, float `(batch, dim)`."""
@@ -105,12 +104,13 @@ class RankerTrainer(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """Mean cross entropy of the next items `y`, int32 `(batch,)`, plus regularisers."""
-        del sample_weight, training
-        if "negatives" in x:
-            loss = self._sampled_softmax(y_pred, y, x)
-        else:
-            loss = self._full_softmax(y_pred, y)
+        """Mean cross entropy of the next items `y`, int32 `(batch,)`, plus regularisers.
+
+        Those of `sample_weight` `(batch,)` are weighted and divided by the batch, as Keras does.
+        """
+        del training
+        softmax = self._sampled_softmax if "negatives" in x else self._full_softmax
+        loss = weighted_mean(softmax(y_pred, y, x), sample_weight)
         return sum(self.losses, start=loss)
 
     def logits(self, user: Any, targets: Any, x: dict[str, Any]) -> Any:
@@ -122,11 +122,10 @@ class RankerTrainer(keras.Model):
             return self._sampled_logits(user, targets, x)[1]
         return self._all_logits(user)
 
-    def _full_softmax(self, user: Any, targets: Any) -> Any:
-        return ops.mean(
-            keras.losses.sparse_categorical_crossentropy(
-                targets - FIRST_ID, self._all_logits(user), from_logits=True
-            )
+    def _full_softmax(self, user: Any, targets: Any, x: dict[str, Any]) -> Any:
+        del x
+        return keras.losses.sparse_categorical_crossentropy(
+            targets - FIRST_ID, self._all_logits(user), from_logits=True
         )
 
     def _all_logits(self, user: Any) -> Any:
@@ -135,7 +134,7 @@ class RankerTrainer(keras.Model):
 
     def _sampled_softmax(self, user: Any, targets: Any, x: dict[str, Any]) -> Any:
         positive, logits = self._sampled_logits(user, targets, x)
-        return ops.mean(ops.logsumexp(logits, axis=-1) - positive)
+        return ops.logsumexp(logits, axis=-1) - positive
 
     def _sampled_logits(self, user: Any, targets: Any, x: dict[str, Any]) -> tuple[Any, Any]:
         """Those of the next items, `(batch,)`, and all of them."""
@@ -148,3 +147,10 @@ class RankerTrainer(keras.Model):
         hit = ops.equal(negatives[None, :], targets[:, None])
         negative = ops.where(hit, -1e9, negative)  # (batch, num_negatives)
         return positive, ops.concatenate([positive[:, None], negative], axis=-1)
+
+
+def weighted_mean(losses: Any, sample_weight: Any = None) -> Any:
+    """Of `losses` `(batch,)`, each times its weight where there are some."""
+    if sample_weight is not None:
+        losses = losses * ops.cast(sample_weight, losses.dtype)
+    return ops.mean(losses)

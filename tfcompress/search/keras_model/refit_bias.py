@@ -149,8 +149,6 @@ def bias_of_scores(model: keras.Model, embeddings: Collection[Any]) -> Any | Non
     from tfcompress.models.pooling import ItemBias
 
     for layer in model.layers:
-        if isinstance(layer, ItemBias):
-            scores = layer.input._keras_history.operation
-            if any(scores is embedding for embedding in embeddings):
-                return layer
+        if isinstance(layer, ItemBias) and any(layer.scorer is one for one in embeddings):
+            return layer
     return None
