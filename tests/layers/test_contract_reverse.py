@@ -29,6 +29,13 @@ def test_reverse_refuses_another_width(case):
         case.make()(keras.Input((OUTPUT_DIM + 1,)), reverse=True)
 
 
+@pytest.mark.parametrize("width", [OUTPUT_DIM // 4, 2 * OUTPUT_DIM])
+def test_reverse_refuses_vectors_of_another_width(case, width):
+    for shape in ((4, width), (2, 3, width)):
+        with pytest.raises(ConfigError, match=rf"must be \(\.\.\., {OUTPUT_DIM}\)"):
+            case.make()(np.ones(shape, "float32"), reverse=True)
+
+
 def sizes_in_graph(layer, h):
     """Elements of every tensor in the graph that `reverse` traces to, the weights apart."""
     if on_tensorflow():

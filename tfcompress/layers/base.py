@@ -86,17 +86,25 @@ class CompressedEmbedding(StoredTables):
         """
         if reverse:
             h = ops.cast(inputs, self.compute_dtype)
+            self.compute_output_shape(h.shape, reverse=True)  # refuses another width
             flat = h if len(h.shape) == 2 else ops.reshape(h, (-1, self.output_dim))
             scores = self.score(flat)
             if self.ranks is not None:
                 scores = take_columns(scores, self.ranks)
             return scores if len(h.shape) == 2 else like(scores, h, h.shape[:-1])
         ids = to_int32(inputs)
-        ranks = ids if self.ranks is None else lookup(self.ranks, ids)
+        ranks = self._ranks_of(ids)
         if self.embeds_all_from is not None and (training or are_whole_tables_wanted()):
             least = math.ceil(self.embeds_all_from * self.input_dim)
             return by_size(ranks, least, self._from_all, self._one_by_one)
         return self._one_by_one(ranks)
+
+    def exact_rows(self, ids: Any) -> Any:
+        """Embeddings (ids, D) of int32 `ids` (ids,) in the dtype of the tables, not of `call`."""
+        return self.embed(self._ranks_of(ids))
+
+    def _ranks_of(self, ids: Any) -> Any:
+        return ids if self.ranks is None else lookup(self.ranks, ids)
 
     def _one_by_one(self, ranks: Any) -> Any:
         flatten = self.flat_ids and len(ranks.shape) != 1
