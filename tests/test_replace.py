@@ -188,6 +188,36 @@ def test_subclassed_model():
     check(model, ["words"], ids(4, LENGTH))
 
 
+def test_compiled_subclassed_models_stay_compiled():
+    model = Subclassed()
+    model.compile(keras.optimizers.SGD(0.3), "mse")
+    model(ids(4, LENGTH))
+    new = replace_embeddings(model, {"words": {"embedding": "memcom", "ratio": 2}})
+    assert float(numpy(new.optimizer.learning_rate)) == pytest.approx(0.3)
+    before = new.get_weights()
+    new.fit(ids(4, LENGTH), np.ones((4, 2)), verbose=0)
+    assert any((a != b).any() for a, b in zip(before, new.get_weights(), strict=True))
+
+
+def test_loading_weights_of_replaced_embeddings_in_subclassed_parts(tmp_path):
+    inputs = keras.Input((LENGTH,), dtype="int32")
+    spec = {"words": {"embedding": "memcom", "ratio": 2}}
+    for model in (Subclassed(), keras.Model(inputs, Tower(4)(inputs))):
+        model(ids(4, LENGTH))
+        new = replace_embeddings(model, spec, fit=True)
+        new.save_weights(tmp_path / "new.weights.h5")
+        again = replace_embeddings(model, spec)
+        again.load_weights(tmp_path / "new.weights.h5")
+        np.testing.assert_array_equal(numpy(again(ids(4, LENGTH))), numpy(new(ids(4, LENGTH))))
+
+
+def test_lambda_layers():
+    inputs = keras.Input((LENGTH,), dtype="int32")
+    rows = keras.layers.Embedding(N, D, name="words")(inputs)
+    scaled = keras.layers.Lambda(lambda x, by: ops.mean(x, axis=1) * by, arguments={"by": 2.0})
+    check(keras.Model(inputs, scaled(rows)), ["words"], ids(4, LENGTH))
+
+
 def test_tied_outputs():
     inputs = keras.Input((LENGTH,), dtype="int32")
     words = keras.layers.ReversibleEmbedding(N, D, name="words")
@@ -225,6 +255,15 @@ def test_a_layer_instead_of_a_spec():
     assert layers.model_embeddings(new) == {"mine": mine}
     again = replace_embeddings(new, {"mine": "full"}, fit=True)
     np.testing.assert_allclose(numpy(again(ids(3, LENGTH))), numpy(new(ids(3, LENGTH))), rtol=1e-6)
+
+
+@pytest.mark.parametrize("embedding", ["full", "tensor-train", "tiered"])
+def test_a_table_is_read_in_the_precision_it_is_kept_in(embedding):
+    layer = layers.create(embedding, N, D, ratio=2 if embedding != "full" else 1)
+    half = type(layer).from_config({**layer.get_config(), "dtype": "mixed_bfloat16"})
+    half.tables()
+    half.set_weights([numpy(table) for table in layer.tables().values()])
+    np.testing.assert_array_equal(trained_table(half), trained_table(layer))
 
 
 def test_quantised_table():

@@ -13,6 +13,8 @@ pytestmark = pytest.mark.skipif(
 def test_unknown_name():
     with pytest.raises(ConfigError, match=r"must be one of full, .*received 'hsah'"):
         layers.create("hsah", 10, 4)
+    with pytest.raises(ConfigError, match=r"must be one of full, .*received \['hash'\]"):
+        layers.create(["hash"], 10, 4)
 
 
 def test_sizes_instead_of_a_ratio():

@@ -62,8 +62,7 @@ def create(
     Raises:
         ConfigError: Unknown name, ratio out of reach, or bad arguments.
     """
-    check_name(name)
-    cls, preset = _LAYERS[name]
+    cls, preset = class_of(name)
     arguments = {**preset, **layer_args}
     if cls.size_argument in arguments:
         if ratio != 1.0:
@@ -74,7 +73,13 @@ def create(
     return cls.from_ratio(input_dim, output_dim, ratio, **arguments)
 
 
+def class_of(name: str) -> tuple[type[CompressedEmbedding], dict[str, Any]]:
+    """The class of that name and the arguments that the name stands for."""
+    check_name(name)
+    return _LAYERS[name]
+
+
 def check_name(name: str) -> None:
     """Raises `ConfigError` where `name` is none of `NAMES`."""
-    if name not in _LAYERS:
+    if name not in NAMES:  # a tuple: what is no string may have no hash
         raise ConfigError(f"embedding must be one of {', '.join(NAMES)}; received {name!r}")
