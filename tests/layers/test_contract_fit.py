@@ -38,6 +38,13 @@ def test_fit_table_refuses(case):
 
 
 @once
+def test_fit_table_refuses_what_the_dtype_cannot_hold(case, rng):
+    table = 1e30 * rng.standard_normal((INPUT_DIM, OUTPUT_DIM))
+    with pytest.raises(ConfigError, match=r"table \S+ row \d+ is beyond float16"):
+        case.make(dtype="float16").fit_table(table)
+
+
+@once
 def test_fit_table_of_zeros(case, read_table):
     layer = case.make()
     layer.fit_table(np.zeros((INPUT_DIM, OUTPUT_DIM)))

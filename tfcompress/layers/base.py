@@ -22,7 +22,8 @@ class CompressedEmbedding(StoredTables):
     Args:
         input_dim: int. Number of ids n; valid ids are 0..n-1.
         output_dim: int. Width D of an embedding.
-        embeddings_initializer: Keras initializer or None. None takes the layer's own default.
+        embeddings_initializer: Keras initializer or None. None takes the layer's own default. From
+            one with a seed, each table of the layer draws values of its own.
         embeddings_regularizer: Keras regularizer or None. Applied to every table of vectors.
         embeddings_constraint: Keras constraint or None. Applied to every table of vectors.
         mask_zero: bool. Whether id 0 is padding and is masked.

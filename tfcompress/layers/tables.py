@@ -15,6 +15,7 @@ from tfcompress.layers.budget import (
     parameter_budget,
     positive_integer,
 )
+from tfcompress.layers.initial_values import for_table
 from tfcompress.layers.lookup import MAX_ID
 from tfcompress.layers.ranks import are_stored, checked_ranks, parameters_of
 from tfcompress.validation import shown
@@ -105,8 +106,7 @@ class StoredTables(keras.layers.Layer):
         """
         chosen = self.embeddings_initializer if initializer is None else initializer
         if isinstance(chosen, keras.initializers.Initializer):
-            # A clone draws anew: one instance would give equal values to tables of equal shape.
-            chosen = chosen.clone()
+            chosen = for_table(chosen, len(self.weights))
         return self.add_weight(
             name=name,
             shape=(rows, columns),
@@ -157,7 +157,7 @@ class StoredTables(keras.layers.Layer):
             matrix: float array (input_dim, output_dim). Row i is what id i should embed to.
 
         Raises:
-            ConfigError: The shape differs, or a value is NaN or infinite.
+            ConfigError: The shape differs, or a value is NaN, infinite or beyond the tables' dtype.
         """
         rows = np.asarray(matrix, dtype=np.float64)
         expected = (self.input_dim, self.output_dim)
@@ -173,8 +173,10 @@ class StoredTables(keras.layers.Layer):
             by_rank = np.empty_like(rows)
             by_rank[ops.convert_to_numpy(self.ranks)] = rows
             rows = by_rank
-        for name, value in self.solve(rows).items():
-            tables[name].assign(value.astype(np.float32))
+        solved = self.solve(rows)
+        stored = {name: _cast(name, value, tables[name].dtype) for name, value in solved.items()}
+        for name, value in stored.items():
+            tables[name].assign(value)
 
     @classmethod
     def from_ratio(cls, input_dim: int, output_dim: int, ratio: float, **layer_args: Any) -> Self:
@@ -228,3 +230,17 @@ class StoredTables(keras.layers.Layer):
             ratio = self.input_dim * self.output_dim / self.num_parameters
             parts += [f"parameters={self.num_parameters}", f"ratio={ratio:.2f}"]
         return f"<{type(self).__name__} {self.name}: {', '.join(parts)}>"
+
+
+def _cast(name: str, value: Floats, dtype: str) -> Any:
+    """Values of a table (rows, columns) in its dtype; raises `ConfigError` where they overflow."""
+    with np.errstate(over="ignore"):
+        stored = ops.cast(value.astype(np.float32), dtype)
+    finite = np.isfinite(np.asarray(ops.convert_to_numpy(stored), np.float32)).all(axis=1)
+    if not finite.all():
+        row = int(np.argmin(finite))
+        raise ConfigError(
+            f"table {name} row {row} is beyond {dtype}, with values up to "
+            f"{np.abs(value[row]).max():g}; scale the matrix or give the layer another dtype"
+        )
+    return stored
