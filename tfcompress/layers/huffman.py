@@ -15,7 +15,7 @@ from tfcompress.layers.budget import out_of_reach, parameter_budget, positive_in
 from tfcompress.layers.code_tree import CodeTree
 from tfcompress.layers.huffman_tree import fewest_rows, largest_tree, leaves_of_counts
 from tfcompress.layers.least_squares import fit_sum_of_rows
-from tfcompress.layers.lookup import MAX_ID, lookup
+from tfcompress.layers.lookup import MAX_ID, lookup, still_loud
 from tfcompress.layers.products import times_rows
 from tfcompress.layers.ranks import parameters_of
 from tfcompress.layers.tables import Floats
@@ -190,7 +190,8 @@ class HuffmanEmbedding(CompressedEmbedding):
             # refuses an empty batch.)
             past = np.where(weights > 0, 0, np.inf).astype(np.float32)
             below = ops.cast(lookup(past, level), rows.dtype)
-            return ops.max(rows - ops.expand_dims(below, -1), axis=-2, initial=-math.inf)
+            counted = rows - ops.expand_dims(below, -1)
+            return still_loud(ops.max(counted, axis=-2, initial=-math.inf), counted)
         used = ops.cast(lookup(weights, level), rows.dtype)
         return ops.sum(rows * ops.expand_dims(used, -1), axis=-2)
 

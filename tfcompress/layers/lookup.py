@@ -88,6 +88,21 @@ def refuse_above(index: Any, ids: Any, input_dim: int) -> Any:
     return ops.where(ids < input_dim, index, -1)
 
 
+def still_loud(largest: Any, rows: Any) -> Any:
+    """The maxima of looked up rows, loud where one of the rows is: XLA's maximum may drop a NaN.
+
+    Args:
+        largest: float tensor (..., D).
+        rows: float tensor (..., rows, D) that they are the maxima of.
+
+    Returns:
+        Float tensor (..., D).
+    """
+    if keras.backend.backend() == "tensorflow":
+        return largest
+    return ops.where(ops.any(ops.isnan(rows), axis=-2), float("nan"), largest)
+
+
 def take_columns(scores: Any, columns: Any) -> Any:
     """Reads columns that are known to be in range, without the operators that wrap negative ids.
 
