@@ -6,6 +6,7 @@ from tfcompress.errors import ConfigError
 from tfcompress.layers import (
     FullEmbedding,
     HashEmbedding,
+    HuffmanEmbedding,
     LowRankEmbedding,
     MEmComEmbedding,
     TensorTrainEmbedding,
@@ -81,6 +82,37 @@ def test_fit_fits_both(rng, read_table):
     fitted = read_table(layer)
     np.testing.assert_allclose(fitted[:30], table[:30], rtol=1e-5)
     np.testing.assert_allclose(fitted[35], table[30:][5::11].mean(axis=0), rtol=1e-4, atol=1e-6)
+
+
+def test_a_tail_by_its_name():
+    layer = TieredEmbedding.from_ratio(1000, 16, 5, tail="memcom-bias")
+    assert isinstance(layer.tail, MEmComEmbedding)
+    assert layer.tail.use_bias
+
+
+@pytest.mark.parametrize(
+    ("tail", "tail_args", "message"),
+    [
+        (HuffmanEmbedding, {}, "tail must be a class of embedding whose size"),
+        ("tiered", {}, "tail must be a class of embedding whose size"),
+        (HashEmbedding(900, 16, 10), {}, "tail must be a class of embedding whose size"),
+        ("hsah", {}, "embedding must be one of"),
+        (HashEmbedding, {"num_buckets": 5}, "num_buckets follows from the ratio"),
+        (HashEmbedding, {"ranks": True}, "no ranks"),
+    ],
+)
+def test_a_tail_that_cannot_be_sized(tail, tail_args, message):
+    with pytest.raises(ConfigError, match=message):
+        TieredEmbedding.from_ratio(1000, 16, 8, tail=tail, tail_args=tail_args)
+
+
+def test_a_regularizer_and_a_constraint_are_the_tails_too():
+    layer = TieredEmbedding.from_ratio(
+        1000, 16, 8, embeddings_regularizer="l2", embeddings_constraint="non_neg"
+    )
+    for table in layer.tables().values():
+        assert table.regularizer is not None
+        assert table.constraint is not None
 
 
 @pytest.mark.parametrize(

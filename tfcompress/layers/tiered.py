@@ -19,6 +19,7 @@ from tfcompress.layers.lookup import MAX_ID, lookup, refuse_above
 from tfcompress.layers.products import times_rows
 from tfcompress.layers.ranks import parameters_of
 from tfcompress.layers.tables import Floats
+from tfcompress.validation import shown
 
 
 @keras.saving.register_keras_serializable(package="tfcompress")
@@ -33,7 +34,8 @@ class TieredEmbedding(CompressedEmbedding):
         head: int. Ids with a row of their own, 1..n-1.
         tail: CompressedEmbedding. A layer of n - head ids and D columns, without `ranks` of its
             own; rank `head` is its id 0.
-        **kwargs: The common arguments of `CompressedEmbedding`; its initializer is that of H.
+        **kwargs: The common arguments of `CompressedEmbedding`; its initializer, regularizer and
+            constraint are those of H, as the tail has its own.
 
     Example:
     >>> layer = TieredEmbedding.from_ratio(100_000, 64, ratio=16, tail=MEmComEmbedding)
@@ -80,7 +82,7 @@ class TieredEmbedding(CompressedEmbedding):
         output_dim: int,
         ratio: float,
         *,
-        tail: type[CompressedEmbedding] = HashEmbedding,
+        tail: type[CompressedEmbedding] | str = HashEmbedding,
         tail_args: dict[str, Any] | None = None,
         **layer_args: Any,
     ) -> Self:
@@ -92,13 +94,22 @@ class TieredEmbedding(CompressedEmbedding):
             input_dim: int. Number of ids.
             output_dim: int. Width of an embedding.
             ratio: float. How many times smaller than the full float32 table.
-            tail: class. Of the tail's layer; one that `sizes` is known for.
+            tail: class or str. Of the tail's layer, or its name in `layers.NAMES`; one whose size
+                follows from a number of parameters alone (not Huffman, nor another tiered one).
             tail_args: dict or None. Its arguments, beyond the one that follows from the ratio.
-            **layer_args: Further arguments of this class.
+            **layer_args: Further arguments of this class; a regularizer and a constraint are the
+                tail's too, unless it is given others. (An initializer goes into `tail_args`.)
         """
         n = positive_integer("input_dim", input_dim, maximum=MAX_ID)
         width = positive_integer("output_dim", output_dim)
-        arguments = {"dtype": layer_args.get("dtype"), **(tail_args or {})}
+        kind, preset = _tail_class(tail)
+        passed_on = ("dtype", "embeddings_regularizer", "embeddings_constraint")
+        common = {name: layer_args[name] for name in passed_on if name in layer_args}
+        arguments = {**common, **preset, **(tail_args or {})}
+        if kind.size_argument in arguments:
+            raise ConfigError(
+                f"tail_args: {kind.size_argument} follows from the ratio; leave it out"
+            )
         if n == 1:
             raise ConfigError("input_dim must be at least 2 for a head and a tail; received 1")
         if "head" in layer_args:
@@ -107,18 +118,18 @@ class TieredEmbedding(CompressedEmbedding):
         budget = parameter_budget(n, width, ratio) - fixed
 
         def smallest(head: int) -> int:
-            sizes = tail.sizes(n - head, width, **arguments)
+            sizes = kind.sizes(n - head, width, **arguments)
             return head * width + sizes.parameters(sizes.low)
 
         half = max(1, min(budget // 2 // width, n - 1))
         head = largest_within(SizeRange(1, half, smallest), budget)
         if head is None:
             raise out_of_reach(cls.__name__, n, width, ratio, smallest(1) + fixed)
-        sizes = tail.sizes(n - head, width, **arguments)
+        sizes = kind.sizes(n - head, width, **arguments)
         size = largest_within(sizes, budget - head * width)
-        if tail.size_argument is not None and size is not None:
-            arguments[tail.size_argument] = sizes.value(size)
-        return cls(n, width, head, tail(n - head, width, **arguments), **layer_args)
+        if kind.size_argument is not None and size is not None:
+            arguments[kind.size_argument] = sizes.value(size)
+        return cls(n, width, head, kind(n - head, width, **arguments), **layer_args)
 
     def build_tables(self) -> None:
         """H (head, D) and the tables of the tail."""
@@ -164,3 +175,17 @@ class TieredEmbedding(CompressedEmbedding):
         """The layer that `get_config` describes."""
         tail = keras.saving.deserialize_keras_object(config["tail"])
         return cls(**{**config, "tail": tail})
+
+
+def _tail_class(tail: Any) -> tuple[type[CompressedEmbedding], dict[str, Any]]:
+    """The class and what its name presets; refuses one without `sizes`."""
+    from tfcompress.layers.create import class_of  # which names this class, too
+
+    kind, preset = class_of(tail) if isinstance(tail, str) else (tail, {})
+    is_layer = isinstance(kind, type) and issubclass(kind, CompressedEmbedding)
+    if not is_layer or kind.needs_counts or issubclass(kind, TieredEmbedding):
+        raise ConfigError(
+            "tail must be a class of embedding whose size follows from a number of parameters, or "
+            f"its name; received {shown(tail)}"
+        )
+    return kind, preset
