@@ -1,4 +1,5 @@
 import keras
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +26,10 @@ def test_a_ratio_read_back_gives_the_size_again(input_dim, output_dim, parameter
         assert parameter_budget(input_dim, output_dim, total / parameters) == parameters
 
 
-@pytest.mark.parametrize(("ratio", "budget"), [(1, 640), (16, 40), (3, 213), (640, 1)])
+@pytest.mark.parametrize(
+    ("ratio", "budget"),
+    [(1, 640), (16, 40), (3, 213), (640, 1), (np.int64(16), 40), (np.float32(3), 213)],
+)
 def test_budget(ratio, budget):
     assert parameter_budget(10, 64, ratio) == budget
 

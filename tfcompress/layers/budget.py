@@ -1,6 +1,7 @@
 """From a compression ratio to the size of a layer: the largest one that stays within it."""
 
 import math
+import numbers
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,11 +50,12 @@ def parameter_budget(input_dim: int, output_dim: int, ratio: float) -> int:
     """The float32 parameters a table of `input_dim` rows may have at `ratio`: n D / ratio."""
     if (
         isinstance(ratio, bool)
-        or not isinstance(ratio, (int, float))
+        or not isinstance(ratio, numbers.Real)
         or not math.isfinite(ratio)
         or ratio < 1
     ):
         raise ConfigError(f"ratio must be a finite number of at least 1; received {ratio!r}")
+    ratio = float(ratio)  # NumPy's float32 would round the budget
     # A ratio read back from a size (n D / parameters) must give that size again, so the last bits
     # of the division must not cost a whole parameter.
     return math.floor(input_dim * output_dim / ratio * (1 + 1e-12))

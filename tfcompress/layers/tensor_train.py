@@ -80,7 +80,7 @@ class TensorTrainEmbedding(CompressedEmbedding):
         input_dim: int. Number of ids n.
         output_dim: int. Width D.
         rank: int. r.
-        num_cores: int. k, 2 or more.
+        num_cores: int or None. k, 2 or more. None: as many as `shapes` gives, or 3.
         shapes: pair of sequences of int, or None. (n_1 .. n_k) and (d_1 .. d_k). None balances
             them.
         distribution: str. How the cores start, unless an initializer is passed: "normal", or
@@ -111,7 +111,7 @@ class TensorTrainEmbedding(CompressedEmbedding):
         input_dim: int,
         output_dim: int,
         rank: int,
-        num_cores: int = 3,
+        num_cores: int | None = None,
         shapes: Sequence[Sequence[int]] | None = None,
         *,
         distribution: str = "normal",
@@ -218,7 +218,7 @@ class TensorTrainEmbedding(CompressedEmbedding):
         input_dim: int,
         output_dim: int,
         *,
-        num_cores: int = 3,
+        num_cores: int | None = None,
         shapes: Sequence[Sequence[int]] | None = None,
         **layer_args: Any,
     ) -> SizeRange:
@@ -256,15 +256,24 @@ def tails_of_normal(shape: Any, stddev: float, dtype: Any) -> Any:
 
 
 def _checked_shapes(
-    input_dim: int, output_dim: int, num_cores: int, shapes: Sequence[Sequence[int]] | None
+    input_dim: int, output_dim: int, num_cores: int | None, shapes: Sequence[Sequence[int]] | None
 ) -> Shapes:
-    if positive_integer("num_cores", num_cores) < 2:
+    if num_cores is not None and positive_integer("num_cores", num_cores) < 2:
         raise ConfigError(f"num_cores must be at least 2; received {num_cores}")
     if shapes is None:
-        return balanced_rows(input_dim, num_cores), balanced_columns(output_dim, num_cores)
-    rows, columns = (tuple(positive_integer("shapes", part) for part in side) for side in shapes)
+        count = num_cores or 3
+        return balanced_rows(input_dim, count), balanced_columns(output_dim, count)
+    try:
+        rows, columns = (tuple(side) for side in shapes)
+    except (TypeError, ValueError):
+        rows, columns = (), ()
     if len(rows) != len(columns) or len(rows) < 2:
         raise ConfigError(f"shapes must be two sequences of 2 or more factors; received {shapes}")
+    rows, columns = (
+        tuple(positive_integer("shapes", part) for part in side) for side in (rows, columns)
+    )
+    if num_cores not in (None, len(rows)):
+        raise ConfigError(f"num_cores={num_cores} differs from the {len(rows)} cores of shapes")
     if math.prod(rows) < input_dim or math.prod(columns) != output_dim:
         raise ConfigError(
             f"shapes must multiply to at least {input_dim} and to exactly {output_dim}; "
