@@ -88,6 +88,15 @@ def test_fit_of_one_term_and_full_width_is_rank_one_by_component(rng, read_table
     assert ((read_table(layer) - table) ** 2).sum() <= lost * (1 + 1e-6)
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_fit_of_more_ranks_than_columns(seed, read_table):
+    table = np.random.default_rng(seed).standard_normal((17, 1))
+    for rank in (2, 3, 5, 7):
+        layer = FPDEmbedding(17, 1, rank)
+        layer.fit_table(table)
+        assert np.linalg.norm(read_table(layer) - table) < np.linalg.norm(table)
+
+
 @pytest.mark.parametrize("arguments", [{"rank": 0}, {"num_terms": 0}, {"stddev": 0}])
 def test_invalid_arguments(arguments):
     with pytest.raises(ConfigError, match=next(iter(arguments))):

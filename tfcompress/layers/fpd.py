@@ -19,6 +19,8 @@ from tfcompress.layers.tensor_train import DEFAULT_STDDEV
 # Alternating least squares of `fit_table`: rounds at most, and the relative change that ends it.
 _ROUNDS = 40
 _TOLERANCE = 1e-4
+# Added to the diagonal of its linear problems, as a share of the diagonal's mean.
+_RIDGE = 1e-10
 # Multiplications `fit_table` spends at most beyond its first two rounds, and bytes of float64 rows
 # it works on at a time.
 _WORK = 3e11
@@ -149,7 +151,6 @@ class FPDEmbedding(CompressedEmbedding):
         blocks: Floats = padded.reshape(used, M, self.output_dim)
         present = (np.arange(used * M) < n).reshape(used, M).astype(np.float64)
         A, B, C = _spectral_start(blocks, r, p)
-        ridge = 1e-10 * float((matrix**2).mean() or 1.0)
         energy = error = float((matrix**2).sum())
         work = 4.0 * n * r * (p * self.output_dim + r)
         for _ in range(int(np.clip(_WORK / work, 2, _ROUNDS))):
@@ -159,13 +160,13 @@ class FPDEmbedding(CompressedEmbedding):
                 right[part] = np.einsum("ijr,jpr->ipr", projected, B.reshape(M, p, r)).reshape(
                     -1, p * r
                 )
-            A = _solve_factor(right, present, B, gram, ridge)
+            A = _solve_factor(right, present, B, gram)
             right = np.zeros_like(B)
             for part, projected in _projections(blocks, C):
                 terms = A[part].reshape(-1, p, r)
                 right += np.einsum("ijr,ipr->jpr", projected, terms).reshape(M, p * r)
-            B = _solve_factor(right, present.T, A, gram, ridge)
-            C, left = _solve_projection(blocks, present, A, B.reshape(M, p, r), ridge)
+            B = _solve_factor(right, present.T, A, gram)
+            C, left = _solve_projection(blocks, present, A, B.reshape(M, p, r))
             last, error = error, energy + left
             if last - error <= _TOLERANCE * max(error, 1e-30):
                 break
@@ -230,9 +231,14 @@ def _projections(blocks: Floats, C: Floats) -> Iterator[tuple[slice, Floats]]:
         yield part, blocks[part] @ C.T
 
 
-def _solve_factor(
-    right: Floats, present: Floats, other: Floats, gram: Floats, ridge: float
-) -> Floats:
+def _solve(system: Floats, right: Floats) -> Floats:
+    """Solves normal equations (k, k) and (k, columns), singular ones too: with a small ridge."""
+    ridge = _RIDGE * float(np.trace(system) / len(system) or 1.0)
+    solution: Floats = np.linalg.solve(system + ridge * np.eye(len(system)), right)
+    return solution
+
+
+def _solve_factor(right: Floats, present: Floats, other: Floats, gram: Floats) -> Floats:
     """One factor table, given the other and the projection: normal equations row by row.
 
     Args:
@@ -240,21 +246,19 @@ def _solve_factor(
         present: float array (rows, others). 1 where the id exists.
         other: float array (others, p r).
         gram: float array (p r, p r). C C^T, repeated over the terms.
-        ridge: float. Added to the diagonal.
     """
-    eye = ridge * np.eye(other.shape[1])
     result: Floats = np.empty_like(right)
     # Rows with the same ids present share their system; all do but those at the end of the table.
     patterns, which = np.unique(present, axis=0, return_inverse=True)
     for number, pattern in enumerate(patterns):
         chosen = which.ravel() == number
-        system = (other.T * pattern) @ other * gram + eye
-        result[chosen] = np.linalg.solve(system, right[chosen].T).T
+        system = (other.T * pattern) @ other * gram
+        result[chosen] = _solve(system, right[chosen].T).T
     return result
 
 
 def _solve_projection(
-    blocks: Floats, present: Floats, A: Floats, second: Floats, ridge: float
+    blocks: Floats, present: Floats, A: Floats, second: Floats
 ) -> tuple[Floats, float]:
     """C (r, D), given A (M, p r) and B (M, p, r); the squared error less the rows' energy."""
     width, (_, num_terms, rank) = blocks.shape[2], second.shape
@@ -265,5 +269,5 @@ def _solve_projection(
         flat = terms.reshape(-1, rank)
         system += flat.T @ flat
         right += flat.T @ blocks[part].reshape(-1, width)
-    C = np.linalg.solve(system + ridge * np.eye(rank), right)
+    C = _solve(system, right)
     return C, float((C * (system @ C - 2 * right)).sum())
