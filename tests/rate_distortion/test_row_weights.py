@@ -1,5 +1,6 @@
 """How often rows are read is what changing each of them shows."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -57,6 +58,12 @@ def test_the_ids_that_a_row_changes_are_those_that_read_it(name):
             else:
                 assert found[row] == expected
         tables[key].assign(value)
+
+
+def test_a_class_derived_from_a_known_one():
+    layer = type("TokenEmbedding", (keras.layers.Embedding,), {})(N, D)
+    counts = np.arange(N)
+    np.testing.assert_array_equal(row_weights(layer, counts)["embeddings"], counts)
 
 
 def test_counts_that_do_not_fit():

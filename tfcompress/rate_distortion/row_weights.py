@@ -22,8 +22,8 @@ def row_weights(layer: Any, counts: NDArray[np.number]) -> ByTable:
     """How often the rows of a layer's tables are read.
 
     Args:
-        layer: Layer. One of `tfcompress.layers`, or any with one table of a row per id, such as
-            `keras.layers.Embedding`.
+        layer: Layer. One of `tfcompress.layers`, `keras.layers.Embedding`, or one of a class
+            derived from these that reads the same rows.
         counts: number array, shape `(input_dim,)`. How often each id occurs.
 
     Returns:
@@ -45,11 +45,11 @@ def row_weights(layer: Any, counts: NDArray[np.number]) -> ByTable:
 
 
 def _by_class(layer: Any, weights: Weights) -> ByTable:
-    name = type(layer).__name__
-    if name not in _TABLES:
-        known = ", ".join(_TABLES)
-        raise ConfigError(f"layer: got a {name}, whose rows are not known; expected {known}")
-    return _TABLES[name](layer, weights)
+    for kind in type(layer).__mro__:
+        if kind.__name__ in _TABLES:
+            return _TABLES[kind.__name__](layer, weights)
+    name, known = type(layer).__name__, ", ".join(_TABLES)
+    raise ConfigError(f"layer: got a {name}, whose rows are not known; expected {known}")
 
 
 def _all(layer: Any, weights: Weights) -> Weights:

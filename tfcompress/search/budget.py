@@ -1,5 +1,6 @@
 """What a search must keep to."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -49,7 +50,7 @@ class Budget:
 
 
 def check_one_given(options: Mapping[str, Any], *, positive: Sequence[str]) -> None:
-    """Checks that exactly one option is not None, and above zero where it is named by `positive`.
+    """Checks that one option is not None, and that it is in its range where `positive` names it.
 
     Raises:
         ConfigError: it names the options, and what was given.
@@ -59,8 +60,8 @@ def check_one_given(options: Mapping[str, Any], *, positive: Sequence[str]) -> N
         named = ", ".join(given) or "none"
         raise ConfigError(f"{', '.join(options)}: got {named}; give one of them")
     for name in positive:
-        if name in given and not given[name] > 0:
-            raise ConfigError(f"{name}: got {given[name]:g}, expected a positive number")
+        if name in given and not 0 < given[name] < math.inf:
+            raise ConfigError(f"{name}: got {given[name]:g}, expected a positive, finite number")
 
 
 def check_search_codec(codec: str, target: str, *, name: str = "codec") -> None:

@@ -95,8 +95,12 @@ def test_without_counts_all_rows_have_one_step(model):
 
 
 def test_nothing_to_code_is_told(model):
+    ids = keras.Input((4,), dtype="int32")
+    tiny = keras.Model(ids, keras.layers.Embedding(3, 2, name="tiny")(ids))
     with pytest.raises(ConfigError, match="none of the model's 1 is float32"):
-        ModelTables(model, ["other/U"], {})
+        ModelTables(tiny, ["tiny/embeddings"], {})
+    with pytest.raises(ConfigError, match=r"no table 'other/U'; it has .*first/emb"):
+        ModelTables(model, [*NAMES, "other/U"], {})
 
 
 def test_the_snr_asked_for_is_reached_without_data(model):
@@ -120,6 +124,8 @@ def test_a_budget_is_one_of_three():
         Budget(max_loss=1.5)
     with pytest.raises(ConfigError, match="max_bytes: got -1"):
         Budget(max_bytes=-1)
+    with pytest.raises(ConfigError, match="max_bytes: got inf"):
+        Budget(max_bytes=float("inf"))
 
 
 def test_losses_need_data(model):

@@ -59,7 +59,8 @@ class ModelTables(CodedTogether):
         refit: DenseRefit or None.
 
     Raises:
-        ConfigError: There is nothing to code, or a table holds a NaN or an infinity.
+        ConfigError: The model has no table of a name, there is nothing to code, or a table holds a
+            NaN or an infinity.
     """
 
     def __init__(
@@ -82,15 +83,22 @@ class ModelTables(CodedTogether):
         coded_layers = []
         self._variables: dict[str, Any] = {}
         weights: dict[str, NDArray[np.float64]] = {}
+        known_names = []
         for embedding, layer in layers.model_embeddings(model).items():
             known = row_weights(layer, counts[embedding]) if embedding in counts else {}
             for key, variable in layers.layer_tables(layer).items():
                 name = f"{embedding}/{key}"
+                known_names.append(name)
                 if name in names and _can_code(variable):
                     self._variables[name] = variable
                     coded_layers.append(layer)
                     if key in known:
                         weights[name] = known[key]
+        unknown = sorted(set(names) - set(known_names))
+        if unknown:
+            raise ConfigError(
+                f"names: the model has no table {unknown[0]!r}; it has {', '.join(known_names)}"
+            )
         if not self._variables:
             raise ConfigError(
                 f"tables: none of the model's {len(names)} is float32 with at least {MIN_BYTES:,} "
