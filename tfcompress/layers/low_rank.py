@@ -36,6 +36,7 @@ class LowRankEmbedding(CompressedEmbedding):
     """
 
     size_argument = "rank"
+    embeds_all_from = 1.0
 
     def __init__(self, input_dim: int, output_dim: int, rank: int, **kwargs: Any) -> None:
         super().__init__(input_dim, output_dim, **kwargs)
@@ -50,6 +51,10 @@ class LowRankEmbedding(CompressedEmbedding):
     def embed(self, ranks: Any) -> Any:
         """P A[i]."""
         return times_rows(lookup(self.A, ranks), self.P)
+
+    def embed_all(self) -> Any:
+        """A P^T."""
+        return times_rows(self.dense(self.A), self.dense(self.P))
 
     def score(self, h: Any) -> Any:
         """(H P) A^T."""
