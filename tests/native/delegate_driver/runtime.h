@@ -78,15 +78,28 @@ static TfLiteStatus resize(TfLiteContext *context, TfLiteTensor *tensor, TfLiteI
   return kTfLiteOk;
 }
 
+/* A kernel that could not be made says so whatever is asked of it; keeps the error before. */
+static void refuse_kernel(TfLiteContext *context) {
+  char before[sizeof said];
+  memcpy(before, said, sizeof said);
+  REQUIRE(kernel.prepare(context, &kernel_node) == kTfLiteError && strstr(said, "not be opened"));
+  said[0] = 0;
+  REQUIRE(kernel.invoke(context, &kernel_node) == kTfLiteError && strstr(said, "not be opened"));
+  kernel.free(context, kernel_node.user_data);
+  memcpy(said, before, sizeof said);
+}
+
 static TfLiteStatus replace(TfLiteContext *context, TfLiteRegistration made,
                             const TfLiteIntArray *nodes, TfLiteDelegate *delegate) {
   TfLiteDelegateParams params = {delegate, (TfLiteIntArray *)(uintptr_t)nodes, inputs, outputs};
   kernel = made;
   if (!nodes->size) return kTfLiteOk;
   kernel_node.user_data = made.init(context, (const char *)&params, 0);
-  const int failed = (intptr_t)kernel_node.user_data == -1;
-  if (failed) kernel_node.user_data = NULL;
-  return failed ? kTfLiteError : kTfLiteOk;
+  if ((intptr_t)kernel_node.user_data != -1) return kTfLiteOk;
+  refuse_kernel(context); /* as runtimes do that do not know what init gave */
+  kernel_node.user_data = NULL;
+  refuse_kernel(context);
+  return kTfLiteError;
 }
 
 static TfLiteContext context = {TENSORS, get_plan, tensors, NULL,    resize,

@@ -94,8 +94,25 @@ static TfLiteStatus read_node(TfLiteContext *context, tfc_kernel *kernel, int in
                                   &kernel->lookup[kernel->lookups++]);
 }
 
+/* What init gives for a kernel that could not be made, TfLiteKernelInitFailed(): runtimes that know it
+ * stop there. Others (LiteRT 1.3) prepare, invoke and free such a kernel. */
+static void *not_made(void) { return (void *)(intptr_t)-1; }
+
+/* The kernel that init gave; NULL for none. */
+static tfc_kernel *kernel_of(void *given) {
+  return given == not_made() ? NULL : (tfc_kernel *)given;
+}
+
+/* The kernel of a node; NULL, and a report, for none. */
+static const tfc_kernel *made_kernel(TfLiteContext *context, const TfLiteNode *node) {
+  const tfc_kernel *kernel = kernel_of(node->user_data);
+  if (!kernel)
+    context->ReportError(context, "tfcompress: the packed tables could not be opened; take the file anew");
+  return kernel;
+}
+
 static void free_kernel(TfLiteContext *context, void *buffer) {
-  tfc_kernel *kernel = (tfc_kernel *)buffer;
+  tfc_kernel *kernel = kernel_of(buffer);
   (void)context;
   if (!kernel) return;
   for (int k = 0; k < kernel->tables; k++) {
@@ -114,9 +131,8 @@ static void *init_kernel(TfLiteContext *context, const char *buffer, size_t leng
   const TfLiteDelegateParams *params = (const TfLiteDelegateParams *)(const void *)buffer;
   const TfLiteIntArray *nodes = params->nodes_to_replace;
   tfc_kernel *kernel = (tfc_kernel *)calloc(1, sizeof *kernel);
-  void *const failed = (void *)(intptr_t)-1; /* TfLiteKernelInitFailed() */
   (void)length;
-  if (!kernel) return failed;
+  if (!kernel) return not_made();
   kernel->lookup = (tfc_lookup *)calloc((size_t)nodes->size + 1, sizeof *kernel->lookup);
   kernel->product = (tfc_product *)calloc((size_t)nodes->size + 1, sizeof *kernel->product);
   kernel->packed = (tfc_packed *)calloc((size_t)nodes->size + 1, sizeof *kernel->packed);
@@ -136,11 +152,12 @@ static void *init_kernel(TfLiteContext *context, const char *buffer, size_t leng
   if (status == kTfLiteOk) kernel->scratch = malloc(scratch);
   if (kernel->scratch) return kernel;
   free_kernel(context, kernel);
-  return failed;
+  return not_made();
 }
 
 static TfLiteStatus prepare_kernel(TfLiteContext *context, TfLiteNode *node) {
-  const tfc_kernel *kernel = (const tfc_kernel *)node->user_data;
+  const tfc_kernel *kernel = made_kernel(context, node);
+  if (!kernel) return kTfLiteError;
   for (int k = 0; k < kernel->lookups; k++)
     if (prepare_lookup(context, &kernel->lookup[k]) != kTfLiteOk) return kTfLiteError;
   for (int k = 0; k < kernel->products; k++)
@@ -149,7 +166,8 @@ static TfLiteStatus prepare_kernel(TfLiteContext *context, TfLiteNode *node) {
 }
 
 static TfLiteStatus invoke_kernel(TfLiteContext *context, TfLiteNode *node) {
-  const tfc_kernel *kernel = (const tfc_kernel *)node->user_data;
+  const tfc_kernel *kernel = made_kernel(context, node);
+  if (!kernel) return kTfLiteError;
   for (int k = 0; k < kernel->lookups; k++)
     if (look_up(context, &kernel->lookup[k], kernel->scratch) != kTfLiteOk) return kTfLiteError;
   for (int k = 0; k < kernel->products; k++)
