@@ -1,6 +1,7 @@
 """Which tables are packed, and why the others are left as they are."""
 
 import numpy as np
+import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from tests.tflite.lookup_models import (
@@ -13,9 +14,11 @@ from tests.tflite.lookup_models import (
     packed_by,
     table,
 )
+from tfcompress.tflite.graph.fields import text
 from tfcompress.tflite.graph.flatbuffer import read
 from tfcompress.tflite.inspect import inspect_model
 from tfcompress.tflite.packing.pack import pack, pack_model
+from tfcompress.tflite.packing.unpack import unpack
 
 
 def left_reason(content: bytes, target: str = "delegate") -> str:
@@ -86,3 +89,75 @@ def test_ids_of_64_bits_need_the_delegate(run):
     assert "ids are not int32" in left_reason(plain, "builtin")
     ids = np.array([5, LARGE - 1], np.int64)
     assert np.array_equal(run(packed_by(plain, "delegate"), ids)[0], run(plain, ids)[0])
+
+
+def names_shared(other: int) -> bytes:
+    """Two constants called "table": one looked up in subgraph 0, one added to the ids in `other`."""
+    file = empty_file()
+    file.model.subgraphs.append(
+        schema.SubGraphT(tensors=[], operators=[], inputs=[], outputs=[], name="other")
+    )
+    content = table("int8", LARGE)
+    graph = file.subgraphs[other]
+    dense = file.add_constant(graph, "dense", np.arange(5000, dtype=np.int32))
+    add_lookup(file, file.add_buffer(content), content.shape, Type.INT8)
+    ids = file.add_tensor(graph, "numbers", [5000], Type.INT32)
+    sums = file.add_tensor(graph, "sums", [5000], Type.INT32)
+    graph.operators.append(file.operator("ADD", [ids, dense], [sums], schema.AddOptionsT()))
+    graph.inputs.append(ids)
+    graph.outputs.append(sums)
+    graph.tensors[dense].name = "table"
+    file.model.subgraphs.reverse()  # the constant that is no table comes first
+    return file.to_bytes()
+
+
+def plain_table(content):
+    """The values that the only lookup of a file reads."""
+    file = read(content)
+    (found,) = (
+        graph.tensors[operator.inputs[0]]
+        for graph in file.subgraphs
+        for operator in graph.operators
+        if file.operator_name(operator) == "GATHER"
+    )
+    return file.array(found)
+
+
+@pytest.mark.parametrize("target", ["builtin", "delegate"])
+@pytest.mark.parametrize("other", [0, 1], ids=["one subgraph", "two subgraphs"])
+def test_a_name_that_another_constant_has_too(other, target):
+    packed = packed_by(names_shared(other), target)
+    again = packed_by(packed, target)
+    for content in (packed, again):
+        assert np.array_equal(plain_table(unpack(content)), table("int8", LARGE))
+    assert inspect_model(again).tables == inspect_model(packed).tables
+    (shown,) = inspect_model(packed).tables
+    assert shown.name == "table_1"
+    (dense,) = (c for c in inspect_model(packed).constants if c.name == "table")
+    assert dense.bytes == 5000 * 4
+
+
+def test_a_table_that_shares_its_name_with_a_constant_of_another_subgraph_unpacks():
+    # As earlier versions packed it.
+    file = read(packed_by(names_shared(1), "builtin"))
+    for graph in file.subgraphs:
+        for tensor in graph.tensors:
+            if text(tensor.name) == "table":
+                tensor.name = "table_1"
+    back = unpack(file.to_bytes())
+    assert np.array_equal(plain_table(back), table("int8", LARGE))
+    assert "table_1" in {text(tensor.name) for tensor in read(back).subgraphs[0].tensors}
+
+
+def test_tables_of_one_name_are_told_apart():
+    file = empty_file()
+    contents = [table("int8", LARGE), table("int8", LARGE + 100)]
+    for content in contents:
+        add_lookup(file, file.add_buffer(content), content.shape, Type.INT8)
+    for tensor in file.subgraphs[0].tensors:
+        tensor.name = "table" if text(tensor.name).startswith("table") else tensor.name
+    for target in ("builtin", "delegate"):
+        packed = packed_by(file.to_bytes(), target)
+        for made in (packed, packed_by(packed, target)):
+            found = {shown.name: shown.rows for shown in inspect_model(made).tables}
+            assert found == {"table": LARGE, "table_1": LARGE + 100}

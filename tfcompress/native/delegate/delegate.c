@@ -107,7 +107,7 @@ static tfc_kernel *kernel_of(void *given) {
 static const tfc_kernel *made_kernel(TfLiteContext *context, const TfLiteNode *node) {
   const tfc_kernel *kernel = kernel_of(node->user_data);
   if (!kernel)
-    context->ReportError(context, "tfcompress: the packed tables could not be opened; take the file anew");
+    context->ReportError(context, "tfcompress: the packed tables could not be opened, as said before");
   return kernel;
 }
 

@@ -22,24 +22,30 @@ from tfcompress.tflite.graph.fields import text
 from tfcompress.tflite.graph.flatbuffer import TfliteFile
 
 
-def unpack_table(file: TfliteFile, entry: dict[str, Any], dtype: Dtype) -> NDArray[Any]:
+def unpack_table(
+    file: TfliteFile, entry: dict[str, Any], dtype: Dtype
+) -> tuple[NDArray[Any], list[int]]:
     """The rows of a packed table as the codec has them, from its entry in the metadata.
+
+    Returns:
+        The rows, and the buffers of the constants that held them.
 
     Raises:
         ModelError: the constants are not there, or do not go together.
     """
     try:
-        return _unpack(file, entry, dtype)
+        constants = _constants(file, entry["packed"])
+        parts = {part: _value(file, tensor) for part, tensor in constants.items()}
+        return _unpack(entry, parts, dtype), [tensor.buffer for tensor in constants.values()]
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ModelError(
             f"{entry['name']}: the constants of the packed table were changed ({error})"
         ) from error
 
 
-def _unpack(file: TfliteFile, entry: dict[str, Any], dtype: Dtype) -> NDArray[Any]:
+def _unpack(entry: dict[str, Any], parts: dict[str, NDArray[Any]], dtype: Dtype) -> NDArray[Any]:
     packed = entry["packed"]
     rows, columns = entry["rows"], packed["columns"]
-    parts = {part: _constant(file, name) for part, name in packed["constants"].items()}
     lookups = _lookups(packed, parts)
     payload, starts = _payload(packed, parts, rows)
     if starts.min() < 0 or starts.max() > 8 * payload.size:
@@ -86,12 +92,24 @@ def _payload(
     return payload.reshape(-1), places.starts()
 
 
-def _constant(file: TfliteFile, name: str) -> NDArray[Any]:
-    for subgraph in file.subgraphs:
-        for tensor in subgraph.tensors:
-            if text(tensor.name) == name and (value := file.array(tensor)) is not None:
-                return np.asarray(value)
-    raise KeyError(f"no constant {name!r}")
+def _constants(file: TfliteFile, packed: dict[str, Any]) -> dict[str, Any]:
+    """The tensors of the constants, by part.
+
+    They were named where the first decoder was made; earlier versions gave names that constants of
+    other subgraphs may have too.
+    """
+    subgraph = file.subgraphs[packed["lookups"][0]["subgraph"]]
+    by_name = {
+        text(tensor.name): tensor for tensor in subgraph.tensors if file.data(tensor) is not None
+    }
+    return {part: by_name[name] for part, name in packed["constants"].items()}
+
+
+def _value(file: TfliteFile, tensor: Any) -> NDArray[Any]:
+    value = file.array(tensor)
+    if value is None:
+        raise ValueError(f"{text(tensor.name)} is of type {tensor.type}")
+    return np.asarray(value)
 
 
 def find_decoder(subgraph: Any, ends: dict[str, Any]) -> tuple[int, int] | None:

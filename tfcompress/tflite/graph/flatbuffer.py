@@ -22,7 +22,7 @@ from tfcompress.tflite.graph.associated import (
     archive_bytes,
     associated_files,
 )
-from tfcompress.tflite.graph.fields import builtin_code, indices, text, unique_name
+from tfcompress.tflite.graph.fields import builtin_code, free_name, indices, text
 from tfcompress.tflite.graph.parse import parse
 from tfcompress.tflite.graph.serialize import serialize
 
@@ -110,8 +110,9 @@ class TfliteFile:
 
         Args:
             subgraph: schema.SubGraphT.
-            name: str. Made unique among the subgraph's tensors; "" for a short one. (Readers of
-                the MLIR kind crash on tensors without a name.)
+            name: str. Made unique among the subgraph's tensors, and that of a constant among all
+                constants of the file, by which metadata tell them apart; "" for a short one.
+                (Readers of the MLIR kind crash on tensors without a name.)
             shape: ints. Dimensions that may change are 1 here and -1 in `signature`.
             kind: int. A `schema.TensorType`.
             signature: ints or None. The shape with -1 for dimensions that may change.
@@ -125,7 +126,11 @@ class TfliteFile:
             shape=[int(size) for size in shape],
             type=kind,
             buffer=buffer,
-            name=unique_name(subgraph, name) if name else f"_{len(subgraph.tensors)}",
+            name=(
+                free_name(name, self._names(subgraph, buffer))
+                if name
+                else f"_{len(subgraph.tensors)}"
+            ),
             shapeSignature=None if signature is None else [int(size) for size in signature],
             hasRank=True,
         )
@@ -133,6 +138,22 @@ class TfliteFile:
             tensor.quantization = schema.QuantizationParametersT(scale=[scale], zeroPoint=[0])
         subgraph.tensors.append(tensor)
         return len(subgraph.tensors) - 1
+
+    def _names(self, subgraph: Any, buffer: int) -> set[str]:
+        """The names that a new tensor of a subgraph may not have; views of a buffer share one."""
+        return {
+            text(tensor.name)
+            for graph in self.subgraphs
+            for tensor in graph.tensors
+            if graph is subgraph or (buffer and tensor.buffer not in (0, buffer))
+        }
+
+    def name_constant(self, buffer: int, name: str) -> None:
+        """Gives all tensors on a buffer a name; "" where what takes their place will have it."""
+        for subgraph in self.subgraphs:
+            for tensor in subgraph.tensors:
+                if tensor.buffer == buffer:
+                    tensor.name = name
 
     def add_like(
         self,

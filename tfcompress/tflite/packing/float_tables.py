@@ -108,10 +108,7 @@ def make_float(file: TfliteFile, tables: Sequence[FloatTable]) -> dict[str, Tabl
     constants = {}
     for table in tables:
         value = table.value(file)
-        for subgraph in file.subgraphs:
-            for tensor in subgraph.tensors:
-                if tensor.buffer == table.table.buffer:
-                    tensor.name = ""  # it goes to the floats
+        file.name_constant(table.table.buffer, "")  # it goes to the floats
         taken = {text(tensor.name) for subgraph in file.subgraphs for tensor in subgraph.tensors}
         name = free_name(table.name, taken)
         _replace_readers(file, table, name, file.add_buffer(value))

@@ -29,6 +29,7 @@ def gather_rows_first(file: TfliteFile, table: LookupTable) -> LookupTable:
     """
     if table.tensor.type != _Type.FLOAT16:
         return table
+    file.name_constant(table.buffer, "")  # it goes to the same bits as int16
     lookups = [_gathered(file, table, lookup) for lookup in table.lookups]
     first = lookups[0]
     return replace(table, tensor=first.subgraph.tensors[first.table], lookups=lookups)
@@ -36,7 +37,6 @@ def gather_rows_first(file: TfliteFile, table: LookupTable) -> LookupTable:
 
 def _gathered(file: TfliteFile, table: LookupTable, lookup: Lookup) -> Lookup:
     subgraph, ids = lookup.subgraph, lookup.ids
-    subgraph.tensors[lookup.table].name = ""  # it goes to the same bits as int16
     bits = file.add_constant_view(subgraph, table.name, table.shape, _Type.INT16, table.buffer)
     made = gather_halves(file, subgraph, bits, ids, lookup.rows, table.name)
     gather = made[0]

@@ -96,7 +96,7 @@ class LookupTable:
     """A constant that can be packed.
 
     Attributes:
-        name: str. Its tensor's name, with a number behind it where another table has it too.
+        name: str. Its tensor's name, with a number behind it where another constant has it too.
         buffer: int. Its buffer.
         tensor: schema.TensorT. One of its tensors.
         lookups: list of Lookup. All its readers, but for `products`.
@@ -162,7 +162,7 @@ def find_tables(
         outputs: bool. With `scored`: whether output matrices are found, too, that scores are taken
             against and nothing else (`is_output_matrix`).
     """
-    found: list[tuple[int, LookupTable]] = []
+    found: dict[int, list[_Use]] = {}
     left: list[LeftConstant] = []
     metadata = {entry.buffer for entry in file.model.metadata or []}
     for buffer, uses in _uses(file).items():
@@ -173,14 +173,29 @@ def find_tables(
         tensor = uses[0].tensor
         reason = _obstacle(uses, scored, outputs)
         if reason is None:
-            lookups = [use.lookup for use in uses if use.lookup is not None]
-            name = free_name(text(tensor.name) or "table", {table.name for _, table in found})
-            products = [use.product for use in uses if use.product is not None]
-            found.append((len(data), LookupTable(name, buffer, tensor, lookups, products)))
+            found[buffer] = uses
         else:
             left.append(left_constant(tensor, len(data), reason))
-    found.sort(key=lambda entry: -entry[0])
-    return [table for _, table in found], sorted(left, key=lambda constant: -constant.bytes)
+    tables = _named(file, found)
+    tables.sort(key=lambda table: -len(file.model.buffers[table.buffer].data))
+    return tables, sorted(left, key=lambda constant: -constant.bytes)
+
+
+def _named(file: TfliteFile, found: dict[int, list["_Use"]]) -> list[LookupTable]:
+    """The tables with these uses, each by a name that nothing else in the file has."""
+    tensors = [tensor for subgraph in file.subgraphs for tensor in subgraph.tensors]
+    every = {text(tensor.name) for tensor in tensors}
+    taken = {text(tensor.name) for tensor in tensors if tensor.buffer not in found}
+    tables = []
+    for buffer, uses in found.items():
+        tensor = uses[0].tensor
+        name = text(tensor.name) or "table"
+        name = free_name(name, taken | every) if name in taken else name
+        taken.add(name)
+        lookups = [use.lookup for use in uses if use.lookup is not None]
+        products = [use.product for use in uses if use.product is not None]
+        tables.append(LookupTable(name, buffer, tensor, lookups, products))
+    return tables
 
 
 def left_constant(tensor: Any, size: int, reason: str) -> LeftConstant:

@@ -120,6 +120,8 @@ def pack_model(
     with following_the_graph():
         was_packed = unpack_file(file)
         tables, left = find_tables(file)
+        for table in tables:
+            file.name_constant(table.buffer, table.name)
         packer = _Packer(file, codec, target, decoder)
         packed, entries = [], {}
         for table in tables:

@@ -68,8 +68,7 @@ def replace_lookups(file: TfliteFile, table: LookupTable, writer: RowsWriter) ->
     kind = table.tensor.type
     if kind == _Type.INT4 and writer.gives_int8:
         kind = _Type.INT8
-    for lookup in table.lookups:
-        lookup.subgraph.tensors[lookup.table].name = ""  # it goes to the packed table
+    file.name_constant(table.buffer, "")  # it goes to the packed table
     scales = _Scales(file, table)
     for lookup in table.lookups:
         subgraph = lookup.subgraph

@@ -82,14 +82,13 @@ def _instead_of_custom(
         name = text(source.name)
         table = _open(file, source, name)
         buffers[source.buffer] = _Unpacked(name, table, file.add_buffer(table.unpack()))
+        file.name_constant(source.buffer, "")  # it goes to the plain table
     name, table, buffer = buffers[source.buffer]
     if file.operator_name(operator) == SCORES_CODE:
-        source.name = ""
         return unfused_scores(
             file, subgraph, operator, table=name, buffer=buffer, shape=table.shape
         )
     shape = [table.shape[0], *indices(rows.shape)[len(indices(subgraph.tensors[ids].shape)) :]]
-    source.name = ""  # it goes to the plain table
     kind = rows.type
     scaling: list[Any] = []
     if len(operator.inputs) > 2:
@@ -104,12 +103,9 @@ def _replace_decoders(file: TfliteFile, entry: dict[str, Any]) -> None:
     """Puts one operator in the place of each decoder of a table."""
     packed = entry["packed"]
     kind = getattr(schema.TensorType, packed["type"].upper())
-    matrix = unpack_table(file, entry, DTYPE_OF_KIND[kind])
-    names = set(packed["constants"].values())
-    for subgraph in file.subgraphs:
-        for tensor in subgraph.tensors:
-            if text(tensor.name) in names:
-                tensor.name = ""
+    matrix, constants = unpack_table(file, entry, DTYPE_OF_KIND[kind])
+    for buffer in constants:
+        file.name_constant(buffer, "")
     plain = _Plain(entry["tensors"][0], packed["shape"], kind, file.add_buffer(matrix))
     for ends in packed["lookups"]:
         subgraph = file.subgraphs[ends["subgraph"]]
