@@ -179,6 +179,21 @@ def test_one_copy_for_several_lookups_subgraphs_and_signatures(target):
     assert done.stored_bytes < 0.7 * VERY_LARGE * COLUMNS
 
 
+@pytest.mark.parametrize("target", ["delegate", "builtin"])
+def test_a_model_that_must_be_resized_before_it_is_prepared(target, run):
+    file = read(lookup_model(table("int8", LARGE)))
+    (graph,) = file.subgraphs
+    shape = file.add_constant(graph, "shape", np.array([-1, 6 * COLUMNS], np.int32))
+    joined = file.add_tensor(graph, "joined", [1, 6 * COLUMNS], Type.INT8)
+    options = schema.ReshapeOptionsT()
+    graph.operators.append(file.operator("RESHAPE", [*graph.outputs, shape], [joined], options))
+    graph.outputs = [joined]
+    ids = np.arange(12, dtype=np.int32)
+    ids = np.arange(12, dtype=np.int32)
+    rows = table("int8", LARGE)[ids].reshape(2, -1)
+    assert np.array_equal(run(packed_by(file.to_bytes(), target), ids)[0], rows)
+
+
 def test_the_archive_behind_the_flatbuffer_stays():
     stream = io.BytesIO(lookup_model(table("int8", LARGE)))
     with zipfile.ZipFile(stream, "a") as archive:
@@ -232,6 +247,14 @@ def test_a_table_that_is_cut_off_is_damage(target):
     buffer.data = np.array(buffer.data)[:-1]
     with pytest.raises(ModelError, match=r"damaged \.tflite file: its graph cannot be followed"):
         pack(file.to_bytes(), target=target)
+
+
+def test_a_signature_of_no_tensor_is_damage():
+    file = read(lookup_model(table("int8", LARGE)))
+    entry = schema.TensorMapT(name="ids", tensorIndex=99)
+    file.model.signatureDefs = [schema.SignatureDefT(inputs=[entry], outputs=[], subgraphIndex=0)]
+    with pytest.raises(ModelError, match=r"damaged \.tflite file: its graph cannot be followed"):
+        pack(file.to_bytes())
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.errors import ModelError
-from tfcompress.tflite.runtime.check import check
+from tfcompress.tflite.graph.flatbuffer import read
+from tfcompress.tflite.runtime.check import check, check_packed
 
 TABLE = np.ones((5, 8), np.float32)
 
@@ -50,3 +51,13 @@ def test_refuses_what_the_runtime_refuses(lookup_file):
     file.subgraphs[0].tensors[1].type = schema.TensorType.FLOAT32  # ids
     with pytest.raises(ModelError, match=r"the runtime refuses the model: .*[Pp]ositions"):
         check(file.to_bytes())
+
+
+def test_a_packed_file_is_refused_where_the_one_given_was_not(lookup_file):
+    given = lookup_file(TABLE)[0].to_bytes()
+    broken = read(given)
+    broken.subgraphs[0].tensors[1].type = schema.TensorType.FLOAT32
+    packed = broken.to_bytes()
+    with pytest.raises(ModelError, match="the runtime refuses the model"):
+        check_packed(packed, given)
+    check_packed(packed, packed)

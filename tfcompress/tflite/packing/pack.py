@@ -136,14 +136,14 @@ def pack_model(
         for name, starts in fuse_scores(file).items():
             entries[name]["tensors"].insert(0, starts)
             entries[name]["packed"]["constants"] = {"starts": starts}
-    result = content
-    if packed or was_packed:
+        left.sort(key=lambda other: -other.bytes)
+        if not packed and not was_packed:
+            return Packing(content, (), tuple(left))
         prune(file)
         add_packed_entries(file, entries)
         raise_runtime_version(file)
         result = file.to_bytes()
-    check_packed(result)
-    left.sort(key=lambda other: -other.bytes)
+    check_packed(result, content)
     return Packing(result, tuple(packed), tuple(left), was_packed)
 
 

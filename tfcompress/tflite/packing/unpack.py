@@ -41,8 +41,7 @@ def unpack(model_bytes: bytes) -> bytes:
     model_bytes = file_bytes("model_bytes", model_bytes)
     file = read(model_bytes)
     with following_the_graph():
-        changed = unpack_file(file)
-    return file.to_bytes() if changed else model_bytes
+        return file.to_bytes() if unpack_file(file) else model_bytes
 
 
 def unpack_file(file: TfliteFile) -> bool:

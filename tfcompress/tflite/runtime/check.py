@@ -74,10 +74,11 @@ def check_operators(file: TfliteFile, *, custom_allowed: frozenset[str] = frozen
         )
 
 
-def check_packed(content: bytes) -> None:
-    """Refuses a packed file that the runtime does not prepare.
+def check_packed(content: bytes, given: bytes) -> None:
+    """Refuses a packed file that the runtime does not prepare, though it prepares the one given.
 
-    A file with custom operators of others is left to those who serve them.
+    A model may need its inputs resized first. A file with custom operators of others is left to
+    those who serve them.
     """
     file = read(content)
     custom = (
@@ -85,5 +86,18 @@ def check_packed(content: bytes) -> None:
         for code in file.model.operatorCodes
         if builtin_code(code) == schema.BuiltinOperator.CUSTOM
     )
-    if set(custom) <= CUSTOM_CODES:
+    if not set(custom) <= CUSTOM_CODES:
+        return
+    try:
         check_loads(content)
+    except ModelError:
+        if _loads(given):
+            raise
+
+
+def _loads(content: bytes) -> bool:
+    try:
+        check_loads(content)
+    except ModelError:
+        return False
+    return True
