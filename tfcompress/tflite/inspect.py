@@ -33,6 +33,7 @@ from tfcompress.tflite.model_info import (
     TableInfo,
     VocabularyInfo,
 )
+from tfcompress.tflite.packing.fused_scales import fused_scales
 from tfcompress.tflite.packing.lookups import LeftConstant, find_tables
 from tfcompress.tflite.packing.packed_metadata import packed_entries
 from tfcompress.tflite.runtime.delegate_rows import CUSTOM_CODES
@@ -154,6 +155,7 @@ def _described_tables(file: TfliteFile, metadata: dict[str, Any]) -> list[_Group
     for table in metadata.get("tables", []):
         named = [tensor for name in table["tensors"] for tensor in by_name.get(name, [])]
         buffers = {tensor.buffer for tensor in named if file.data(tensor) is not None}
+        buffers |= fused_scales(file, buffers)
         # Views of the same bytes in another shape or with a scale carry other names.
         views = [
             tensor for tensors in by_name.values() for tensor in tensors if tensor.buffer in buffers
@@ -189,7 +191,8 @@ def _found_tables(file: TfliteFile) -> list[_Group]:
             if file.operator_name(operator) in CUSTOM_CODES:
                 tensor = subgraph.tensors[operator.inputs[1]]
                 group = groups.setdefault(tensor.buffer, (_packed_table(file, tensor), []))
-                group[1].append(tensor)
+                scales = fused_scales(file, {tensor.buffer})
+                group[1].extend((tensor, *(t for t in subgraph.tensors if t.buffer in scales)))
         for index, tensor in enumerate(subgraph.tensors):
             shape = indices(tensor.shape)
             is_table = file.data(tensor) is not None and len(shape) > 1

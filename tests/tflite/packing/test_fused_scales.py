@@ -82,6 +82,21 @@ def test_the_same_floats_by_one_operator(dtype, scales, codec, run):
             assert found.tobytes() == expected.tobytes()
 
 
+@pytest.mark.parametrize("scales", [SCALES, ONE], ids=["per row", "one"])
+def test_scales_are_bytes_of_the_table(scales):
+    content = pack(scaled_model(scales=scales), codec="indexed", target="delegate")
+    file = read(content)
+    (operator,) = file.subgraphs[0].operators
+    packed = file.data(file.subgraphs[0].tensors[operator.inputs[1]])
+    bare = read(content)
+    bare.remove_metadata("tfcompress")
+    for made in (content, bare.to_bytes()):
+        shown = inspect_model(made)
+        (found,) = shown.tables
+        assert found.stored_bytes == packed.nbytes + scales.nbytes
+        assert shown.constants == ()
+
+
 def test_wrong_ids_are_refused_by_name(run):
     content = pack(scaled_model(), codec="indexed", target="delegate")
     for wrong in (-1, ROWS):

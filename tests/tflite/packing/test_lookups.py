@@ -21,10 +21,14 @@ from tfcompress.tflite.packing.pack import pack, pack_model
 from tfcompress.tflite.packing.unpack import unpack
 
 
-def left_reason(content: bytes, target: str = "delegate") -> str:
+def left_reasons(content: bytes, target: str = "delegate") -> list[str]:
     packing = pack_model(content, codec="indexed", target=target)
-    assert not packing.packed
-    return packing.left[0].reason
+    return [constant.reason for constant in packing.left]
+
+
+def left_reason(content: bytes, target: str = "delegate") -> str:
+    (reason,) = left_reasons(content, target)
+    return reason
 
 
 def test_a_table_that_something_else_reads_stays():
@@ -80,6 +84,17 @@ def test_other_tables_stay(run):
     columns = read(lookup_model(table("int8", LARGE)))
     columns.subgraphs[0].operators[0].builtinOptions.axis = 1
     assert left_reason(columns.to_bytes()) == "GATHER reads all of it"
+
+
+@pytest.mark.parametrize("target", ["builtin", "delegate"])
+def test_ids_of_unknown_rank_stay(target):
+    file = read(lookup_model(table("int8", LARGE), rank=0))
+    graph = file.subgraphs[0]
+    assert not left_reasons(file.to_bytes(), target)
+    graph.tensors[graph.inputs[0]].hasRank = False
+    assert left_reasons(file.to_bytes(), target) == ["the rank of its ids is not known"]
+    (listed,) = inspect_model(file.to_bytes()).unpackable
+    assert listed.reason == "the rank of its ids is not known"
 
 
 def test_ids_of_64_bits_need_the_delegate(run):

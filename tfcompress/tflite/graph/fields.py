@@ -23,6 +23,11 @@ def indices(values: Any) -> list[int]:
     return [] if values is None else [int(value) for value in values]
 
 
+def has_rank(tensor: Any) -> bool:
+    """Whether a tensor's number of dimensions is known; a scalar has the shape [], too."""
+    return bool(tensor.hasRank) or len(indices(tensor.shape)) > 0
+
+
 def num_values(tensor: Any) -> int:
     """How many values a tensor has, a free dimension counted as one."""
     return math.prod(indices(tensor.shape))

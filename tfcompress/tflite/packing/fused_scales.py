@@ -7,6 +7,7 @@ The same products bit for bit, in one pass over rows that are in the cache, and 
 integers and one of floats between. Only the delegate's lookups do so.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,14 +76,20 @@ def fuse_scales(file: TfliteFile) -> None:
             ]
 
 
-def are_fused_scales(file: TfliteFile, buffer: int) -> bool:
-    """Whether the constant in a buffer is what packed lookups multiply by."""
-    return any(
-        subgraph.tensors[operator.inputs[2]].buffer == buffer
+def fused_scales(file: TfliteFile, packed: Collection[int] | None = None) -> set[int]:
+    """The buffers of what packed lookups multiply by.
+
+    Args:
+        file: TfliteFile.
+        packed: collection of int or None. The buffers of the packed tables to go by; None for all.
+    """
+    return {
+        subgraph.tensors[operator.inputs[2]].buffer
         for subgraph in file.subgraphs
         for operator in subgraph.operators
         if file.operator_name(operator) == CUSTOM_CODE and len(operator.inputs) > 2
-    )
+        if packed is None or subgraph.tensors[operator.inputs[1]].buffer in packed
+    }
 
 
 def unfused(

@@ -20,7 +20,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from tfcompress.codec.layout import Dtype
-from tfcompress.tflite.graph.fields import block_details, free_name, indices, num_values, text
+from tfcompress.tflite.graph.fields import block_details, free_name, has_rank, indices, num_values, text
 from tfcompress.tflite.graph.flatbuffer import TYPE_NAMES, TfliteFile
 from tfcompress.tflite.graph.readers import dequantized_lookups, is_row_lookup
 from tfcompress.tflite.runtime.delegate_rows import CUSTOM_CODES
@@ -302,6 +302,8 @@ def _scales(tensor: Any) -> tuple[float, ...]:
 def _lookup_obstacle(lookup: Lookup) -> str | None:
     tensors = lookup.subgraph.tensors
     table, rows = tensors[lookup.table], tensors[lookup.rows]
+    if not (has_rank(tensors[lookup.ids]) and has_rank(rows)):
+        return "the rank of its ids is not known"
     if not lookup.is_scaled:
         return None
     if rows.type != _Type.FLOAT32 or table.type not in (_Type.INT8, _Type.INT4):

@@ -24,7 +24,7 @@ from tfcompress.tflite.graph.flatbuffer import TYPE_NAMES, TfliteFile, read
 from tfcompress.tflite.graph.operator_chain import ChainConstants
 from tfcompress.tflite.graph.prune import prune
 from tfcompress.tflite.graph.runtime_version import raise_runtime_version
-from tfcompress.tflite.packing.fused_scales import are_fused_scales, fuse_scales
+from tfcompress.tflite.packing.fused_scales import fuse_scales, fused_scales
 from tfcompress.tflite.packing.half_rows import gather_rows_first
 from tfcompress.tflite.packing.lookups import LeftConstant, LookupTable, find_tables, left_constant
 from tfcompress.tflite.packing.options import check_options
@@ -163,7 +163,7 @@ class _Packer:
     def pack(self, table: LookupTable) -> tuple[PackedConstant, Entry] | LeftConstant:
         """Packs a table in place, or says why not."""
         raw_bytes = table.matrix(self.file).nbytes
-        if are_fused_scales(self.file, table.buffer):
+        if table.buffer in fused_scales(self.file):
             return left_constant(table.tensor, raw_bytes, "packed lookups multiply by its values")
         try:
             writer = self._builtin(table) if self.target == "builtin" else self._delegate(table)
