@@ -155,13 +155,13 @@ def _described_tables(file: TfliteFile, metadata: dict[str, Any]) -> list[_Group
     for table in metadata.get("tables", []):
         named = [tensor for name in table["tensors"] for tensor in by_name.get(name, [])]
         buffers = {tensor.buffer for tensor in named if file.data(tensor) is not None}
-        buffers |= fused_scales(file, buffers)
         # Views of the same bytes in another shape or with a scale carry other names.
-        views = [
-            tensor for tensors in by_name.values() for tensor in tensors if tensor.buffer in buffers
-        ]
-        groups.append((table, views))
+        groups.append((table, _views(file, buffers | fused_scales(file, buffers))))
     return groups
+
+
+def _views(file: TfliteFile, buffers: set[int]) -> list[Any]:
+    return [t for subgraph in file.subgraphs for t in subgraph.tensors if t.buffer in buffers]
 
 
 def _class_bytes(file: TfliteFile, tensors: list[Any]) -> int:
@@ -191,8 +191,7 @@ def _found_tables(file: TfliteFile) -> list[_Group]:
             if file.operator_name(operator) in CUSTOM_CODES:
                 tensor = subgraph.tensors[operator.inputs[1]]
                 group = groups.setdefault(tensor.buffer, (_packed_table(file, tensor), []))
-                scales = fused_scales(file, {tensor.buffer})
-                group[1].extend((tensor, *(t for t in subgraph.tensors if t.buffer in scales)))
+                group[1].extend((tensor, *_views(file, fused_scales(file, {tensor.buffer}))))
         for index, tensor in enumerate(subgraph.tensors):
             shape = indices(tensor.shape)
             is_table = file.data(tensor) is not None and len(shape) > 1

@@ -107,7 +107,7 @@ def test_ids_of_64_bits_need_the_delegate(run):
 
 
 def names_shared(other: int) -> bytes:
-    """Two constants called "table": one looked up in subgraph 0, one added to the ids in `other`."""
+    """Two constants called "table": one looked up in a subgraph, one added to inputs of `other`."""
     file = empty_file()
     file.model.subgraphs.append(
         schema.SubGraphT(tensors=[], operators=[], inputs=[], outputs=[], name="other")

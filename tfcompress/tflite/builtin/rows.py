@@ -37,8 +37,9 @@ from tfcompress.tflite.builtin.row_decoder import (
     to_halfwords,
 )
 from tfcompress.tflite.builtin.row_places import HALFWORD_BITS
-from tfcompress.tflite.graph.fields import indices, text, unique_name
+from tfcompress.tflite.graph.fields import indices, text
 from tfcompress.tflite.graph.flatbuffer import KIND_OF_DTYPE
+from tfcompress.tflite.graph.names import new_name
 from tfcompress.tflite.graph.operator_chain import ChainConstants, OperatorChain
 
 _Type = schema.TensorType
@@ -189,7 +190,7 @@ class BuiltinRows:
         place = next(k for k, graph in enumerate(graphs) if graph is subgraph)
         ends = []
         for tensor, end in ((made[0], "from"), (read, "to")):
-            name = unique_name(subgraph, f"{self._name}/{end}")
+            name = new_name(graphs, subgraph, f"{self._name}/{end}")
             subgraph.tensors[tensor].name = name
             ends.append(name)
         first, last = ends

@@ -38,11 +38,6 @@ def text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else (value or "")
 
 
-def unique_name(subgraph: Any, name: str) -> str:
-    """The name, with a number behind it where a tensor of the subgraph has it already."""
-    return free_name(name, {text(tensor.name) for tensor in subgraph.tensors})
-
-
 def free_name(name: str, taken: Collection[str]) -> str:
     """The name, with a number behind it where it is taken."""
     unique, count = name, 1

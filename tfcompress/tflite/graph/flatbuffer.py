@@ -22,7 +22,8 @@ from tfcompress.tflite.graph.associated import (
     archive_bytes,
     associated_files,
 )
-from tfcompress.tflite.graph.fields import builtin_code, free_name, indices, text
+from tfcompress.tflite.graph.fields import builtin_code, indices, text
+from tfcompress.tflite.graph.names import new_name
 from tfcompress.tflite.graph.parse import parse
 from tfcompress.tflite.graph.serialize import serialize
 
@@ -126,11 +127,8 @@ class TfliteFile:
             shape=[int(size) for size in shape],
             type=kind,
             buffer=buffer,
-            name=(
-                free_name(name, self._names(subgraph, buffer))
-                if name
-                else f"_{len(subgraph.tensors)}"
-            ),
+            name=(name and new_name(self.subgraphs, subgraph, name, buffer))
+            or f"_{len(subgraph.tensors)}",
             shapeSignature=None if signature is None else [int(size) for size in signature],
             hasRank=True,
         )
@@ -138,22 +136,6 @@ class TfliteFile:
             tensor.quantization = schema.QuantizationParametersT(scale=[scale], zeroPoint=[0])
         subgraph.tensors.append(tensor)
         return len(subgraph.tensors) - 1
-
-    def _names(self, subgraph: Any, buffer: int) -> set[str]:
-        """The names that a new tensor of a subgraph may not have; views of a buffer share one."""
-        return {
-            text(tensor.name)
-            for graph in self.subgraphs
-            for tensor in graph.tensors
-            if graph is subgraph or (buffer and tensor.buffer not in (0, buffer))
-        }
-
-    def name_constant(self, buffer: int, name: str) -> None:
-        """Gives all tensors on a buffer a name; "" where what takes their place will have it."""
-        for subgraph in self.subgraphs:
-            for tensor in subgraph.tensors:
-                if tensor.buffer == buffer:
-                    tensor.name = name
 
     def add_like(
         self,

@@ -25,7 +25,8 @@ from tfcompress.tflite.graph.fields import indices
 from tfcompress.tflite.graph.flatbuffer import TfliteFile
 from tfcompress.tflite.graph.readers import only_reader
 from tfcompress.tflite.packing.fused_scales import RowScaling, row_scaling
-from tfcompress.tflite.packing.lookups import Lookup, LookupTable, Product
+from tfcompress.tflite.packing.lookups import LookupTable
+from tfcompress.tflite.packing.uses import Lookup, Product
 from tfcompress.tflite.tables.column_blocks import activation
 
 _Type = schema.TensorType

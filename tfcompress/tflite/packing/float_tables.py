@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tfcompress.tflite.graph.fields import free_name, text
 from tfcompress.tflite.graph.flatbuffer import TYPE_NAMES, TfliteFile
+from tfcompress.tflite.graph.names import name_constant
 from tfcompress.tflite.graph.operator_versions import KEEP_DIMENSIONS_VERSION
 from tfcompress.tflite.packing.float_rows import FloatRows, float_rows, float_scores, weight_scales
 from tfcompress.tflite.packing.lookups import (
@@ -108,7 +109,7 @@ def make_float(file: TfliteFile, tables: Sequence[FloatTable]) -> dict[str, Tabl
     constants = {}
     for table in tables:
         value = table.value(file)
-        file.name_constant(table.table.buffer, "")  # it goes to the floats
+        name_constant(file.subgraphs, table.table.buffer, "")  # it goes to the floats
         taken = {text(tensor.name) for subgraph in file.subgraphs for tensor in subgraph.tensors}
         name = free_name(table.name, taken)
         _replace_readers(file, table, name, file.add_buffer(value))

@@ -14,7 +14,9 @@ from dataclasses import replace
 from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.tflite.graph.flatbuffer import TfliteFile
-from tfcompress.tflite.packing.lookups import Lookup, LookupTable
+from tfcompress.tflite.graph.names import name_constant
+from tfcompress.tflite.packing.lookups import LookupTable
+from tfcompress.tflite.packing.uses import Lookup
 from tfcompress.tflite.tables.float16_rows import gather_halves
 
 _Type = schema.TensorType
@@ -29,7 +31,7 @@ def gather_rows_first(file: TfliteFile, table: LookupTable) -> LookupTable:
     """
     if table.tensor.type != _Type.FLOAT16:
         return table
-    file.name_constant(table.buffer, "")  # it goes to the same bits as int16
+    name_constant(file.subgraphs, table.buffer, "")  # it goes to the same bits as int16
     lookups = [_gathered(file, table, lookup) for lookup in table.lookups]
     first = lookups[0]
     return replace(table, tensor=first.subgraph.tensors[first.table], lookups=lookups)

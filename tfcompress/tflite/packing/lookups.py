@@ -11,7 +11,6 @@ A float16 constant that DEQUANTIZE makes float32 as a whole, for lookups only, a
 writes it, can be packed as well (`half_rows`).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,9 +19,9 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from tfcompress.codec.layout import Dtype
-from tfcompress.tflite.graph.fields import block_details, free_name, has_rank, indices, num_values, text
+from tfcompress.tflite.graph.fields import block_details, free_name, has_rank, indices, text
 from tfcompress.tflite.graph.flatbuffer import TYPE_NAMES, TfliteFile
-from tfcompress.tflite.graph.readers import dequantized_lookups, is_row_lookup
+from tfcompress.tflite.packing.uses import Lookup, Product, Use, constant_uses
 from tfcompress.tflite.runtime.delegate_rows import CUSTOM_CODES
 
 _Type = schema.TensorType
@@ -39,56 +38,6 @@ DTYPE_OF_KIND: dict[int, Dtype] = {
 _ROWS_TO_COLUMNS = 8
 _MIN_BYTES = 256
 """Smaller constants are not worth a word."""
-
-
-@dataclass(frozen=True)
-class Lookup:
-    """An operator that reads rows of a constant.
-
-    Attributes:
-        subgraph: schema.SubGraphT. Where it stands.
-        operator: schema.OperatorT. A GATHER or EMBEDDING_LOOKUP.
-        name: str. Which of them.
-        ids: int. The tensor of row numbers.
-        table: int. The tensor of the constant.
-        rows: int. The tensor it writes.
-        dequantize: schema.OperatorT or None. What makes all of a float16 constant float32 for it.
-    """
-
-    subgraph: Any
-    operator: Any
-    name: str
-    ids: int
-    table: int
-    rows: int
-    dequantize: Any | None = None
-
-    @property
-    def num_ids(self) -> int:
-        """How many ids it looks up, a free dimension counted as one."""
-        return num_values(self.subgraph.tensors[self.ids])
-
-    @property
-    def is_scaled(self) -> bool:
-        """Whether it multiplies integers by the scales of its table."""
-        tensors = self.subgraph.tensors
-        is_same = tensors[self.rows].type == tensors[self.table].type
-        return not is_same and self.dequantize is None
-
-
-@dataclass(frozen=True)
-class Product:
-    """A FULLY_CONNECTED whose weights are a whole constant: scores against every row.
-
-    Attributes:
-        subgraph: schema.SubGraphT. Where it stands.
-        operator: schema.OperatorT.
-        weights: int. The tensor of the constant.
-    """
-
-    subgraph: Any
-    operator: Any
-    weights: int
 
 
 @dataclass(frozen=True)
@@ -162,10 +111,10 @@ def find_tables(
         outputs: bool. With `scored`: whether output matrices are found, too, that scores are taken
             against and nothing else (`is_output_matrix`).
     """
-    found: dict[int, list[_Use]] = {}
+    found: dict[int, list[Use]] = {}
     left: list[LeftConstant] = []
     metadata = {entry.buffer for entry in file.model.metadata or []}
-    for buffer, uses in _uses(file).items():
+    for buffer, uses in constant_uses(file).items():
         data = file.model.buffers[buffer].data
         is_packed = any(use.reader in CUSTOM_CODES for use in uses)
         if len(data) < _MIN_BYTES or buffer in metadata or is_packed:
@@ -181,7 +130,7 @@ def find_tables(
     return tables, sorted(left, key=lambda constant: -constant.bytes)
 
 
-def _named(file: TfliteFile, found: dict[int, list["_Use"]]) -> list[LookupTable]:
+def _named(file: TfliteFile, found: dict[int, list[Use]]) -> list[LookupTable]:
     """The tables with these uses, each by a name that nothing else in the file has."""
     tensors = [tensor for subgraph in file.subgraphs for tensor in subgraph.tensors]
     every = {text(tensor.name) for tensor in tensors}
@@ -205,57 +154,6 @@ def left_constant(tensor: Any, size: int, reason: str) -> LeftConstant:
     return LeftConstant(text(tensor.name), shape, kind, size, reason)
 
 
-@dataclass(frozen=True)
-class _Use:
-    """One reader of a constant: a lookup, a product, or the name of something else."""
-
-    tensor: Any
-    lookup: Lookup | None
-    reader: str
-    product: Product | None = None
-
-
-def _uses(file: TfliteFile) -> dict[int, list[_Use]]:
-    """The uses of every constant buffer."""
-    uses: dict[int, list[_Use]] = {}
-    for subgraph in file.subgraphs:
-        for index, use in _subgraph_uses(file, subgraph):
-            tensor = subgraph.tensors[index]
-            if file.data(tensor) is not None:
-                uses.setdefault(tensor.buffer, []).append(use)
-    return uses
-
-
-def _subgraph_uses(file: TfliteFile, subgraph: Any) -> Iterator[tuple[int, _Use]]:
-    tensors = subgraph.tensors
-    for operator in subgraph.operators:
-        name = file.operator_name(operator)
-        if behind := dequantized_lookups(file, subgraph, operator):
-            table = operator.inputs[0]
-            for reader, other, slot in behind:
-                ids, (rows, *_) = other.inputs[1 - slot], other.outputs
-                found = Lookup(subgraph, other, reader, ids, table, rows, operator)
-                yield table, _Use(tensors[table], found, reader)
-            continue
-        for slot, index in enumerate(operator.inputs):
-            if index < 0:
-                continue
-            lookup = product = None
-            if is_row_lookup(name, operator, slot):
-                ids = operator.inputs[1 - slot]
-                lookup = Lookup(subgraph, operator, name, ids, index, operator.outputs[0])
-            elif name == "FULLY_CONNECTED" and slot == 1:
-                product = Product(subgraph, operator, index)
-            yield index, _Use(tensors[index], lookup, name, product)
-    for index in subgraph.outputs:
-        yield index, _Use(tensors[index], None, "the model's output")
-    for tensor in tensors:
-        if details := block_details(tensor):
-            for index in (details.scales, details.zeroPoints):
-                if index >= 0:
-                    yield index, _Use(tensors[index], None, "the scales of another constant")
-
-
 def is_output_matrix(shape: tuple[int, ...]) -> bool:
     """Whether weights of this shape are taken for one row an item, which scores are taken against.
 
@@ -264,7 +162,7 @@ def is_output_matrix(shape: tuple[int, ...]) -> bool:
     return len(shape) == 2 and shape[0] >= _ROWS_TO_COLUMNS * shape[1]
 
 
-def _obstacle(uses: list[_Use], scored: bool, outputs: bool) -> str | None:
+def _obstacle(uses: list[Use], scored: bool, outputs: bool) -> str | None:
     """Why a constant with these uses cannot be packed; None when it can."""
     whole = [use for use in uses if use.lookup is None]
     lookups = [use.lookup for use in uses if use.lookup is not None]
@@ -315,5 +213,5 @@ def _lookup_obstacle(lookup: Lookup) -> str | None:
     return None
 
 
-def _listed(uses: list[_Use]) -> str:
+def _listed(uses: list[Use]) -> str:
     return " and ".join(dict.fromkeys(use.reader for use in uses))

@@ -21,6 +21,7 @@ from tfcompress.tflite.builtin.rows import BuiltinRows
 from tfcompress.tflite.graph.damaged import following_the_graph
 from tfcompress.tflite.graph.file_bytes import file_bytes
 from tfcompress.tflite.graph.flatbuffer import TYPE_NAMES, TfliteFile, read
+from tfcompress.tflite.graph.names import name_constant
 from tfcompress.tflite.graph.operator_chain import ChainConstants
 from tfcompress.tflite.graph.prune import prune
 from tfcompress.tflite.graph.runtime_version import raise_runtime_version
@@ -121,7 +122,7 @@ def pack_model(
         was_packed = unpack_file(file)
         tables, left = find_tables(file)
         for table in tables:
-            file.name_constant(table.buffer, table.name)
+            name_constant(file.subgraphs, table.buffer, table.name)
         packer = _Packer(file, codec, target, decoder)
         packed, entries = [], {}
         for table in tables:

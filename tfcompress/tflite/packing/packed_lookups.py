@@ -15,8 +15,10 @@ from ai_edge_litert import schema_py_generated as schema
 
 from tfcompress.tflite.graph.fields import text
 from tfcompress.tflite.graph.flatbuffer import TfliteFile
+from tfcompress.tflite.graph.names import name_constant
 from tfcompress.tflite.graph.readers import readers
-from tfcompress.tflite.packing.lookups import Lookup, LookupTable
+from tfcompress.tflite.packing.lookups import LookupTable
+from tfcompress.tflite.packing.uses import Lookup
 from tfcompress.tflite.tables.scaled_rows import scale_rows
 
 _Type = schema.TensorType
@@ -68,7 +70,7 @@ def replace_lookups(file: TfliteFile, table: LookupTable, writer: RowsWriter) ->
     kind = table.tensor.type
     if kind == _Type.INT4 and writer.gives_int8:
         kind = _Type.INT8
-    file.name_constant(table.buffer, "")  # it goes to the packed table
+    name_constant(file.subgraphs, table.buffer, "")  # it goes to the packed table
     scales = _Scales(file, table)
     for lookup in table.lookups:
         subgraph = lookup.subgraph

@@ -18,6 +18,7 @@ from tfcompress.tflite.graph.damaged import following_the_graph
 from tfcompress.tflite.graph.fields import indices, text
 from tfcompress.tflite.graph.file_bytes import file_bytes
 from tfcompress.tflite.graph.flatbuffer import TfliteFile, read
+from tfcompress.tflite.graph.names import name_constant
 from tfcompress.tflite.graph.operator_versions import GATHER_VERSION
 from tfcompress.tflite.graph.prune import prune
 from tfcompress.tflite.packing.fused_scales import unfused
@@ -81,7 +82,7 @@ def _instead_of_custom(
         name = text(source.name)
         table = _open(file, source, name)
         buffers[source.buffer] = _Unpacked(name, table, file.add_buffer(table.unpack()))
-        file.name_constant(source.buffer, "")  # it goes to the plain table
+        name_constant(file.subgraphs, source.buffer, "")  # it goes to the plain table
     name, table, buffer = buffers[source.buffer]
     if file.operator_name(operator) == SCORES_CODE:
         return unfused_scores(
@@ -104,7 +105,7 @@ def _replace_decoders(file: TfliteFile, entry: dict[str, Any]) -> None:
     kind = getattr(schema.TensorType, packed["type"].upper())
     matrix, constants = unpack_table(file, entry, DTYPE_OF_KIND[kind])
     for buffer in constants:
-        file.name_constant(buffer, "")
+        name_constant(file.subgraphs, buffer, "")
     plain = _Plain(entry["tensors"][0], packed["shape"], kind, file.add_buffer(matrix))
     for ends in packed["lookups"]:
         subgraph = file.subgraphs[ends["subgraph"]]
