@@ -10,18 +10,53 @@ with the packed tables only, and loses it when it is unpacked.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
+
+from tfcompress.errors import ModelError
 from tfcompress.tflite.graph.flatbuffer import TfliteFile
 from tfcompress.tflite.tables.metadata import ENTRY, read_metadata, tables_by_tensor, write_metadata
 
 Entry = dict[str, Any]
 
 
+class _Packed(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    target: Literal["builtin", "delegate"]
+    operator: Literal["GATHER", "EMBEDDING_LOOKUP"]
+    type: Literal["int8", "uint8", "int4", "int16", "float16", "float32"]
+    shape: Annotated[list[NonNegativeInt], Field(min_length=1)]
+    constants: dict[str, str] = {}
+
+
+class _Table(BaseModel):
+    """What unpacking relies on; of the rest `builtin.unpack` says what is wrong."""
+
+    tensors: Annotated[list[str], Field(min_length=1)]
+    packed: _Packed
+
+
 def packed_entries(file: TfliteFile) -> list[Entry]:
-    """The entries of the packed tables of a file."""
+    """The entries of the packed tables of a file.
+
+    Raises:
+        ModelError: One is damaged.
+    """
     content = read_metadata(file) or {}
-    return [entry for entry in content.get("tables", []) if "packed" in entry]
+    entries = [entry for entry in content.get("tables", []) if "packed" in entry]
+    for entry in entries:
+        try:
+            _Table.model_validate(entry)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise ModelError(
+                f"the file's {ENTRY!r} metadata is damaged: table {entry['name']!r}: {place}: "
+                f"{first['msg']}; convert or pack the model again"
+            ) from error
+    return entries
 
 
 def add_packed_entries(file: TfliteFile, made: Mapping[str, Entry]) -> None:
