@@ -15,6 +15,7 @@ def test_associated_files_are_kept(lookup_file, run):
     stream = io.BytesIO(flatbuffer)
     with zipfile.ZipFile(stream, "a") as archive:
         archive.writestr("labels.txt", "one\ntwo\n")
+        archive.comment = b"by hand"
     content = stream.getvalue()
     again = read(content)
     assert again.archive_bytes == len(content) - len(flatbuffer)
@@ -22,6 +23,7 @@ def test_associated_files_are_kept(lookup_file, run):
     moved = again.to_bytes()
     with zipfile.ZipFile(io.BytesIO(moved)) as archive:
         assert archive.read("labels.txt") == b"one\ntwo\n"
+        assert archive.comment == b"by hand"
     assert moved == read(moved).to_bytes()
     assert np.array_equal(run(moved, IDS)[0], TABLE[IDS])
 

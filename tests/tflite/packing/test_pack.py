@@ -198,9 +198,11 @@ def test_the_archive_behind_the_flatbuffer_stays():
     stream = io.BytesIO(lookup_model(table("int8", LARGE)))
     with zipfile.ZipFile(stream, "a") as archive:
         archive.writestr("labels.txt", "one\ntwo\n")
+        archive.comment = b"by hand"
     content = packed_by(stream.getvalue(), "delegate")
     for made in (content, unpack(content)):
-        assert zipfile.ZipFile(io.BytesIO(made)).read("labels.txt") == b"one\ntwo\n"
+        archive = zipfile.ZipFile(io.BytesIO(made))
+        assert (archive.read("labels.txt"), archive.comment) == (b"one\ntwo\n", b"by hand")
 
 
 @pytest.mark.parametrize("rows", range(500, 1000, 100))

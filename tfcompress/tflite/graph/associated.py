@@ -23,8 +23,8 @@ class AssociatedFile:
     content: bytes
 
 
-def associated_files(content: bytes) -> list[AssociatedFile]:
-    """The members of the archive at the end of a .tflite file; none when there is no archive.
+def associated_files(content: bytes) -> tuple[list[AssociatedFile], bytes]:
+    """The members and the comment of the archive at the end of a .tflite file; none without one.
 
     Raises:
         ModelError: a member is damaged.
@@ -32,9 +32,11 @@ def associated_files(content: bytes) -> list[AssociatedFile]:
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
     except zipfile.BadZipFile:
-        return []
+        return [], b""
     with archive:
-        return [AssociatedFile(info, read_member(archive, info)) for info in archive.infolist()]
+        members = archive.infolist()
+        files = [AssociatedFile(info, read_member(archive, info)) for info in members]
+        return files, archive.comment
 
 
 def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
@@ -53,8 +55,10 @@ def archive_bytes(content: bytes, associated: list[AssociatedFile]) -> int:
     return len(content) - min(starts, default=len(content))
 
 
-def append_files(flatbuffer: bytes, associated: list[AssociatedFile]) -> bytes:
-    """The flatbuffer with an archive of these members behind it."""
+def append_files(
+    flatbuffer: bytes, associated: list[AssociatedFile], comment: bytes = b""
+) -> bytes:
+    """The flatbuffer with an archive of these members, and of this comment, behind it."""
     if not associated:
         return flatbuffer
     stream = io.BytesIO(flatbuffer)
@@ -63,4 +67,5 @@ def append_files(flatbuffer: bytes, associated: list[AssociatedFile]) -> bytes:
     with zipfile.ZipFile(stream, "a") as archive:
         for member in associated:
             archive.writestr(copy.copy(member.info), member.content)
+        archive.comment = comment
     return stream.getvalue()

@@ -53,11 +53,13 @@ class TfliteFile:
         model: schema.ModelT. The flatbuffer as objects; tensor and operator index lists are lists
             of int.
         associated: list of AssociatedFile. The ZIP archive behind the flatbuffer.
+        archive_comment: bytes. That of the archive.
         archive_bytes: int. What the archive took in the file that was read.
     """
 
     model: Any
     associated: list[AssociatedFile] = field(default_factory=list)
+    archive_comment: bytes = b""
     archive_bytes: int = 0
 
     @property
@@ -258,7 +260,7 @@ class TfliteFile:
 
     def to_bytes(self) -> bytes:
         """The file: the flatbuffer and, behind it, the associated files."""
-        return append_files(self.flatbuffer_bytes(), self.associated)
+        return append_files(self.flatbuffer_bytes(), self.associated, self.archive_comment)
 
     def flatbuffer_bytes(self) -> bytes:
         """The flatbuffer (and, over 2 GB, the buffers behind it) without the associated files."""
@@ -280,5 +282,5 @@ def read(content: bytes) -> TfliteFile:
         subgraph.tensors, subgraph.operators = subgraph.tensors or [], subgraph.operators or []
         for operator in subgraph.operators:
             operator.inputs, operator.outputs = indices(operator.inputs), indices(operator.outputs)
-    associated = associated_files(content)
-    return TfliteFile(model, associated, archive_bytes(content, associated))
+    associated, comment = associated_files(content)
+    return TfliteFile(model, associated, comment, archive_bytes(content, associated))
