@@ -105,7 +105,7 @@ def test_rare_values_have_long_words_and_few_ids_a_compact_look_up(run):
 def test_few_ids_of_a_large_table_have_lengths_that_need_no_cast(
     codec, decoder, run, pack_whatever_it_costs
 ):
-    coarse = np.tile(COARSE > 0, (400, 1)).astype(np.int8)
+    coarse = np.tile(COARSE > 0, (600, 1)).astype(np.int8)
     lengths = []
     for rows in (coarse[:ROWS], coarse):
         plain = lookup_model(rows)
