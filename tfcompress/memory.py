@@ -4,7 +4,7 @@ Page faults otherwise take up to half the time of a step:
 
 - glibc maps blocks of more than 32 MB (less until it has seen such a block freed) anew each time.
   JAX asks for all that a step needs beside its variables in one block: at a batch of 2,048 and
-  histories of 30 a step of quotient-remainder took 80 ms, and takes 34.
+  histories of 30 a step of quotient-remainder took 76 ms, and takes 36.
 - Other threads than the first have heaps of 64 MB, into which larger blocks do not go, and which
   are unmapped when empty. So all threads share the first one's, but for those that are there
   already: what is here comes first in a process.
