@@ -7,7 +7,8 @@
 | in an attribute of a subclassed layer or model, also in a list, tuple or dict | in the clone |
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -41,7 +42,8 @@ def clone_with(model: Any, new: Mapping[int, Any]) -> Any:
         clone = _substitute(clone, inner)
     if getattr(model, "compiled", False):
         # Last, as the optimizer takes the variables that are there; for graphs Keras did it before.
-        _compile(model, clone)
+        with _or_refuse(f"model {model.name!r} cannot be compiled again"):
+            clone.compile_from_config(model.get_compile_config())
     return clone
 
 
@@ -58,25 +60,17 @@ def _clone(model: Any, new: Mapping[int, Any]) -> Any:
     def clone_layer(layer: Any) -> Any:
         if id(layer) in new:
             return new[id(layer)]
-        try:
+        name = f"layer {layer.name!r} ({type(layer).__name__})"
+        with _or_refuse(f"{name} cannot be cloned from its get_config"):
             if type(layer) is keras.layers.Lambda:
                 return _again(layer)
             return type(layer).from_config(layer.get_config())
-        except Exception as error:
-            raise ModelError(
-                f"layer {layer.name!r} ({type(layer).__name__}) cannot be cloned from its "
-                f"get_config: {first_line(error)}"
-            ) from error
 
     if _is_graph(model):
         return _clone_graph(model, clone_layer, recursive=True)
     clone = clone_layer(model)
-    try:
+    with _or_refuse(f"model {model.name!r} cannot be built again"):
         clone.build_from_config(model.get_build_config())
-    except Exception as error:
-        raise ModelError(
-            f"model {model.name!r} cannot be built again: {first_line(error)}"
-        ) from error
     # Building from shapes alone runs the model symbolically: its layers are built, not the model.
     if not all(layer.built for layer in clone._flatten_layers(include_self=False)):
         raise ModelError(f"model {model.name!r} does not say how it was built; call it once")
@@ -85,12 +79,19 @@ def _clone(model: Any, new: Mapping[int, Any]) -> Any:
 
 
 def _clone_graph(model: Any, clone_layer: Callable[[Any], Any], recursive: bool = False) -> Any:
-    try:
+    with _or_refuse(f"model {model.name!r} cannot be cloned"):
         return keras.models.clone_model(model, clone_function=clone_layer, recursive=recursive)
+
+
+@contextmanager
+def _or_refuse(what: str) -> Iterator[None]:
+    """Makes whatever Keras or someone's class raises a `ModelError` that says what cannot be."""
+    try:
+        yield
     except ModelError:
         raise
     except Exception as error:
-        raise ModelError(f"model {model.name!r} cannot be cloned: {first_line(error)}") from error
+        raise ModelError(f"{what}: {first_line(error)}") from error
 
 
 def _again(layer: keras.layers.Lambda) -> keras.layers.Lambda:
@@ -99,15 +100,6 @@ def _again(layer: keras.layers.Lambda) -> keras.layers.Lambda:
     return keras.layers.Lambda(
         layer.function, layer._output_shape, layer.mask, layer.arguments, **own
     )
-
-
-def _compile(model: Any, clone: Any) -> None:
-    try:
-        clone.compile_from_config(model.get_compile_config())
-    except Exception as error:
-        raise ModelError(
-            f"model {model.name!r} cannot be compiled again: {first_line(error)}"
-        ) from error
 
 
 def _check_class(old: Any, clone: Any) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from tfcompress.errors import ConfigError
 
@@ -24,14 +25,19 @@ def validated(model: type[Model], values: dict[str, Any]) -> Model:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
+        field, first = first_fault(error)
     if not first["loc"]:
         raise ConfigError(first["msg"].removeprefix("Value error, "))
-    field = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
         raise ConfigError(unknown_name(field, list(model.model_fields)))
     message = first["msg"].removeprefix("Value error, ")
     raise ConfigError(f"{field} is {first['input']!r}: {message}")
+
+
+def first_fault(error: ValidationError) -> tuple[str, ErrorDetails]:
+    """Where the first wrong value stands ("field.part"), and what pydantic says of it."""
+    first = error.errors()[0]
+    return ".".join(str(part) for part in first["loc"]), first
 
 
 def check_choice(name: str, value: str, choices: Sequence[str]) -> None:

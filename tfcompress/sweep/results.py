@@ -32,6 +32,7 @@ from tfcompress.errors import ConfigError, DataError
 from tfcompress.files import locked, write_file
 from tfcompress.sweep.artefact import Artefact
 from tfcompress.training.run import Run
+from tfcompress.validation import first_fault
 
 FILE = "results.jsonl"
 DONE, FAILED = "done", "failed"
@@ -67,8 +68,7 @@ def artefact_of(row: Row) -> Artefact:
     try:
         return Artefact.model_validate_json(json.dumps(row["config"]))
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
+        field, first = first_fault(error)
         raise DataError(
             f"row {row['key']}: {field}: {first['msg']}; written by another version of tfcompress?"
         ) from None

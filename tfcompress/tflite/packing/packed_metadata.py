@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationErr
 from tfcompress.errors import ModelError
 from tfcompress.tflite.graph.flatbuffer import TfliteFile
 from tfcompress.tflite.tables.metadata import ENTRY, read_metadata, tables_by_tensor, write_metadata
+from tfcompress.validation import first_fault
 
 Entry = dict[str, Any]
 
@@ -50,8 +51,7 @@ def packed_entries(file: TfliteFile) -> list[Entry]:
         try:
             _Table.model_validate(entry)
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
+            place, first = first_fault(error)
             raise ModelError(
                 f"the file's {ENTRY!r} metadata is damaged: table {entry['name']!r}: {place}: "
                 f"{first['msg']}; convert or pack the model again"

@@ -33,7 +33,7 @@ from tfcompress.errors import ConfigError, ModelError
 from tfcompress.tflite.graph.flatbuffer import TfliteFile
 from tfcompress.tflite.tables.constants import ModelEmbedding
 from tfcompress.tflite.tables.table_dtype import StoredTable
-from tfcompress.validation import shown
+from tfcompress.validation import first_fault, shown
 
 ENTRY = "tfcompress"
 FORMAT = 1
@@ -113,8 +113,7 @@ def check_metadata(given: Any) -> None:
     try:
         _Entry.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
+        place, first = first_fault(error)
         expected = first["msg"].split(" or instance of")[0]  # "... a valid dictionary"
         raise ConfigError(f"metadata: {place} is {shown(first['input'])}: {expected}") from error
 
@@ -146,8 +145,7 @@ def read_metadata(file: TfliteFile) -> dict[str, Any] | None:
     try:
         _Entry.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
+        place, first = first_fault(error)
         raise ModelError(
             f"the file's {ENTRY!r} metadata is damaged: {place}: {first['msg']}; convert the model "
             "again"
