@@ -5,6 +5,7 @@ converter folds a transposed copy into the file, unless the product is a BATCH_M
 """
 
 import math
+from string import ascii_uppercase
 from typing import Any
 
 import keras
@@ -25,7 +26,10 @@ def times_rows(h: Any, table: Any) -> Any:
     # TensorFlow's einsum of float16 gives wrong numbers on processors with AVX512-FP16 (oneDNN).
     if len(h.shape) == 2 or keras.backend.standardize_dtype(h.dtype) == "float16":
         return ops.matmul(h, ops.transpose(table))
-    return ops.einsum("...d,nd->...n", h, table)
+    # Spelled out: with "..." TensorFlow's gradient holds a table for each row of the batch and
+    # takes a hundred times as long. Without an option Keras would make it a matmul after all.
+    lead = ascii_uppercase[: len(h.shape) - 1]
+    return ops.einsum(f"{lead}d,nd->{lead}n", h, table, optimize="greedy")
 
 
 def times_columns(h: Any, table: Any) -> Any:
