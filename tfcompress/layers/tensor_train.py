@@ -177,15 +177,16 @@ class TensorTrainEmbedding(CompressedEmbedding):
         return ops.reshape(product, (-1, self.output_dim))
 
     def embed_all(self) -> Any:
-        """The cores multiplied, from the first to the last."""
+        """The cores multiplied, from the first to the last: one product and one transpose each."""
         rows, columns = self.shapes
-        state = ops.ones((1, 1, 1), self.compute_dtype)  # (rows so far, columns so far, r_k)
+        state, ids, width = ops.ones((1, 1), self.compute_dtype), 1, 1  # (r_k, ids so far x width)
         for k in range(self.num_cores):
             below, above = self.ranks_of_cores[k], self.ranks_of_cores[k + 1]
-            core = ops.reshape(self.dense(self.cores[k]), (rows[k], above, columns[k], below))
-            state = ops.einsum("ijb,nadb->indja", state, core)
-            state = ops.reshape(state, (math.prod(rows[: k + 1]), -1, above))
-        return state[: self.input_dim, :, 0]
+            core = ops.reshape(self.dense(self.cores[k]), (-1, below))
+            state = ops.reshape(ops.matmul(core, state), (rows[k], above, columns[k], ids, width))
+            ids, width = ids * rows[k], width * columns[k]
+            state = ops.reshape(ops.transpose(state, (1, 3, 0, 2, 4)), (above, ids * width))
+        return ops.reshape(state, (ids, width))[: self.input_dim]
 
     def score(self, h: Any) -> Any:
         """H contracted with one core after the other; largest about n^(1 - 1/k) D / d_1 r wide."""
