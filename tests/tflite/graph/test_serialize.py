@@ -10,6 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 from tests.tflite.lookup_models import lookup_model, table
 from tfcompress.tflite.graph import serialize
 from tfcompress.tflite.graph.flatbuffer import read
+from tfcompress.tflite.graph.parse import parse
 from tfcompress.tflite.packing.pack import pack
 
 LARGE = 4000
@@ -55,3 +56,10 @@ def test_a_model_that_got_small_is_one_flatbuffer_again(monkeypatch):
         plain = lookup_model(table("int8", LARGE))
     assert outside(plain)
     assert not outside(pack(plain, codec="indexed", target="delegate"))
+
+
+def test_buffers_of_the_same_size_stand_behind_a_flatbuffer_of_its_whole_size(small_limit):
+    buffers = [schema.BufferT(np.full(5000, k, np.uint8)) for k in range(40)]
+    model = schema.ModelT(version=3, buffers=buffers, subgraphs=[schema.SubGraphT()])
+    found = parse(serialize.serialize(model))
+    assert [set(buffer.data) for buffer in found.buffers] == [{k} for k in range(40)]

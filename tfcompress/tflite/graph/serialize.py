@@ -40,9 +40,10 @@ def serialize(model: Any) -> bytes:
         return _pack(model, total)
     outside = [buffer for buffer in model.buffers if buffer.nbytes >= _OUTSIDE_BYTES]
     inside = total - sum(buffer.nbytes for buffer in outside)
-    # The offsets have the same size whatever they are, so a first pass gives the flatbuffer's.
-    for buffer in outside:
-        buffer.place = _OUTSIDE_ALIGNMENT
+    # The offsets have the same size whatever they are, so a first pass gives the flatbuffer's; each
+    # is another one, as equal tables are written once.
+    for number, buffer in enumerate(outside):
+        buffer.place = _OUTSIDE_ALIGNMENT * (1 + number)
     end = len(_pack(model, inside))
     for buffer in outside:
         buffer.place = -(-end // _OUTSIDE_ALIGNMENT) * _OUTSIDE_ALIGNMENT
