@@ -11,7 +11,7 @@ from typing import Any
 from tfcompress.tflite import TableInfo, inspect_model
 from tfcompress.tflite.graph.fields import indices, text
 from tfcompress.tflite.graph.flatbuffer import TYPE_NAMES, TfliteFile, read
-from tfcompress.tflite.graph.readers import is_looked_up
+from tfcompress.tflite.graph.readers import looked_up
 from tfcompress.tflite.tables.metadata import read_metadata, write_metadata
 
 
@@ -40,10 +40,9 @@ def _with_scales(file: TfliteFile, found: tuple[TableInfo, ...]) -> Iterator[dic
         scales = [
             text(tensor.name)
             for subgraph in file.subgraphs
-            for index, tensor in enumerate(subgraph.tensors)
-            if file.data(tensor) is not None
+            for index in sorted(looked_up(file, subgraph))
+            if file.data(tensor := subgraph.tensors[index]) is not None
             and indices(tensor.shape) == [table.rows]
-            and is_looked_up(file, subgraph, index)
         ]
         if scales:
             size = (table.rows, table.cols, table.dtype)

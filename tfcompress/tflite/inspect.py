@@ -25,7 +25,7 @@ from tfcompress.tflite.graph.damaged import following_the_graph
 from tfcompress.tflite.graph.fields import block_details, indices, text
 from tfcompress.tflite.graph.file_bytes import file_bytes
 from tfcompress.tflite.graph.flatbuffer import TYPE_NAMES, TfliteFile, read
-from tfcompress.tflite.graph.readers import dequantized_lookups, is_looked_up
+from tfcompress.tflite.graph.readers import dequantized_lookups, looked_up
 from tfcompress.tflite.model_info import (
     ConstantInfo,
     ModelInfo,
@@ -184,18 +184,17 @@ def _class_bytes(file: TfliteFile, tensors: list[Any]) -> int:
 def _found_tables(file: TfliteFile) -> list[_Group]:
     groups: dict[int, _Group] = {}  # One table for all tensors of a buffer.
     for subgraph in file.subgraphs:
-        halves = set()
+        tables = looked_up(file, subgraph)
         for operator in subgraph.operators:
             if dequantized_lookups(file, subgraph, operator):
-                halves.add(operator.inputs[0])
+                tables.add(operator.inputs[0])
             if file.operator_name(operator) in CUSTOM_CODES:
                 tensor = subgraph.tensors[operator.inputs[1]]
                 group = groups.setdefault(tensor.buffer, (_packed_table(file, tensor), []))
                 group[1].extend((tensor, *_views(file, fused_scales(file, {tensor.buffer}))))
         for index, tensor in enumerate(subgraph.tensors):
             shape = indices(tensor.shape)
-            is_table = file.data(tensor) is not None and len(shape) > 1
-            if is_table and (index in halves or is_looked_up(file, subgraph, index)):
+            if index in tables and file.data(tensor) is not None and len(shape) > 1:
                 group = groups.setdefault(tensor.buffer, (_plain_table(tensor), []))
                 group[1].extend((tensor, *_block_scales(subgraph, tensor)))
     return list(groups.values())

@@ -34,9 +34,14 @@ def only_reader(file: TfliteFile, subgraph: Any, tensor: int, name: str) -> Any 
     return uses[0][1]
 
 
-def is_looked_up(file: TfliteFile, subgraph: Any, tensor: int) -> bool:
-    """Whether rows of a tensor are gathered."""
-    return any(is_row_lookup(*use) for use in readers(file, subgraph, tensor))
+def looked_up(file: TfliteFile, subgraph: Any) -> set[int]:
+    """The tensors whose rows are gathered."""
+    return {
+        index
+        for operator in subgraph.operators
+        for slot, index in enumerate(operator.inputs)
+        if is_row_lookup(file.operator_name(operator), operator, slot)
+    }
 
 
 def dequantized_lookups(
@@ -60,10 +65,10 @@ def dequantized_lookups(
 def looked_up_buffers(file: TfliteFile) -> set[int]:
     """The buffers of all constants whose rows are gathered."""
     return {
-        tensor.buffer
+        subgraph.tensors[index].buffer
         for subgraph in file.subgraphs
-        for index, tensor in enumerate(subgraph.tensors)
-        if file.data(tensor) is not None and is_looked_up(file, subgraph, index)
+        for index in looked_up(file, subgraph)
+        if file.data(subgraph.tensors[index]) is not None
     }
 
 
