@@ -85,7 +85,11 @@ class StoredVocabulary(private val bytes: ByteArray) {
 
     /** The id of a token, 1 if it is unknown. */
     fun id(token: String): Int {
-        if (isText) return id(token.toByteArray())
+        if (isText) {
+            val bytes = token.toByteArray()
+            // Half of a surrogate pair would become "?", which may be a token.
+            return if (String(bytes) == token) id(bytes) else 1
+        }
         val number = token.toLongOrNull()
         return if (number != null && number.toString() == token) id(key(number)) else 1
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 from tfcompress.errors import ConfigError, CorruptTableError, ModelError
 from tfcompress.stored_vocabulary import StoredVocabulary, store
-from tfcompress.tflite.graph.associated import AssociatedFile, read_member
+from tfcompress.tflite.graph.associated import AssociatedFile, open_archive, read_member
 from tfcompress.tflite.graph.file_bytes import file_path
 from tfcompress.validation import shown
 from tfcompress.vocabulary import Vocabulary
@@ -84,16 +84,15 @@ def read_vocabulary(model: str | Path | bytes) -> StoredVocabulary | None:
     else:
         name, source = f"{model}: ", file_path("model", model)
     try:
-        archive = zipfile.ZipFile(source)
-    except zipfile.BadZipFile:
-        return None
-    except OSError as error:
-        raise ModelError(f"{name}{error.strerror or error}") from error
-    try:
+        archive = open_archive(source)
+        if archive is None:
+            return None
         with archive:
             if MEMBER not in archive.namelist():
                 return None
             return _open(read_member(archive, archive.getinfo(MEMBER)))
+    except OSError as error:
+        raise ModelError(f"{name}{error.strerror or error}") from error
     except ModelError as error:
         raise ModelError(f"{name}{error}") from error
 

@@ -97,6 +97,23 @@ def test_ids_of_unknown_rank_stay(target):
     assert listed.reason == "the rank of its ids is not known"
 
 
+@pytest.mark.parametrize("target", ["builtin", "delegate"])
+def test_ids_of_16_bits_stay(target):
+    file = read(lookup_model(table("int8", LARGE)))
+    file.subgraphs[0].tensors[1].type = Type.INT16
+    assert left_reason(file.to_bytes(), target) == "its ids are int16"
+
+
+@pytest.mark.parametrize("target", ["builtin", "delegate"])
+@pytest.mark.parametrize("stated", [[], [1], [1, 1], [1, 1, COLUMNS]])
+def test_rows_whose_shape_is_stated_wrongly_stay(target, stated):
+    file = read(lookup_model(table("int8", LARGE)))
+    graph = file.subgraphs[0]
+    rows = graph.tensors[graph.outputs[0]]
+    rows.shape, rows.shapeSignature = stated, None
+    assert "stated in another shape" in left_reason(file.to_bytes(), target)
+
+
 def test_ids_of_64_bits_need_the_delegate(run):
     file = read(lookup_model(table("int8", LARGE)))
     file.subgraphs[0].tensors[1].type = Type.INT64

@@ -8,11 +8,19 @@ Reference: https://ai.google.dev/edge/litert/models/metadata (associated files).
 
 import copy
 import io
+import lzma
 import zipfile
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 from tfcompress.errors import ModelError
+
+_DAMAGES = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError),
+    *(NotImplementedError, OSError, RuntimeError, ValueError),
+)
+"""What reading a damaged member raises, by how it was compressed."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +35,10 @@ def associated_files(content: bytes) -> tuple[list[AssociatedFile], bytes]:
     """The members and the comment of the archive at the end of a .tflite file; none without one.
 
     Raises:
-        ModelError: a member is damaged.
+        ModelError: the archive is damaged.
     """
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(content))
-    except zipfile.BadZipFile:
+    archive = open_archive(io.BytesIO(content))
+    if archive is None:
         return [], b""
     with archive:
         members = archive.infolist()
@@ -39,14 +46,36 @@ def associated_files(content: bytes) -> tuple[list[AssociatedFile], bytes]:
         return files, archive.comment
 
 
+def open_archive(source: Any) -> zipfile.ZipFile | None:
+    """The archive at the end of a file; None without one.
+
+    Args:
+        source: path or binary file.
+
+    Raises:
+        ModelError: its directory is damaged.
+        OSError: the file cannot be read.
+    """
+    try:
+        return zipfile.ZipFile(source)
+    except zipfile.BadZipFile:
+        return None
+    except (NotImplementedError, ValueError) as error:
+        raise _damaged(error) from error
+
+
 def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """The content of a member; raises `ModelError` where it is damaged."""
     try:
         return archive.read(info)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ModelError(
-            f"the archive behind the model is damaged ({error}); copy or convert it again"
-        ) from error
+    except _DAMAGES as error:
+        raise _damaged(error) from error
+
+
+def _damaged(error: Exception) -> ModelError:
+    return ModelError(
+        f"the archive behind the model is damaged ({error}); copy or convert it again"
+    )
 
 
 def archive_bytes(content: bytes, associated: list[AssociatedFile]) -> int:

@@ -200,8 +200,14 @@ def _scales(tensor: Any) -> tuple[float, ...]:
 def _lookup_obstacle(lookup: Lookup) -> str | None:
     tensors = lookup.subgraph.tensors
     table, rows = tensors[lookup.table], tensors[lookup.rows]
-    if not (has_rank(tensors[lookup.ids]) and has_rank(rows)):
+    ids = tensors[lookup.ids]
+    if not (has_rank(ids) and has_rank(rows)):
         return "the rank of its ids is not known"
+    if ids.type not in (_Type.INT32, _Type.INT64):
+        return f"its ids are {TYPE_NAMES[ids.type].lower()}"
+    # Runtimes go by the shapes of the table and the ids, whatever is stated of the rows.
+    if indices(rows.shape)[len(indices(ids.shape)) :] != indices(table.shape)[1:]:
+        return "its rows are stated in another shape than they have"
     if not lookup.is_scaled:
         return None
     if rows.type != _Type.FLOAT32 or table.type not in (_Type.INT8, _Type.INT4):
