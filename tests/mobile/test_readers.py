@@ -14,7 +14,16 @@ from tfcompress.stored_vocabulary import StoredVocabulary, store
 
 HERE = Path(__file__).parent
 MOBILE = HERE.parents[1] / "mobile"
-WORDS = ["tea", "teapot", "ümlaut", "日本", "7", "x" * 300, *(f"app{k * k}" for k in range(900))]
+WORDS = [
+    "tea",
+    "teapot",
+    "ümlaut",
+    "日本",
+    "7",
+    "?",
+    "x" * 300,
+    *(f"app{k * k}" for k in range(900)),
+]
 INTEGERS = [-(2**63), 2**63 - 1, *np.random.default_rng(0).permutation(5000).tolist()]
 
 

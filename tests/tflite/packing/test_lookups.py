@@ -14,8 +14,10 @@ from tests.tflite.lookup_models import (
     packed_by,
     table,
 )
+from tfcompress.errors import ModelError
 from tfcompress.tflite.graph.fields import text
 from tfcompress.tflite.graph.flatbuffer import read
+from tfcompress.tflite.graph.serialize import serialize
 from tfcompress.tflite.inspect import inspect_model
 from tfcompress.tflite.packing.pack import pack, pack_model
 from tfcompress.tflite.packing.unpack import unpack
@@ -121,6 +123,16 @@ def test_ids_of_64_bits_need_the_delegate(run):
     assert "ids are not int32" in left_reason(plain, "builtin")
     ids = np.array([5, LARGE - 1], np.int64)
     assert np.array_equal(run(packed_by(plain, "delegate"), ids)[0], run(plain, ids)[0])
+
+
+def test_code_for_an_accelerator_is_not_moved():
+    file = read(lookup_model(table("int8", LARGE)))
+    graph = file.subgraphs[0]
+    made = file.add_tensor(graph, "scores", [1], Type.FLOAT32)
+    graph.operators.append(file.custom_operator("DISPATCH_OP", graph.outputs, [made], b""))
+    compiled = serialize(file.model) + b"its code"
+    with pytest.raises(ModelError, match="from before it was compiled"):
+        pack(compiled, target="delegate")
 
 
 def names_shared(other: int) -> bytes:

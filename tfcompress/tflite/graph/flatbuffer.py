@@ -16,6 +16,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
+from tfcompress.errors import ModelError
 from tfcompress.tflite.graph.associated import (
     AssociatedFile,
     append_files,
@@ -33,6 +34,8 @@ OPERATOR_NAMES: dict[int, str] = {
 TYPE_NAMES: dict[int, str] = {
     value: name for name, value in vars(schema.TensorType).items() if isinstance(value, int)
 }
+_COMPILED = "DISPATCH_OP"
+"""LiteRT's operator for what was compiled for an accelerator, as its custom code begins."""
 KIND_OF_DTYPE: dict[str, int] = {
     "float32": schema.TensorType.FLOAT32,
     "float16": schema.TensorType.FLOAT16,
@@ -259,11 +262,20 @@ class TfliteFile:
         self.model.metadata = kept
 
     def to_bytes(self) -> bytes:
-        """The file: the flatbuffer and, behind it, the associated files."""
+        """The file: the flatbuffer and, behind it, the associated files.
+
+        Raises:
+            ModelError: it holds code for an accelerator.
+        """
         return append_files(self.flatbuffer_bytes(), self.associated, self.archive_comment)
 
     def flatbuffer_bytes(self) -> bytes:
         """The flatbuffer (and, over 2 GB, the buffers behind it) without the associated files."""
+        if any(_COMPILED in text(code.customCode) for code in self.model.operatorCodes or []):
+            raise ModelError(
+                f"the file holds code for an accelerator ({_COMPILED}), which stands at places of "
+                "the file that would move; take the model from before it was compiled"
+            )
         return serialize(self.model)
 
 
