@@ -169,6 +169,19 @@ def test_a_frozen_embedding_stays_frozen(embedding):
     assert len(thawed.trainable_weights) > len(model.trainable_weights)
 
 
+def test_what_is_frozen_inside_a_subclassed_layer_stays_frozen():
+    inputs = keras.Input((LENGTH,), dtype="int32")
+    tower = Tower(4)
+    model = keras.Model(inputs, tower(inputs))
+    tower.head.trainable = False
+    new = replace_embeddings(model, {"words": {"embedding": "hash", "num_buckets": 7}})
+    assert len(new.trainable_weights) == len(model.trainable_weights)
+    (clone,) = [layer for layer in new.layers if isinstance(layer, Tower)]
+    assert not clone.head.trainable
+    assert not clone.head.trainable_weights
+    assert clone.more[1].trainable_weights
+
+
 def test_functional_model_inside_a_subclassed_layer():
     inputs = keras.Input((LENGTH,), dtype="int32")
     model = keras.Model(inputs, InnerGraph()(inputs))

@@ -144,6 +144,8 @@ def _copy_weights(old: Any, clone: Any, new: Mapping[int, Any], inner: dict[int,
     for variable, trained in zip(ours, theirs, strict=True):
         # By way of NumPy: on JAX the two would share an array, which training of one deletes.
         variable.assign(np.array(ops.convert_to_numpy(trained)))
+        variable.trainable = trained.trainable
+    clone._trainable = old._trainable  # a configuration says it of the outermost layer only
     for old_part, part in parts:
         _copy_weights(old_part, part, new, inner)
 

@@ -1,4 +1,5 @@
 import math
+from unittest import mock
 
 import keras
 import numpy as np
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from keras import ops
 
 from tfcompress.errors import ConfigError
-from tfcompress.layers import HashEmbedding
+from tfcompress.layers import HashEmbedding, least_squares
 from tfcompress.layers.hash import second_hash
 from tfcompress.layers.least_squares import fit_sum_of_rows
 
@@ -79,8 +80,9 @@ def test_invalid_num_hashes():
         HashEmbedding(100, 8, 10, num_hashes=3)
 
 
+@pytest.mark.parametrize("few", [0, 512], ids=["by rounds", "directly"])
 @given(st.integers(1, 30), st.integers(1, 4), st.integers(1, 12), st.integers(0, 2**31))
-def test_least_squares_of_sums(n, k, rows, seed):
+def test_least_squares_of_sums(few, n, k, rows, seed):
     rng = np.random.default_rng(seed)
     chosen = rng.integers(0, rows, (n, k))
     weights = rng.choice([0.0, 0.5, 1.0], (n, k))
@@ -89,5 +91,6 @@ def test_least_squares_of_sums(n, k, rows, seed):
     for i, j in np.ndindex(n, k):
         design[i, chosen[i, j]] += weights[i, j]
     best, *_ = np.linalg.lstsq(design, table, rcond=None)
-    found = fit_sum_of_rows(table, chosen, rows, weights)
+    with mock.patch.object(least_squares, "_FEW_ROWS", few):
+        found = fit_sum_of_rows(table, chosen, rows, weights)
     np.testing.assert_allclose(found, best, atol=1e-6)

@@ -5,6 +5,7 @@ from keras import ops
 
 from tfcompress import layers
 from tfcompress.layers.initial_values import for_table
+from tfcompress.training.loop import make_deterministic
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
@@ -34,3 +35,18 @@ def test_an_initializer_that_cannot_be_cloned():
 
     layer = layers.FullEmbedding(10, 4, embeddings_initializer=Scaled(2.0))
     assert (ops.convert_to_numpy(layer(np.arange(10))) == 2).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("mixed-width", {"ratio": 4}), ("tensor-train", {"ratio": 4, "distribution": "tails"})],
+)
+def test_training_of_one_seed_starts_from_the_same_values(name, arguments):
+    starts = []
+    for _ in range(2):
+        make_deterministic(3)
+        layer = layers.create(name, 200, 16, **arguments)
+        layer.build(None)
+        starts.append(layer.get_weights())
+    for first, second in zip(*starts, strict=True):
+        np.testing.assert_array_equal(first, second)

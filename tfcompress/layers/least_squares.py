@@ -8,6 +8,11 @@ from tfcompress.layers.tables import Floats
 # The residual, relative to the right-hand side, at which conjugate gradients stop.
 _TOLERANCE = 1e-10
 _MAX_ROUNDS = 500
+# Tables of so few rows (Huffman's) are solved for directly: of many ids, each of many digits, a
+# round of conjugate gradients takes longer than that.
+_FEW_ROWS = 512
+# Of the eigenvalues of their systems, relative to the largest, what counts as none.
+_NO_EIGENVALUE = 1e-12
 
 
 def fit_sum_of_rows(
@@ -18,9 +23,10 @@ def fit_sum_of_rows(
 ) -> Floats:
     """The table T that minimises || sum_j weights[i, j] T[rows[i, j]] - matrix[i] ||^2 over all i.
 
-    Conjugate gradients on the normal equations from zero, which end in the solution of least norm
-    where there are several (a constant can move between the two tables of a sum, say). Columns are
-    independent problems with one system matrix; each keeps its own step sizes.
+    The normal equations, directly where the table has few rows, else by conjugate gradients from
+    zero; both end in the solution of least norm where there are several (a constant can move
+    between the two tables of a sum, say). Columns are independent problems with one system matrix;
+    each keeps its own step sizes.
 
     Args:
         matrix: float array (n, D). What the sums should be.
@@ -31,24 +37,34 @@ def fit_sum_of_rows(
     Returns:
         float64 array (num_rows, D).
     """
-    flat = np.ascontiguousarray(rows.T).ravel()
+    digits = np.ascontiguousarray(rows.T)
     scales = None if weights is None else np.ascontiguousarray(weights.T)
 
     def sums(table: Floats) -> Floats:
         # (k, n) per column, so that no n x k x D block is ever held.
         total = np.zeros((len(matrix), table.shape[1]))
-        for j in range(rows.shape[1]):
-            part = table[rows[:, j]]
+        for j, digit in enumerate(digits):
+            part = table[digit]
             total += part if scales is None else part * scales[j][:, None]
         return total
 
     def scatter(values: Floats) -> Floats:
-        result = np.empty((num_rows, values.shape[1]))
-        for column in range(values.shape[1]):
-            repeated = np.broadcast_to(values[:, column], (rows.shape[1], len(matrix)))
-            part = repeated if scales is None else repeated * scales
-            result[:, column] = np.bincount(flat, part.ravel(), num_rows)
+        result = np.zeros((num_rows, values.shape[1]))
+        for j, digit in enumerate(digits):
+            for column in range(values.shape[1]):
+                part = values[:, column]
+                part = part if scales is None else part * scales[j]
+                result[:, column] += np.bincount(digit, part, num_rows)
         return result
+
+    if num_rows <= _FEW_ROWS:
+        gram = np.zeros(num_rows * num_rows)
+        for j, first in enumerate(digits):
+            for k, second in enumerate(digits):
+                both = None if scales is None else scales[j] * scales[k]
+                gram += np.bincount(first * num_rows + second, both, len(gram))
+        system = gram.reshape(num_rows, num_rows)
+        return np.linalg.lstsq(system, scatter(matrix), rcond=_NO_EIGENVALUE)[0]
 
     table = np.zeros((num_rows, matrix.shape[1]))
     residual = matrix.astype(np.float64, copy=True)

@@ -37,8 +37,10 @@ def to_int32(ids: Any) -> Any:
     dtype = keras.backend.standardize_dtype(ids.dtype)
     if dtype == "int32":
         return ids
+    if dtype == "uint64":  # TensorFlow's comparison of these overlooks the upper half
+        dtype, ids = "int64", ops.cast(ids, "int64")
     narrow = ops.cast(ids, "int32")
-    if dtype in ("int64", "uint64"):
+    if dtype == "int64":
         survives = ops.equal(ops.cast(narrow, dtype), ids)
         narrow = ops.where(survives, narrow, -1)
     return narrow

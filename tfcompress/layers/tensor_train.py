@@ -250,8 +250,8 @@ def tails_of_normal(shape: Any, stddev: float, dtype: Any) -> Any:
     lowest = math.erf(_TAIL / math.sqrt(2))
     density = math.exp(-(_TAIL**2) / 2) / math.sqrt(2 * math.pi)
     variance = 1 + _TAIL * density / ((1 - lowest) / 2)
-    level = keras.random.uniform(shape, lowest, 1 - 1e-6)
-    sign = ops.sign(keras.random.uniform(shape, -1.0, 1.0))
+    level = keras.initializers.RandomUniform(lowest, 1 - 1e-6)(shape)
+    sign = ops.sign(keras.initializers.RandomUniform(-1.0, 1.0)(shape))
     values = sign * ops.erfinv(level) * (math.sqrt(2) * stddev / math.sqrt(variance))
     return ops.cast(values, dtype)
 

@@ -91,6 +91,8 @@ def train(
         if stored is not None:
             progress, stored_state, best = stored
             assign(state, stored_state)
+            del stored_state  # with what follows three times the model
+        del stored
 
         with _tensorboard(run) as log:
             while (rate := _next_rate(config, progress)) is not None:
