@@ -90,6 +90,21 @@ class Wanted:
         """Raises `ConfigError` for flags about measuring that do not go with the source."""
         raise NotImplementedError
 
+    def show_curve(self, found: Found) -> None:
+        """Prints the curve, and says where more loss is expected than was asked for."""
+        from tfcompress.search.within_budget import least_quality
+
+        curve.show(found)
+        left = self.budget.after(found.dense_loss, "dense weights")
+        enough, expected = least_quality(left, found.reference), found.chosen.expected
+        if enough is not None and expected is not None and expected < enough:
+            console.say(
+                f"the chosen tables are measured to lose at most {left.max_loss:.2%}, but expected "
+                f"to lose {1 - expected / found.reference:.2%}: of no trial both were at most "
+                "that, and of those measured to be, this is expected to lose least; allow more "
+                "with --max-loss\n"
+            )
+
     def write_curve(self, found: Found) -> None:
         """Writes what --curve and --plot ask for."""
         from tfcompress.files import write_file

@@ -59,7 +59,7 @@ class Result:
 
     def show(self) -> None:
         """Prints the curve, and what rows were weighted by."""
-        curve.show(self.packed.found)
+        self.wanted.show_curve(self.packed.found)
         if self.measured is not None:
             curve.show_added(self.measured.dataset)
         lines = [f"rows count {self.weighting}"]

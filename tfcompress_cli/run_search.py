@@ -73,7 +73,7 @@ class Result:
 
     def show(self) -> None:
         """Prints the curve: trials that no other beats, fewest bytes first; and what was fitted."""
-        curve.show(self.found)
+        self.wanted.show_curve(self.found)
         if self.measured is not None and not self.wanted.tune:
             curve.show_added(self.measured.dataset)
         if self.found.dense_loss:

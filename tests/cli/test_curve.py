@@ -4,8 +4,11 @@ import json
 import math
 from dataclasses import replace
 
-from tfcompress.search import Found, Settings, Trial
+import pytest
+
+from tfcompress.search import Budget, Found, Settings, Trial
 from tfcompress_cli import console, curve
+from tfcompress_cli.budget import Wanted
 
 
 def test_the_curve_fits_into_80_columns(capsys, monkeypatch):
@@ -40,3 +43,12 @@ def test_tables_that_lose_nothing_have_a_curve_too():
     told = json.loads(curve.to_json(found), parse_constant=no_number)
     assert told["chosen"]["measured"] is None
     assert curve.to_png(found).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(("max_loss", "is_said"), [(0.014, True), (0.016, False)])
+def test_a_loss_expected_beyond_that_asked_for_is_said(capsys, max_loss, is_said):
+    settings = Settings(0.8, 0.625, 0.15, rotation=True)
+    trial = Trial(settings, 1000, 0.0499, 0.6, expected=0.04925)
+    wanted = Wanted(Budget(max_loss=max_loss), None, None, "delegate")
+    wanted.show_curve(Found(trial, {}, 0.05, 16_000, (trial,)))
+    assert ("expected to lose 1.50%" in " ".join(capsys.readouterr().out.split())) is is_said

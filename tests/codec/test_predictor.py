@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.codec.tables import gaussian
+from tfcompress.codec import pack, predictive
 from tfcompress.codec.predictive import fit_predictor
 from tfcompress.codec.predictor import MAX_SHIFT, PredictorFit, nothing_predicted
 from tfcompress.codec.source import as_source
@@ -74,3 +75,11 @@ def test_nothing_to_predict():
     constant = np.full((50, 6), 9, np.int8)
     predictor = PredictorFit(constant.view(np.uint8), 128, 50, 6).predictor(6)
     assert not predictor.residuals(constant.view(np.uint8)).any()
+
+
+def test_few_wide_rows_are_not_fitted_to(monkeypatch):
+    monkeypatch.setattr(predictive, "PredictorFit", None)
+    table = gaussian(15, 300)
+    packed = pack(table, "predictive")
+    assert np.array_equal(packed.unpack(), table)
+    assert packed.nbytes < pack(table, "context").nbytes + 64

@@ -141,9 +141,16 @@ def test_classes_that_cannot_be_used(classes, message):
         pack(np.zeros((300, 4), np.int8), "rate", row_classes=classes)
 
 
+def test_rows_as_wide_as_readers_count():
+    table = gaussian(3, rate.MAX_COLUMNS, scale=0.3)
+    packed = PackedTable.from_bytes(pack(table, "rate").to_bytes())
+    assert np.array_equal(packed.rows([2, 0, 1]), table[[2, 0, 1]])
+    assert np.array_equal(decode_rows(packed.to_bytes(), [1]), table[[1]])
+
+
 def test_a_table_too_wide():
-    with pytest.raises(ConfigError, match="up to 4096 columns, got int8 with 4097"):
-        pack(np.zeros((2, 4097), np.int8), "rate")
+    with pytest.raises(ConfigError, match="up to 65535 columns, got int8 with 65536"):
+        pack(np.zeros((2, 65_536), np.int8), "rate")
 
 
 @pytest.mark.parametrize("rows", [1, 4, 5, 100, 23_715, 2**31])

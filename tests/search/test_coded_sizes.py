@@ -71,3 +71,16 @@ def test_the_step_is_found_however_fast_bytes_fall(slope, start):
         return Coded(settings, {}, int(1e5 * settings.step**slope))
 
     assert 0.98 * 20_000 < fit_step(encode, replace(WAY, step=start), 20_000).nbytes <= 20_000
+
+
+@pytest.mark.parametrize("plateau", [0.0, 0.1])
+def test_no_step_is_finer_than_what_makes_more_of_the_bytes(plateau):
+    steps = []
+
+    def encode(settings):
+        steps.append(settings.step)
+        return Coded(settings, {}, int(1e5 / max(settings.step, plateau)))
+
+    assert fit_step(encode, WAY, 10**8).nbytes == int(1e5 / max(FINEST, plateau))
+    assert min(steps) >= FINEST
+    assert len(steps) <= 5

@@ -66,6 +66,20 @@ def test_luck_in_the_measure_is_not_taken_for_quality():
     assert made.expectation(found) >= 0.05 * 0.98
 
 
+def test_where_all_suffice_by_luck_alone_the_most_is_expected_of_the_chosen():
+    def lucky(coded: Coded) -> tuple[float, float]:
+        value = quality(coded) - 0.0006
+        return value + 0.0006 * math.sin(1e4 * coded.settings.step), 7 * value - 2
+
+    made = Search(encode, lucky, reference=0.05)
+    enough = 0.05 * 0.99
+    found = made.smallest(enough)
+    measured = [trial for trial in made.trials if trial.quality >= enough]
+    assert max(map(made.expectation, made.trials)) < enough <= found.quality
+    assert made.expectation(found) == max(map(made.expectation, measured))
+    assert found.nbytes > min(trial.nbytes for trial in measured)
+
+
 def test_the_best_within_bytes():
     made = search()
     found = made.best(50_000)

@@ -97,7 +97,9 @@ def fit_predictor(values: U8, source: Source, max_pivots: int) -> Predictor:
     options = [k for k in PIVOTS if k < columns] + [columns]
     options = [k for k in options if k <= max_pivots]
     limit = 8 if source.dtype == "int4" else 128
-    if not values.size:
+    # Without pivots the means are left to fit, which few rows do not pay for: 2 bytes a column.
+    is_vain = max(options) == 0 and source.rows < 2 * PIVOTS[1]
+    if not values.size or is_vain:
         return nothing_predicted(columns, limit)
     fit = PredictorFit(values, limit, source.rows, max(options))
     few = np.ascontiguousarray(values[:: max(1, values.size // TRIED_VALUES)])

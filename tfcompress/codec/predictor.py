@@ -86,7 +86,7 @@ class Predictor:
 
 
 def nothing_predicted(columns: int, limit: int) -> Predictor:
-    """The predictor of a table without values."""
+    """The predictor of tables that have no, or too few values to fit one to."""
     return Predictor(
         np.arange(columns),
         0,

@@ -35,7 +35,8 @@ from tfcompress.native import _native
 
 U8 = NDArray[np.uint8]
 
-MAX_COLUMNS = 4096
+MAX_COLUMNS = 65_535
+"""Readers keep numbers of columns in 16 bits."""
 MAX_ROWS = 2**32 - 1
 MAX_BLOCK_ROWS = 32
 MAX_BLOCK_VALUES = 2048

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import replace
-from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -107,7 +106,7 @@ class TransformCoder:
             with np.errstate(over="ignore"):
                 scaled = (scaled @ np.linalg.pinv(self._axes * self._axes_scale)).astype(np.float32)
             self._refuse_overflow(scaled)
-        self._fit = lru_cache(maxsize=8)(self._contexts)
+        self._fits: dict[int, rate_fit.RateFit] = {}
         self._values = scaled
         self._magnitudes = np.abs(scaled)
         energy = np.square(scaled[read], dtype=np.float64)
@@ -156,7 +155,7 @@ class TransformCoder:
         rounded = np.minimum(np.rint(magnitudes), MAX_MAGNITUDE).astype(np.uint8)
         shrink, factors = centroids(magnitudes, rounded, self._starts)
         if rate_weight and rounded.any():
-            fit = self._fit(round(_FITS_PER_OCTAVE * math.log2(step)))
+            fit = self._contexts(round(_FITS_PER_OCTAVE * math.log2(step)))
             for _ in range(_ROUNDS):
                 points = np.outer(factors, np.arange(MAX_MAGNITUDE + 1))
                 points[:, 1:] -= np.multiply(factors, shrink)[:, None]
@@ -173,12 +172,16 @@ class TransformCoder:
 
     def _contexts(self, number: int) -> rate_fit.RateFit:
         """How contexts split the rounded table, at a step near to that of many codings."""
+        if number in self._fits:
+            return self._fits[number]
         step = 2.0 ** (number / _FITS_PER_OCTAVE)
         steps = np.maximum(self._rms * step, self._largest / MAX_MAGNITUDE)
         inverse = np.repeat(1 / steps, self._sizes).astype(np.float32)
         rounded = np.minimum(np.rint(self._magnitudes * inverse[:, None]), MAX_MAGNITUDE)
         starts = np.append(0, np.flatnonzero(np.diff(self._band)) + 1)
-        return rate_fit.fit(as_source(rounded.astype(np.uint8).view(np.int8)), starts)
+        fit = rate_fit.fit(as_source(rounded.astype(np.uint8).view(np.int8)), starts)
+        self._fits[number] = fit
+        return fit
 
     def _round(
         self,

@@ -67,7 +67,7 @@ class CodedSizes:
                 break
             else:
                 step = known[nearest][0] * math.exp(-off[nearest] / _slope_at(known, nearest))
-            step = min(max(step, FINEST), COARSEST)
+            step = in_range(step)
             if any(step == other for other, _ in known):
                 break
             self.coded(replace(way, step=step))
@@ -119,10 +119,14 @@ def fit_step(encode: Callable[[Settings], Coded], settings: Settings, max_bytes:
         coded = encode(settings)
         point = math.log(settings.step), math.log(coded.nbytes)
         if coded.nbytes <= max_bytes:
+            # A finer step that takes no more: integers have come to their ends.
+            is_finest = settings.step <= FINEST or (
+                over is None and within is not None and point[1] <= within[1]
+            )
             within = point
             if best is None or coded.nbytes > best.nbytes:
                 best = coded
-            if coded.nbytes >= _FULL * max_bytes:
+            if coded.nbytes >= _FULL * max_bytes or is_finest:
                 break
         elif settings.step >= COARSEST:
             break
@@ -134,13 +138,18 @@ def fit_step(encode: Callable[[Settings], Coded], settings: Settings, max_bytes:
             moved = over[0] + part * (within[0] - over[0])
         else:
             moved = point[0] + min(max((wanted - point[1]) / _SLOPE, -_FARTHEST), _FARTHEST)
-        settings = replace(settings, step=min(math.exp(moved), COARSEST))
+        settings = replace(settings, step=in_range(math.exp(moved)))
     if best is None:
         raise ConfigError(
             f"max_bytes: {max_bytes:,.0f} bytes are asked for, the tables take {coded.nbytes:,} "
             f"at step {coded.settings.step:.3g}; allow more"
         )
     return best
+
+
+def in_range(step: float) -> float:
+    """The nearest step that is tried."""
+    return min(max(step, FINEST), COARSEST)
 
 
 def _slope_at(known: Sequence[tuple[float, int]], nearest: int) -> float:

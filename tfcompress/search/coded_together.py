@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,8 @@ class CodedTogether:
     Args:
         tables: mapping of name to float32 array `(n, ...)`, rows of D values.
         weights: mapping of name to float64 array `(n,)`. How often each row is read. Tables that
-            are not in it have rows in any order, and one step for all.
+            are not in it, or have nothing but zeros in the rows that are read, have rows in any
+            order, and one step for all.
         ranked: bool. Whether those have the most frequent row first instead: steps then go by a
             Zipf law of the rank. Nothing is shrunk, since a rank does not say how often.
         metrics: mapping of name to array `(D, D)`. What errors along the columns of a table do; see
@@ -58,10 +59,16 @@ class CodedTogether:
     ) -> None:
         self.names = tuple(tables)
         self._tables = _matrices(tables)
-        self._known, self._ranked = weights, ranked
+        # Weights under which a table weighs nothing would let all of it go.
+        weighing = {name: own[self._tables[name].any(axis=1)] for name, own in weights.items()}
+        self._known = {name: weights[name] for name, own in weighing.items() if own.any()}
+        self._ranked = ranked
         self.metrics, self._size_of = dict(metrics or {}), size_of
         self._kept_long = frozenset(kept_long)
-        self._coder = lru_cache(maxsize=8)(self._make_coder)
+        # The way of coding that is the best so far, and the one that is tried.
+        self._coders = {
+            name: lru_cache(maxsize=2)(partial(self._make_coder, name)) for name in self.names
+        }
         self._share = dict.fromkeys(self.names, 1.0)
 
     @property
@@ -92,11 +99,12 @@ class CodedTogether:
     def code_from_now_on(self, tables: Mapping[str, F32]) -> None:
         """Codes other values; what errors in them are weighed by stays."""
         self._tables = _matrices(tables)
-        self._coder.cache_clear()
+        for coder in self._coders.values():
+            coder.cache_clear()
 
     def target(self, name: str, rare_shrinkage: float) -> F32:
         """What a table is coded for: itself, or what shrinkage leaves of it."""
-        return self._coder(name, False, 0.0, rare_shrinkage).target
+        return self._coders[name](False, 0.0, rare_shrinkage).target
 
     def snr_db(self, coded: Coded) -> float:
         """Signal-to-noise ratio of all tables, rows weighted by how often they are read."""
@@ -141,7 +149,7 @@ class CodedTogether:
 
     def _encode_one(self, name: str, settings: Settings) -> TransformedTable:
         rotates = settings.rotation and is_rotatable(*self._tables[name].shape)
-        coder = self._coder(name, rotates, settings.row_step_exponent, settings.rare_shrinkage)
+        coder = self._coders[name](rotates, settings.row_step_exponent, settings.rare_shrinkage)
         return coder.encode(settings.step * self._share[name], settings.rate_weight)
 
     def _make_coder(

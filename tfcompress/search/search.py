@@ -101,12 +101,13 @@ class Search:
     def smallest(self, enough: float) -> Trial:
         """The trial of fewest bytes whose quality, measured and expected, is at least `enough`.
 
+        Where no trial is both, the one to expect most of among those that are measured to be.
+
         Raises:
             OutOfReachError: Not even the finest step suffices.
         """
         self._bracket(enough)
-        best = self._best_way(self._bytes_for(enough))
-        self._walk(best, enough)
+        self._walk(self._best_way(self._bytes_for(enough)), enough)
         return self._smallest_of(enough)
 
     def best(self, max_bytes: float) -> Trial:
@@ -131,8 +132,7 @@ class Search:
             self._near(self._start, nbytes * part)
         best = self._best_way(nbytes)
         self._near(best.settings, max_bytes * math.exp(-_CLOSE), _CLOSE)
-        within = [trial for trial in self.trials if trial.nbytes <= max_bytes]
-        return max(within, key=self.expectation)
+        return max((made for made in self.trials if made.nbytes <= max_bytes), key=self.expectation)
 
     def tuned(self, best: Trial, quality: Callable[[Coded], float], enough: float | None) -> Trial:
         """The best trial once more, by the quality of a model tuned to its tables.
@@ -247,8 +247,9 @@ class Search:
 
     def _smallest_of(self, enough: float) -> Trial:
         found = [trial for trial in self.trials if self._suffices(trial, enough)]
-        if not found:  # The first way has a trial whose measured quality does.
-            found = [trial for trial in self.trials if trial.quality >= enough]
+        if not found:  # The first way has a trial that is measured to, by luck: more than one may.
+            lucky = [trial for trial in self.trials if trial.quality >= enough]
+            return max(lucky, key=self.expectation)
         # Of equal bytes, as of tables too small to pack, the best.
         return min(found, key=lambda trial: (trial.nbytes, -self.expectation(trial)))
 

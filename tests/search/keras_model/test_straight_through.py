@@ -6,7 +6,7 @@ import pytest
 
 from tfcompress.errors import ConfigError
 from tfcompress.search import ModelTables
-from tfcompress.search.coded_sizes import fit_step
+from tfcompress.search.coded_sizes import FINEST, fit_step
 from tfcompress.search.keras_model.straight_through import StraightThrough
 from tfcompress.search.search import START
 from tfcompress.training.ranking_task import RankingTask
@@ -81,3 +81,12 @@ def test_bytes_that_cannot_be_kept_are_told(parts):
     assert 0.97 * 1500 < fit_step(tables.encode, START, 1500).nbytes <= 1500
     with pytest.raises(ConfigError, match="max_bytes: 50 bytes are asked for, the tables take"):
         fit_step(tables.encode, START, 50)
+
+
+def test_bytes_beyond_what_the_finest_step_takes_are_not_pursued(parts):
+    task, model, tables = parts
+    rounding = StraightThrough(tables, START, max_bytes=10**6, every=1)
+    rounding.begin()
+    fit(task, model, rounding)
+    assert rounding.coded.settings.step >= FINEST
+    assert FINEST <= rounding.finish().settings.step < START.step

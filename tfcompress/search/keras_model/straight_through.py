@@ -24,7 +24,7 @@ from typing import Any
 
 import keras
 
-from tfcompress.search.coded_sizes import COARSEST, fit_step
+from tfcompress.search.coded_sizes import fit_step, in_range
 from tfcompress.search.keras_model.tables import ModelTables
 from tfcompress.search.settings import Coded, Settings
 from tfcompress.training.variables import assign, values
@@ -80,7 +80,7 @@ class StraightThrough(keras.callbacks.Callback):
             settings = self.coded.settings
             # One coding each; half the way, since bytes may fall far faster than they mostly do.
             step = settings.step * math.sqrt(self.coded.nbytes / self._max_bytes)
-            self.coded = self._tables.encode(replace(settings, step=min(step, COARSEST)))
+            self.coded = self._tables.encode(replace(settings, step=in_range(step)))
             self._put(latent)
 
     def finish(self) -> Coded:

@@ -117,14 +117,15 @@ def file_splits(
 def stored_counts(path: Path, info: ModelInfo) -> NDArray[np.int64] | None:
     """How often each id was read in training, by the vocabulary.parquet beside a file.
 
-    None where there is none, or it is not the one that the file was trained with.
+    None where there is none, it is not the one that the file was trained with, or nothing was read.
     """
     beside = path.parent / VOCABULARY_FILE
     expected = (info.metadata or {}).get("trained_on", {}).get("vocabulary_sha256")
     if expected is None or not beside.is_file():
         return None
     vocabulary = Vocabulary.load(beside)
-    return vocabulary.id_counts if vocabulary.sha256 == expected else None
+    is_of_use = vocabulary.sha256 == expected and vocabulary.id_counts.any()
+    return vocabulary.id_counts if is_of_use else None
 
 
 def _measures(quality: RankingQuality | ClassificationQuality) -> dict[str, float]:
