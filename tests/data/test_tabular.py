@@ -171,6 +171,13 @@ def test_names_beyond_ascii(path, policy):
     assert read(path, bad_rows=policy, user_column="użytkownik") == [["я", "日本"]]
 
 
+def test_a_header_in_quotes_where_there_are_none(path):
+    path.write_text('"user_id"\t"item_id"\n"u"\t"a"\n"u"\t"b"\n')
+    refused(path, 'line 1: column "user_id" is in quotation marks.* choose --format csv', "tsv")
+    refused(path, 'line 1: column "user_id" .*; write the file without them$', "recbole")
+    assert read(path, "csv") == [["a", "b"]]
+
+
 def test_what_cannot_be_passed_over_is_not_said_to_be(path):
     path.write_text('user,item,title\n1,2,x\n\n1,,"a\n3,4,y\n3,4,z')
     refused(path, "line 4: a quotation mark opens in this row .* belong to the text$")
