@@ -35,6 +35,14 @@ def test_accuracy_and_macro_f1(batch_size):
     assert found.conditions() == "6 texts of 4 classes, 1 unknown label"
 
 
+def test_texts_are_padded_batch_by_batch(monkeypatch):
+    last = Ragged.last
+    sizes = []
+    monkeypatch.setattr(Ragged, "last", lambda self, n: sizes.append(len(self)) or last(self, n))
+    evaluate(scorer(), texts(), length=3, num_classes=4, batch_size=4)
+    assert sizes == [4, 2]
+
+
 def test_of_equal_scores_the_smallest_class_is_the_answer():
     found = evaluate(
         lambda ids: np.zeros((len(ids), 3), np.float32), texts(), length=1, num_classes=3

@@ -126,6 +126,34 @@ def test_links_and_modes_survive(tmp_path: Path):
     assert stat.S_IMODE((tmp_path / "real").stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("umask", [0o077, 0o022, 0o002])
+def test_what_is_new_has_the_mode_of_the_process(tmp_path: Path, umask):
+    before = os.umask(umask)
+    try:
+        write_file(tmp_path / "file", b"new")
+        with new_directory(tmp_path / "folder"):
+            pass
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o666 & ~umask
+    assert stat.S_IMODE((tmp_path / "folder").stat().st_mode) == 0o777 & ~umask
+
+
+def test_a_directory_made_meanwhile_stays(tmp_path: Path):
+    path = tmp_path / "folder"
+
+    def make(content: str) -> None:
+        with new_directory(path) as new:
+            (new / "a").write_text(content)
+            if content == "late":
+                make("first")
+
+    with pytest.raises(OutputExistsError, match="folder: exists already"):
+        make("late")
+    assert (path / "a").read_text() == "first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_lock_is_held_once(tmp_path: Path):
     with locked(tmp_path / "lock") as first, locked(tmp_path / "lock", patience=0) as second:
         assert (first, second) == (True, False)

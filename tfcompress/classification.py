@@ -85,10 +85,9 @@ def evaluate(
     Raises:
         ModelError: scores of a wrong shape, or a NaN among them (the error names the text's row).
     """
-    ids = texts.inputs(length)
     answers = np.empty(len(texts), np.int64)
     for start in range(0, len(texts), batch_size):
-        batch = ids[start : start + batch_size]
+        batch = texts.ids.between(start, start + batch_size).last(length)
         scores = score(batch)
         if scores.shape != (len(batch), num_classes):
             raise ModelError(

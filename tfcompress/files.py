@@ -4,6 +4,7 @@ Everything is written to a temporary sibling, flushed to the disk and put in pla
 a reader (or the next start after a crash) sees the old content or the new one, never a part.
 """
 
+import errno
 import fcntl
 import hashlib
 import math
@@ -78,12 +79,13 @@ def new_file(path: Path) -> Iterator[Path]:
         OSError: by the name of `path`, also where it is about what lies in that folder.
     """
     path = path.resolve()  # A link stays a link; what it names is replaced.
-    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
     with _folder_beside(path) as folder:
+        # A new file is for whom a new folder is; made by a library it may be for its owner only.
+        mode = path.stat().st_mode if path.exists() else folder.stat().st_mode & 0o666
         made = folder / path.name
         yield made
         _sync_file(made)
-        made.chmod(mode)
+        made.chmod(stat.S_IMODE(mode))
         made.replace(path)
     _sync_directory(path.parent)
 
@@ -102,17 +104,25 @@ def new_directory(path: Path) -> Iterator[Path]:
         for file in folder.rglob("*"):
             if file.is_file():
                 _sync_file(file)
-        folder.chmod(0o755)
-        folder.rename(path)
+        try:
+            folder.rename(path)
+        except OSError as error:
+            if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+                refuse_existing(path, overwrite=False)  # It was made while the block ran.
+            raise
     _sync_directory(path.parent)
 
 
 @contextmanager
 def _folder_beside(path: Path) -> Iterator[Path]:
+    """An empty folder that has the mode of a new one; what is left of it is removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=_prefix(path), dir=path.parent))
     try:
-        yield folder
+        # That one is for its owner only, whatever the umask says.
+        inner = folder / "new"
+        inner.mkdir()
+        yield inner
     except OSError as error:
         named = error.filename
         # A full disk names no file, others one of the folder.

@@ -2,14 +2,17 @@
 
 The standard input of the process stays open as long as its caller lives. When it closes, however
 the caller ended, the process ends too: nothing that a killed sweep began goes on behind its back.
+Its temporary files lie in a folder of its own, which is removed by whoever of the two lives longer.
 """
 
 import contextlib
 import importlib
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,7 +46,9 @@ class Worker:
         log: Path | None = None,
     ) -> None:
         self._said = b""
-        command = [sys.executable, "-P", "-m", __name__, function]
+        self._temporary = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        place = self._temporary.name
+        command = [sys.executable, "-P", "-m", __name__, function, place]
         stderr = None if log is None else log.open("wb")
         try:
             self._process = subprocess.Popen(
@@ -51,7 +56,7 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                env={**os.environ, **(environment or {})},
+                env={**os.environ, **(environment or {}), "TMPDIR": place},
                 bufsize=0,
             )
         finally:
@@ -96,6 +101,7 @@ class Worker:
     def _close(self) -> None:
         self._stdin.close()
         self._stdout.close()
+        self._temporary.cleanup()
 
 
 def call(
@@ -116,7 +122,10 @@ def _how_it_ended(code: int) -> str:
 
 
 def main() -> None:
-    """The process: argument 1 names the function, the first line of the input is its argument."""
+    """The process of a function and a folder for temporary files.
+
+    The first line of the input is what the function is given.
+    """
     # What libraries print is not the answer.
     out = os.dup(1)
     os.dup2(2, 1)
@@ -145,6 +154,7 @@ def _first_line() -> bytes:
 def _end_with_caller() -> None:
     while os.read(0, 1):
         pass
+    shutil.rmtree(sys.argv[2], ignore_errors=True)
     os._exit(1)
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from tfcompress.data import Examples, LabelledTexts
     from tfcompress.search.run.quality import RunQuality
     from tfcompress.training import Run
 
@@ -30,14 +31,12 @@ def choose(run: Run | None, model: keras.Model, measured: RunQuality | None) -> 
         return _random_inputs(model)
     if measured is None:
         return _real_inputs(run, model)
-    return _compared(measured.dataset.test.inputs(model.inputs[0].shape[1]))
+    return _compared(measured.dataset.test, model)
 
 
-def _compared(ids: NDArray[np.int32]) -> tuple[NDArray[np.int32], str]:
+def _compared(examples: Examples | LabelledTexts, model: keras.Model) -> tuple[Any, str]:
     """Some of the examples, and what they are called."""
-    from tfcompress.data.sample import spread_rows
-
-    ids = ids[spread_rows(len(ids), _COMPARED)]
+    ids = examples.inputs(model.inputs[0].shape[1], _COMPARED)
     return ids, f"{len(ids)} examples of the test split"
 
 
@@ -46,16 +45,15 @@ def _real_inputs(run: Run, model: keras.Model) -> tuple[NDArray[np.int32], str]:
     from tfcompress.data import LOADERS, archives
 
     config, metrics = run.config(), run.metrics()
-    length = model.inputs[0].shape[1]
     try:
         if archives.needs_download(config.data.source):
             raise DataError(f"{config.data.source}: is not here any more")
         dataset = LOADERS[config.model](config.data.source, **config.data.options)
         if dataset.sha256 == metrics["data"]["identity"]["sha256"]:
-            return _compared(dataset.test.inputs(length))
+            return _compared(dataset.test, model)
     except TfcompressError:
         pass
-    ids = _ids((_COMPARED, length), metrics["data"]["input_dim"])
+    ids = _ids((_COMPARED, model.inputs[0].shape[1]), metrics["data"]["input_dim"])
     return ids, f"{_COMPARED} random examples (no data)"
 
 

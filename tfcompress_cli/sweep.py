@@ -154,11 +154,11 @@ def sweep(
         "backend": backend,
     }
     values |= {name: value for name, value in axes.items() if value}
-    if training:
-        values["training"] = values.get("training", {}) | _key_values(training)
     measured = dict.fromkeys(skip or (), False) | ({"runs": runs} if runs is not None else {})
-    if measured:
-        values["measure"] = values.get("measure", {}) | measured
+    for name, given in (("training", _key_values(training or [])), ("measure", measured)):
+        # What is no table is for the grid to refuse.
+        if given and isinstance(stated := values.get(name, {}), dict):
+            values[name] = stated | given
     if "data" not in values:
         raise ConfigError("data: none given; pass --data, or a CONFIG.toml that names some")
     try:

@@ -223,6 +223,21 @@ def test_wrong_settings_are_one_line(tfcompress, words, message, tmp_path, monke
     assert done.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("toml", "words", "message"),
+    [
+        ("training = 5", ("--training", "epochs=1"), "grid.toml: training is 5"),
+        ("measure = true", ("--runs", 100), "grid.toml: measure is True"),
+    ],
+)
+def test_what_is_no_table_in_the_settings_is_one_line(tfcompress, toml, words, message, tmp_path):
+    settings = tmp_path / "grid.toml"
+    settings.write_text(f'data = "synthetic"\n{toml}\n')
+    done = tfcompress("sweep", settings, *words)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert message in done.err
+
+
 def test_the_report_command_writes_its_files(tfcompress, tmp_path):
     from tests.report.sweep_rows import plan, row, write
 

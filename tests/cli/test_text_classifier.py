@@ -114,6 +114,21 @@ def test_other_texts_are_refused_unless_remapped(tfcompress, file, reviews, tmp_
     assert entry["quality"]["accuracy"] == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("given", [[], ["--format", "labelled-text"]])
+def test_remap_reads_texts_as_training_does(tfcompress, file, tmp_path, given):
+    other = tmp_path / "texts.txt"
+    other.write_text("".join(f"{k % 3}\tnumber {k}, of a few\n" for k in range(40)))
+    words = ["measure", file, "--remap", "--skip", "latency", "--skip", "memory"]
+    done = tfcompress(*words, "--data", other, *given)
+    assert done.code == 0, done.err
+
+
+def test_remap_reads_texts_by_name(tfcompress, file):
+    words = ["measure", file, "--remap", "--skip", "latency", "--skip", "memory"]
+    done = tfcompress(*words, "--data", "synthetic-text")
+    assert done.code == 0, done.err
+
+
 def test_interactions_are_no_texts(tfcompress, file, interactions, tmp_path):
     done = tfcompress("measure", file, "--data", interactions, "--skip", "latency")
     assert done.code == 2

@@ -16,7 +16,7 @@ def read_all(content, sizes, **options):
 
 
 @given(
-    st.text('ab:"é', max_size=40).map(str.encode),
+    st.text('ab:"é\n', max_size=40).map(str.encode),
     st.lists(st.integers(4, 9), min_size=1),
     st.booleans(),
     st.booleans(),
@@ -33,6 +33,14 @@ def test_the_whole_comes_in_the_sizes_asked_for(content, sizes, marked, double, 
         sizes[k % len(sizes)] for k in range(len(parts) - 1)
     ]
     assert stream.num_quotes == content.count(b'"')
+    assert stream.num_lines == len(given.splitlines())
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
+@pytest.mark.parametrize("last", [b"", b"b"])
+def test_lines_are_counted_however_they_end(end, last):
+    _, stream = read_all(b"a" + end + end + last, [2], separator=None, from_latin1=False)
+    assert stream.num_lines == 2 + len(last)
 
 
 @pytest.mark.parametrize("separator", [None, b"::"])

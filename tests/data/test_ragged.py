@@ -47,6 +47,12 @@ def test_take_repeats_and_reorders_rows(rows, data):
     assert as_lists(taken) == [rows[k] for k in chosen]
 
 
+def test_take_looks_at_the_rows_it_takes(monkeypatch):
+    ragged = Ragged.from_rows([[1], [2, 3]])
+    monkeypatch.setattr(Ragged, "lengths", property(lambda _: pytest.fail("of all rows")))
+    assert as_lists(ragged.take(np.array([1]))) == [[2, 3]]
+
+
 @given(row_lists, st.data())
 def test_where_keeps_the_rows_and_drops_values(rows, data):
     ragged = Ragged.from_rows(rows)

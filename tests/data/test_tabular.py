@@ -150,6 +150,11 @@ def test_a_quotation_mark_that_nobody_closes(path, monkeypatch):
         ('1,2,"abc\n3,4,x\n', 2),
         ('1,2,x\n3,4,"abc\n5,6,"x"\n7,8,y\n', 3),
         ('"1",2,"a\nb"\n\n3,4,"abc\n5,6,y', 5),
+        ('1,2,"abc\n3,4,"abc\n5,6,y\n', 2),
+        ('1,2,x\n\n3,4,"abc\n5,6,z\n7,8,"abc\n9,1,y', 4),
+        ('1,2,"abc\n3,4,"abc', 2),
+        ('1,"a,x\n2,b,y\n', 2),
+        ('1,2,"a" b\n"x\n"y,4,z\n', 3),
     ],
 )
 @pytest.mark.parametrize("policy", ["error", "skip"])
@@ -164,6 +169,27 @@ def test_a_quotation_mark_that_takes_in_rows_below(tmp_path, rows, line, policy)
 def test_names_beyond_ascii(path, policy):
     path.write_text("użytkownik,item\nä,я\nä,日本\n")
     assert read(path, bad_rows=policy, user_column="użytkownik") == [["я", "日本"]]
+
+
+def test_a_header_in_quotes_where_there_are_none(path):
+    path.write_text('"user_id"\t"item_id"\n"u"\t"a"\n"u"\t"b"\n')
+    refused(path, 'line 1: column "user_id" is in quotation marks.* choose --format csv', "tsv")
+    refused(path, 'line 1: column "user_id" .*; write the file without them$', "recbole")
+    assert read(path, "csv") == [["a", "b"]]
+
+
+def test_what_cannot_be_passed_over_is_not_said_to_be(path):
+    path.write_text('user,item,title\n1,2,x\n\n1,,"a\n3,4,y\n3,4,z')
+    refused(path, "line 4: a quotation mark opens in this row .* belong to the text$")
+    path.write_text('user,item,title\n1,,"a\n3,4,y\n3,4,z\n')
+    refused(path, "line 2: a quotation mark opens in this row .* belong to the text$")
+    path.write_text('user,item,title\n1,2,x\n1,"a\n3,4,y\n')
+    refused(path, "line 3: a quotation mark opens in this row .* belong to the text$")
+
+
+def test_lines_that_belong_to_a_field_take_in_no_rows(path):
+    path.write_text('user,item,title\n1,2,"a\n""b"""\n\n1,3,"x" y\n1,4,5" disc')
+    assert read(path) == [[2, 3, 4]]
 
 
 def test_marks_inside_fields_are_letters(path):

@@ -21,6 +21,7 @@ from tfcompress.errors import DataError
 from tfcompress.report.page import to_html
 from tfcompress.report.sweep import read_sweep
 from tfcompress.report.sweep_markdown import summary_to_markdown, sweep_to_markdown
+from tfcompress.sweep.artefact import Measured
 from tfcompress_cli.main import run
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
@@ -233,6 +234,15 @@ def test_a_file_that_was_measured_again_is_there_once(tmp_path):
     (point,) = found.panels[0].points
     assert set(point.latency) == {1, 32}
     assert not any("Busy" in line or "processes" in line for line in found.measured)
+
+
+def test_a_failure_counts_until_its_file_is_finished(tmp_path):
+    first, second, *_ = plan(data="shop", embedding="full", method="float32", seed=[0, 1])
+    less = first.model_copy(update={"measured": Measured(latency=False)})
+    failed = [failed_row(artefact, NASTY) for artefact in (first, second, first, second)]
+    found = read_sweep(write(tmp_path, [*failed, row(less)]))
+    assert found.summary == "files measured: 1, in 1 way; failed: 1"
+    assert found.failures == ((second.title, NASTY),)
 
 
 def test_a_folder_without_rows_is_one_line(tmp_path):

@@ -90,6 +90,14 @@ def test_a_failed_row_is_the_last_word(results):
     assert still_to_run([asking()], results) == []
 
 
+def test_a_finished_row_counts_more_than_an_earlier_failed_one(results, tmp_path):
+    results.append(fail(row_of(asking()), "too wide", "measuring"))
+    results.append(row_of(asking(latency=False)))
+    for read in (results, Results(tmp_path)):
+        assert list(read.rows) == [asking(latency=False).key]
+        assert still_to_run([asking()], read) == [asking()]
+
+
 def test_only_what_lacks_is_measured(tmp_path, asked):
     before = row_of(asking(latency=False))
     before["measurement"]["notes"] = {"latency": "not asked for", "data": "2 rows skipped"}

@@ -4,12 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 
 from tests.sweep import kill_often
 from tfcompress.sweep import read_rows
+from tfcompress.worker import Worker
 
 NUM_KILLS = 10
 
@@ -37,15 +39,34 @@ def test_what_a_killed_caller_began_ends_too(tmp_path: Path):
         f"w = Worker('fake_unit:sleep', {{}}, log=Path({str(tmp_path / 'log')!r}));"
         "print('started', flush=True); w.read()"
     )
-    caller = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    caller = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(temporary)},
+    )
     assert caller.stdout is not None
     assert caller.stdout.readline() == "started\n"
     pid = int(eventually(lambda: (tmp_path / "log").read_text().strip()))
     assert is_alive(pid)
+    assert list(temporary.glob("*/*"))
     caller.send_signal(signal.SIGKILL)
     caller.wait()
     caller.stdout.close()
     assert eventually(lambda: not is_alive(pid))
+    assert not list(temporary.iterdir())
+
+
+def test_what_a_killed_process_had_in_temporary_files_is_gone(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    worker = Worker("fake_unit:sleep", {}, log=tmp_path / "log")
+    eventually(lambda: (tmp_path / "log").read_text().strip())
+    assert list(tmp_path.glob("temporary/*/*"))
+    worker.kill()
+    assert not list(tmp_path.glob("temporary/*"))
 
 
 def eventually(value, seconds: float = 20.0):

@@ -37,6 +37,14 @@ def test_finished_ones_are_skipped_and_other_settings_do_not_collide(tmp_path: P
     assert all(fake_unit.key(row["config"]) == key for key, row in rows.items())
 
 
+def test_parts_of_files_that_a_killed_sweep_left_are_removed(tmp_path: Path):
+    files = tmp_path / "files"
+    (files / ".m.tflite.x" / "new").mkdir(parents=True)
+    (files / "m.tflite").write_text("whole")
+    run(tmp_path, artefacts(method="ours", embedding="full", table_dtype="int8"))
+    assert [path.name for path in files.iterdir()] == ["m.tflite"]
+
+
 def test_one_of_a_training_goes_first(tmp_path: Path):
     planned = artefacts(method="ours", embedding="full", table_dtype=["float32", "int8", "int4"])
     _, told = run(tmp_path, planned, jobs=3)

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfcompress.errors import ConfigError, DataError
+from tfcompress.errors import ConfigError, DataError, ModelError
 from tfcompress.training import Run, TrainConfig, train
 from tfcompress.training.checkpoint import load_checkpoint
 
@@ -160,6 +160,25 @@ def test_an_unfinished_run_says_so(tmp_path, config, dataset):
         run.metrics()
     with pytest.raises(Exception, match="finish the training with --resume"):
         run.model()
+
+
+def test_a_finished_run_that_goes_on_is_unfinished(tmp_path, config, dataset):
+    run = Run(tmp_path / "run")
+    before = train(changed(config, epochs=1), run, dataset=dataset)
+    train(changed(config, epochs=1), run, dataset=dataset, resume=True)
+    assert run.metrics()["valid"] == before["valid"]
+
+    def stop(entry):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(changed(config, epochs=3), run, dataset=dataset, resume=True, on_epoch=stop)
+    with pytest.raises(ModelError, match=r"metrics\.json: not there; finish the training with"):
+        run.model()
+    assert run.model_file.exists()
+    done = train(changed(config, epochs=3), run, dataset=dataset, resume=True)
+    assert run.metrics() == done
+    assert len(done["history"]) == 3
 
 
 def test_data_without_samples_are_refused(tmp_path, config):

@@ -32,7 +32,15 @@ class RewrittenStream(io.RawIOBase):
         self._ready = b""
         self._at_start = True
         self._ended = False
+        self._line_feeds = self._carriage_returns = 0
+        self._last = b"\n"
         self.num_quotes = 0
+
+    @property
+    def num_lines(self) -> int:
+        """Lines so far, blank ones too, where all of them end alike."""
+        ends = max(self._line_feeds, self._carriage_returns)
+        return ends + (self._last not in b"\r\n")
 
     def readable(self) -> bool:
         """True."""
@@ -50,6 +58,9 @@ class RewrittenStream(io.RawIOBase):
         read: bytes = self._stream.read(size)
         self._ended = not read
         self.num_quotes += read.count(b'"')
+        self._line_feeds += read.count(b"\n")
+        self._carriage_returns += read.count(b"\r")
+        self._last = read[-1:] or self._last
         block, self._held = self._held + read, b""
         if self._at_start:
             block, self._at_start = block.removeprefix(BYTE_ORDER_MARK), False

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfcompress.data.ragged import Ragged
+from tfcompress.data.sample import padded
 from tfcompress.vocabulary import Vocabulary
 
 
@@ -25,9 +26,14 @@ class Examples:
     history: Ragged
     targets: Ragged
 
-    def inputs(self, length: int) -> NDArray[np.int32]:
-        """What a model of `length` ids reads: int32 array, shape `(num_users, length)`."""
-        return self.history.last(length)
+    def inputs(self, length: int, most: int | None = None) -> NDArray[np.int32]:
+        """What a model of `length` ids reads: int32 array, shape `(num_users, length)`.
+
+        Args:
+            length: int.
+            most: int or None. At most so many users, evenly spread; None means all.
+        """
+        return padded(self.history, length, most)
 
 
 @dataclass(frozen=True, kw_only=True)

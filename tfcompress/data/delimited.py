@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,10 @@ _BLOCK_BYTES = 8 << 20
 _START_BYTES = 1 << 16
 _WHOLE_LINE = re.compile(rb"[^\r\n][\r\n]")
 _BLANKS = r"^[ \t]+|[ \t]+$"
-_RAGGED = "correct or remove the row"
+_OPEN_QUOTE = (
+    "a quotation mark opens in this row and is not closed before a delimiter",
+    "close it, or double those that belong to the text",
+)
 
 
 @dataclass(frozen=True)
@@ -113,19 +117,14 @@ def read(path: Path, layout: Layout, names: Sequence[str], bad: BadRows) -> Iter
     try:
         for batch in table.open(names):
             columns = {name: table.column(batch, name) for name in names}
-            yield Piece(columns, _place(table, record))
+            yield Piece(columns, partial(table.place, record))
             record += batch.num_rows
             found = True
     except pa.ArrowInvalid as error:
         raise table.error(str(error)) from None
-    table.check_quotes()
+    table.check_quotes(record - 1)
     if not (found or bad.count(path)):
         raise _no_rows(path)
-
-
-def _place(table: _Table, record: int) -> Callable[[int], str]:
-    # Only asked for as long as no row is bad, so that no skipped rows stand before the piece.
-    return lambda row: f"line {table.line_of(record + row)}"
 
 
 class _Table:
@@ -139,10 +138,10 @@ class _Table:
         # byte is text; `column` turns the tokens back.
         self._as_latin1 = bad.skip
         self._stream: RewrittenStream | None = None
+        self._num_ragged = 0
 
     def open(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        layout = self._layout
-        double = len(layout.delimiter) > 1
+        layout, double = self._layout, len(self._layout.delimiter) > 1
         source: Any = pa.input_stream(str(self._path))
         if double or layout.quoting or self._as_latin1:
             separator = layout.delimiter.encode() if double else None
@@ -169,31 +168,35 @@ class _Table:
         )
         return reader
 
-    def check_quotes(self) -> None:
+    def check_quotes(self, num_read: int) -> None:
         """Raises `DataError` where a field opens a quotation mark that is not closed.
 
-        Such a field takes in the rows below it, and Arrow says nothing. It leaves an odd number of
-        marks; so do harmless ones inside unquoted fields, which the csv module tells apart.
+        Such a field takes in the rows below it, and Arrow says nothing. That leaves more lines than
+        records; so do blank lines and line breaks inside fields, which the csv module tells apart.
         """
-        is_odd = self._stream is not None and self._stream.num_quotes % 2
-        if is_odd and (error := self._open_quote()):
+        if (stream := self._stream) is None or not stream.num_quotes:
+            return
+        lacks_rows = stream.num_lines > num_read + self._num_ragged
+        if (lacks_rows or stream.num_quotes % 2) and (error := self._open_quote()):
             raise error
 
     def _open_quote(self) -> DataError | None:
         if not self._layout.quoting:
             return None
-        with pa.input_stream(str(self._path)) as stream, _long_fields():
-            text = io.TextIOWrapper(stream, "utf-8", errors="replace", newline="")
+        with _text(self._path) as text:
             rows = csv.reader(text, delimiter=self._layout.delimiter, strict=True)
             last_line = 0
-            try:
-                for _ in rows:
+            while True:
+                try:
+                    for _ in rows:
+                        last_line = rows.line_num
+                    return None
+                except csv.Error as error:
+                    # Text behind the closing mark takes in nothing where the row is one line.
+                    if rows.line_num > last_line + 1 or "end of data" in str(error):
+                        break
                     last_line = rows.line_num
-            except csv.Error:
-                found = "a quotation mark opens in this row and is not closed before a delimiter"
-                advice = "close it, or double those that belong to the text"
-                return row_error(self._path, last_line + 1, found, advice)
-        return None
+        return row_error(self._path, last_line + 1, *_OPEN_QUOTE)
 
     def _as_read(self, name: str) -> str:
         return name.encode().decode("latin-1") if self._as_latin1 else name
@@ -207,10 +210,20 @@ class _Table:
         values = [value.decode().encode("latin-1") for value in values.to_pylist()]
         return pa.DictionaryArray.from_arrays(column.indices, pa.array(values, pa.binary()))
 
+    def place(self, first: int, row: int = 0) -> str:
+        """Where a record is; `DataError` instead of a place in rows that are no rows.
+
+        Only asked for as long as no row is bad, so that no skipped rows stand before it.
+        """
+        if not self._bad.skip and (error := self._open_quote()):
+            raise error  # Passing over bad rows would not help.
+        return f"line {self.line_of(first + row)}"
+
     def _skip_ragged(self, row: arrow_csv.InvalidRow) -> str:
         place = f"line {row.number}"
         if not self._bad.count(self._path):
             place = f"line {self.line_of(row.number)}"
+        self._num_ragged += 1
         self._add_ragged(place, row.expected_columns, row.actual_columns, row.text)
         return "skip"
 
@@ -222,7 +235,7 @@ class _Table:
             wanted = f"{expected} fields ({', '.join(shown)})"
         text = text.replace(UNIT_SEPARATOR.decode(), layout.delimiter)
         found = f"expected {wanted}, found {actual}: {quote(text)}"
-        self._bad.add(self._path, place, found, _RAGGED)
+        self._bad.add(self._path, place, found, "correct or remove the row")
 
     def error(self, message: str) -> DataError:
         """What to say instead of Arrow's message."""
@@ -230,9 +243,9 @@ class _Table:
             r"Row #(\d+): Expected (\d+) columns, got (\d+): (.*)", message, re.DOTALL
         )
         if match is not None:
-            place = f"line {self.line_of(int(match[1]))}"
+            record, expected, actual = (int(match[k]) for k in (1, 2, 3))
             try:
-                self._add_ragged(place, int(match[2]), int(match[3]), match[4])
+                self._add_ragged(self.place(record), expected, actual, match[4])
             except DataError as error:
                 return error
         if "Empty CSV" in message:
@@ -247,8 +260,7 @@ class _Table:
 
     def line_of(self, record: int) -> int:
         """The line a record (from 1, blank lines not counted) starts on; reads the file again."""
-        with pa.input_stream(str(self._path)) as stream, _long_fields():
-            text = io.TextIOWrapper(stream, "utf-8", errors="replace", newline="")
+        with _text(self._path) as text:
             if self._layout.quoting:
                 rows = csv.reader(text, delimiter=self._layout.delimiter)
             else:
@@ -278,10 +290,11 @@ def _no_rows(path: Path) -> DataError:
 
 
 @contextmanager
-def _long_fields() -> Iterator[None]:
-    """Lets the csv module read what Arrow reads: its own limit is 128 KiB a field."""
+def _text(path: Path) -> Iterator[io.TextIOWrapper]:
+    """A file for the csv module, which then takes what Arrow takes, not 128 KiB a field."""
     before = csv.field_size_limit(_BLOCK_BYTES)
     try:
-        yield
+        with pa.input_stream(str(path)) as stream:
+            yield io.TextIOWrapper(stream, "utf-8", errors="replace", newline="")
     finally:
         csv.field_size_limit(before)

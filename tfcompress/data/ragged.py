@@ -62,11 +62,12 @@ class Ragged:
 
     def take(self, rows: NDArray[np.int64]) -> Ragged:
         """The given rows, in the given order."""
-        lengths = self.lengths[rows]
+        starts = self.offsets[:-1][rows]
+        lengths = self.offsets[1:][rows] - starts
         offsets = np.zeros(len(lengths) + 1, np.int64)
         np.cumsum(lengths, out=offsets[1:])
         # A value moves by as much as the start of its row.
-        moved = np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths)
+        moved = np.repeat(starts - offsets[:-1], lengths)
         return Ragged(self.values[moved + np.arange(len(moved))], offsets)
 
     def between(self, start: int, stop: int) -> Ragged:

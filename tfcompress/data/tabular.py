@@ -13,7 +13,7 @@ from tfcompress.data.bad_rows import BadRows, Defect, is_utf8, token_defects
 from tfcompress.data.columns import Columns
 from tfcompress.data.delimited import Layout, Piece
 from tfcompress.data.interactions import Batch
-from tfcompress.data.lines import quote
+from tfcompress.data.lines import quote, row_error
 from tfcompress.data.times import Times, to_numbers, what_is_wrong
 from tfcompress.errors import DataError
 
@@ -78,7 +78,18 @@ def column_names(path: Path, format: str) -> list[str]:
     layout = _layout(path, format)
     if layout.names:
         return list(layout.names)
-    return next(csv.reader([delimited.header_line(path)], delimiter=layout.delimiter))
+    header = delimited.header_line(path)
+    if layout.quoting:
+        return next(csv.reader([header], delimiter=layout.delimiter))
+    names = header.split(layout.delimiter)
+    for name in names:
+        if len(name) > 1 and name[0] == name[-1] == '"':
+            found = f"column {name} is in quotation marks, which are letters in {format}"
+            advice = "write the file without them"
+            if format == "tsv":
+                advice += ", or choose --format csv, which has them and takes tabs"
+            raise row_error(path, 1, found, advice)
+    return names
 
 
 def as_tokens(column: pa.Array, keep: pa.Array | None = None) -> pa.Array:

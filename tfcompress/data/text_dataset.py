@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tfcompress.data.dataset import SplitData
 from tfcompress.data.encoding import rank_tokens
 from tfcompress.data.ragged import Ragged
+from tfcompress.data.sample import padded
 from tfcompress.data.tokenizer import Tokenizer
 from tfcompress.errors import DataError
 from tfcompress.vocabulary import Vocabulary
@@ -42,9 +43,14 @@ class LabelledTexts:
         """The given texts, in the given order."""
         return LabelledTexts(self.ids.take(rows), self.labels[rows])
 
-    def inputs(self, length: int) -> NDArray[np.int32]:
-        """What a model of `length` ids reads: int32 array, shape `(num_texts, length)`."""
-        return self.ids.last(length)
+    def inputs(self, length: int, most: int | None = None) -> NDArray[np.int32]:
+        """What a model of `length` ids reads: int32 array, shape `(num_texts, length)`.
+
+        Args:
+            length: int.
+            most: int or None. At most so many texts, evenly spread; None means all.
+        """
+        return padded(self.ids, length, most)
 
 
 @dataclass(frozen=True, kw_only=True)

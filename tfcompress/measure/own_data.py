@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from tfcompress.data import ARCHIVES, LOADERS, NAMED
+from tfcompress.data import ARCHIVES, LOADERS, NAMED, NAMED_TEXTS
 from tfcompress.data.dataset import Dataset, Examples
 from tfcompress.data.formats import TABULAR, locate
 from tfcompress.data.options import refuse
@@ -63,7 +63,8 @@ def loading(
     trained_with = metadata.get("trained_on", {}).get("options") or {}
     options = {name: value for name, value in trained_with.items() if name in known}
     if other is not None:
-        useless = {*_RANKING, *_useless(other, given.get("format") or options.get("format"))}
+        format = given.get("format") or options.get("format")
+        useless = {*_RANKING, *_useless(kind, other, format)}
         options = {name: value for name, value in options.items() if name not in useless}
     for name in () if other else given.keys() & _COLUMNS:
         if given[name] != options.get(name):
@@ -74,8 +75,10 @@ def loading(
     return kind, {**options, **given}
 
 
-def _useless(source: str | Path, format: str | None) -> tuple[str, ...]:
-    """Options that `load` would refuse for a source."""
+def _useless(kind: str, source: str | Path, format: str | None) -> tuple[str, ...]:
+    """Options that the loader of a kind of model would refuse for a source."""
+    if kind == "text-classifier":
+        return ("format",) if source in NAMED_TEXTS else ()
     if source in NAMED or source in ARCHIVES:
         return ("format", *_COLUMNS)
     path = existing(source, (*NAMED, *ARCHIVES))

@@ -53,10 +53,14 @@ def read_sweep(folder: Path) -> SweepReport:
     rows = read_rows(folder)
     if not rows:
         raise DataError(f"{folder / FILE}: no finished run; is it the --out of tfcompress sweep?")
-    failed = [row for row in rows if row["status"] == FAILED]
-    # A file that was measured again has several rows, of which the last one counts.
-    of_file = {artefact_of(row).file_key: row for row in rows if row["status"] != FAILED}
-    done = list(of_file.values())
+    failures: dict[str, Row] = {}
+    of_file: dict[str, Row] = {}
+    for row in rows:
+        # A file that was run or measured again has several rows, of which the last one counts.
+        key = artefact_of(row).file_key
+        failures.pop(key, None)
+        (failures if row["status"] == FAILED else of_file)[key] = row
+    failed, done = list(failures.values()), list(of_file.values())
     found = panels(done)
     ways = sum(len(panel.points) for panel in found)
     plural = "s" * (ways != 1)

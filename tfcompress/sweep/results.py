@@ -81,7 +81,8 @@ class Results:
         folder: Path. Of the sweep.
 
     Attributes:
-        rows: dict str -> dict. By key, the last one of each.
+        rows: dict str -> dict. By key, the last one of each; a failed one until a row of its file
+            is finished.
 
     Raises:
         DataError: a line of the file is none of ours.
@@ -93,6 +94,7 @@ class Results:
             _heal(self.path)
         self.rows: dict[str, Row] = {}
         self._of_file: dict[str, Row] = {}
+        self._failed: dict[str | None, list[str]] = {}  # keys of rows by that of their file
         for row in read_rows(folder):
             self._take(row)
 
@@ -131,11 +133,16 @@ class Results:
         return self._of_file.get(artefact.file_key)
 
     def _take(self, row: Row) -> None:
+        file_key = _file_key(row)
+        if row["status"] == FAILED:
+            self._failed.setdefault(file_key, []).append(row["key"])
+        elif file_key is not None:
+            self._of_file[file_key] = row
+            for key in self._failed.pop(file_key, ()):
+                self.rows.pop(key, None)
         # Last, so that rows stand in the order of their last lines.
         self.rows.pop(row["key"], None)
         self.rows[row["key"]] = row
-        if row["status"] == DONE and (file_key := _file_key(row)) is not None:
-            self._of_file[file_key] = row
 
     def forget_failed(self, artefacts: Iterable[Artefact]) -> None:
         """Drops the failed rows of the artefacts' files, so that they run again."""

@@ -5,6 +5,7 @@ training, so do they. Files that are only measured again wait for nothing.
 """
 
 import selectors
+import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 from tfcompress.sweep.again import still_to_run
 from tfcompress.sweep.artefact import Artefact
 from tfcompress.sweep.results import DONE, Results, Row, fail, new_row
+from tfcompress.sweep.unit import FILES
 from tfcompress.worker import DiedError, Worker
 
 RUN_ONE = "tfcompress.sweep.unit:answer"
@@ -89,6 +91,9 @@ class _Sweep:
                 self._sharing[training] = []
                 self._ready.append(artefact)
         (self._folder / LOGS).mkdir(exist_ok=True)
+        # What a process that was killed inside a write has left.
+        for leftover in (self._folder / FILES).glob(".*"):
+            shutil.rmtree(leftover, ignore_errors=True)
         try:
             while self._ready or self._running:
                 while self._ready and len(self._running) < self._jobs:

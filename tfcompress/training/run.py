@@ -50,7 +50,10 @@ class Run:
 
     @property
     def metrics_file(self) -> Path:
-        """Loss and validation quality per epoch, sizes, and what the data were."""
+        """Loss and validation quality per epoch, sizes, and what the data were.
+
+        Not there while a training goes on for more epochs than it had finished.
+        """
         return self.path / "metrics.json"
 
     @property
@@ -91,10 +94,9 @@ class Run:
         """Loads model.keras; raises `ModelError` where training has not finished."""
         from tfcompress.models import load_model
 
-        if not self.model_file.is_file():
-            raise ModelError(
-                f"{self.model_file}: not there; finish the training with --resume first"
-            )
+        for file in (self.model_file, self.metrics_file):
+            if not file.is_file():
+                raise ModelError(f"{file}: not there; finish the training with --resume first")
         return load_model(self.model_file)
 
     def check_start(self, config: TrainConfig, *, resume: bool) -> None:
@@ -137,6 +139,9 @@ class Run:
             # Temporary siblings of a process that was killed inside a write.
             for leftover in self.path.glob(f".{file.name}.*"):
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        if self.is_run(self.path) and self.config().epochs != config.epochs:
+            # What it says of the epochs so far is not what the new configuration is about.
+            self.metrics_file.unlink(missing_ok=True)
         vocabulary.save(self.vocabulary_file)
         # Last, because its presence is what makes this folder a run.
         write_file(self.config_file, (config.model_dump_json(indent=2) + "\n").encode())

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfcompress.data.sample import spread_rows
 from tfcompress.search.item_scores import SCORED_EXAMPLES
 from tfcompress.search.keras_model.fisher import fisher_metrics
 from tfcompress.search.keras_model.refit_bias import BiasRefit, bias_of_scores, less_biases
@@ -61,8 +60,9 @@ class Measures:
     @property
     def inputs(self) -> NDArray[np.int32]:
         """Validation inputs; no labels."""
-        inputs = self.measured.dataset.valid.inputs(self.model.inputs[0].shape[1])
-        return np.asarray(inputs[spread_rows(len(inputs), SCORED_EXAMPLES)], np.int32)
+        length = self.model.inputs[0].shape[1]
+        inputs: NDArray[np.int32] = self.measured.dataset.valid.inputs(length, SCORED_EXAMPLES)
+        return inputs
 
     @property
     def start(self) -> Settings:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tfcompress.data.sample import spread_rows
 from tfcompress.errors import ConfigError
 from tfcompress.measure.own_data import Split, loading, own_examples
 from tfcompress.measure.quality import examine, measure_quality, why_no_quality
@@ -86,8 +85,9 @@ class FileQuality:
     def inputs(self) -> NDArray[np.int32]:
         """Validation inputs; no labels."""
         model = (self._info.metadata or {})["model"]
-        examples = self.dataset.valid.inputs(int(model.get("history_length") or model["length"]))
-        return np.asarray(examples[spread_rows(len(examples), SCORED_EXAMPLES)], np.int32)
+        length = int(model.get("history_length") or model["length"])
+        inputs: NDArray[np.int32] = self.dataset.valid.inputs(length, SCORED_EXAMPLES)
+        return inputs
 
 
 def file_splits(
