@@ -181,6 +181,14 @@ def test_a_finished_run_that_goes_on_is_unfinished(tmp_path, config, dataset):
     assert len(done["history"]) == 3
 
 
+def test_another_backend_is_refused(tmp_path, config, dataset, monkeypatch):
+    run = Run(tmp_path / "run")
+    train(changed(config, epochs=1), run, dataset=dataset)
+    monkeypatch.setattr("keras.backend.backend", lambda: "another")
+    with pytest.raises(ConfigError, match="was begun on .*, Keras runs on another"):
+        train(changed(config, epochs=2), run, resume=True, dataset=dataset)
+
+
 def test_data_without_samples_are_refused(tmp_path, config):
     from tfcompress.data import synthetic
 

@@ -33,6 +33,7 @@ class Progress:
     Attributes:
         data_sha256: str. Of the data it trains on.
         watched: str. The quality whose best epoch is kept.
+        backend: str. Of Keras; "" where an earlier version did not say.
         epochs_done: int.
         best_epoch: int. Counted from 0; -1 before the first validation.
         slow_from: int. The epoch from which the learning rate is the lower one; -1 before that.
@@ -41,6 +42,7 @@ class Progress:
 
     data_sha256: str
     watched: str
+    backend: str = ""
     epochs_done: int = 0
     best_epoch: int = -1
     slow_from: int = -1

@@ -86,7 +86,7 @@ def train(
             _check_stored(stored[0], config, run, dataset)
         run.start(config, dataset.vocabulary)
         state = [*model.variables, *trainer.optimizer.variables]
-        progress = Progress(data_sha256=dataset.sha256, watched=task.watched)
+        progress = Progress(dataset.sha256, task.watched, keras.backend.backend())
         best = values(model.variables)
         if stored is not None:
             progress, stored_state, best = stored
@@ -133,11 +133,16 @@ def make_deterministic(seed: int) -> None:
 def _check_stored(
     progress: Progress, config: TrainConfig, run: Run, dataset: Dataset | TextDataset
 ) -> None:
-    """Refuses a checkpoint of other data, or of more epochs than are asked for."""
+    """Refuses a checkpoint of other data or backend, or of more epochs than are asked for."""
     if progress.data_sha256 != dataset.sha256:
         raise ConfigError(
             f"{run.path}: was trained on other content of {config.data.source} (sha256 "
             f"{progress.data_sha256[:12]}, now {dataset.sha256[:12]}); start a new run"
+        )
+    if progress.backend not in ("", keras.backend.backend()):
+        raise ConfigError(
+            f"{run.path}: was begun on {progress.backend}, Keras runs on "
+            f"{keras.backend.backend()}; go on there or start a new run"
         )
     if progress.epochs_done > config.epochs:
         raise ConfigError(
