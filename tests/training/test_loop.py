@@ -185,7 +185,7 @@ def test_another_backend_is_refused(tmp_path, config, dataset, monkeypatch):
     run = Run(tmp_path / "run")
     train(changed(config, epochs=1), run, dataset=dataset)
     monkeypatch.setattr("keras.backend.backend", lambda: "another")
-    with pytest.raises(ConfigError, match="was begun on .*, Keras runs on another"):
+    with pytest.raises(ConfigError, match=r"was begun on .*, Keras runs on another"):
         train(changed(config, epochs=2), run, resume=True, dataset=dataset)
 
 
