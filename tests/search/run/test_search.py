@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from tfcompress import layers
+from tfcompress.data.dataset import Examples
+from tfcompress.data.ragged import Ragged
 from tfcompress.errors import ConfigError
 from tfcompress.models import build_sequence_ranker
 from tfcompress.search import Budget
@@ -116,11 +118,12 @@ def test_what_no_operator_reads_is_not_coded():
 @pytest.fixture
 def measured():
     """Stands for 10,000 validation examples; the ids of example k are all k."""
-    rows = np.repeat(np.arange(10_000, dtype=np.int32)[:, None], LENGTH, axis=1)
+    ids = np.repeat(np.arange(10_000, dtype=np.int32), LENGTH)
+    history = Ragged(ids, np.arange(0, len(ids) + 1, LENGTH))
     return SimpleNamespace(
         task=SimpleNamespace(logits=None, training_inputs=None),
         dataset=SimpleNamespace(
-            id_counts=np.ones(ITEMS), valid=SimpleNamespace(inputs=lambda length: rows)
+            id_counts=np.ones(ITEMS), valid=Examples(history=history, targets=history)
         ),
         examine=lambda model: (1.0, 1.0),
     )
