@@ -35,7 +35,7 @@ TYPE_NAMES: dict[int, str] = {
     value: name for name, value in vars(schema.TensorType).items() if isinstance(value, int)
 }
 _COMPILED = "DISPATCH_OP"
-"""LiteRT's operator for what was compiled for an accelerator, as its custom code begins."""
+"""LiteRT's operator for what was compiled for an accelerator, by what its custom code holds."""
 KIND_OF_DTYPE: dict[str, int] = {
     "float32": schema.TensorType.FLOAT32,
     "float16": schema.TensorType.FLOAT16,
