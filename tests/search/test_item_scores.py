@@ -61,3 +61,21 @@ def test_information_is_that_of_every_item(batches):
         variances += (weights * apart).T @ apart
     np.testing.assert_allclose(exact, means, rtol=1e-4, atol=1e-4 * means.max())
     np.testing.assert_allclose(exact - taken, variances, rtol=1e-3, atol=1e-4 * variances.max())
+
+
+@pytest.mark.parametrize("biased", [False, True])
+def test_rows_have_the_information_of_their_own(batches, biased):
+    rows = np.array([2, 3, 17, 39])
+    own, traces = SCORES.row_information(rows, biased=biased)
+    every, _ = SCORES.row_information(np.arange(2, ITEMS), biased=biased)
+    for item, p in enumerate(probabilities().T):
+        weights = (p * (1 - p))[:, None]
+        mean = (weights * VECTORS).sum(axis=0) / max(weights.sum(), 1e-30) if biased else 0
+        expected = (weights * (VECTORS - mean)).T @ (VECTORS - mean)
+        assert traces[item] == pytest.approx(np.trace(expected), rel=1e-3, abs=1e-9)
+        if item in rows:
+            found = own[rows.tolist().index(item)]
+            np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * expected.max())
+    exact, taken = SCORES.information()
+    whole = exact - taken if biased else exact
+    np.testing.assert_allclose(every.sum(axis=0), whole, rtol=1e-3, atol=1e-4 * whole.max())

@@ -61,3 +61,12 @@ def choose_classes(
 def lower_envelopes(
     heights: NDArray[np.float64], points: NDArray[np.float64]
 ) -> NDArray[np.float32]: ...
+def descend_rows(
+    metrics: NDArray[np.float32],
+    targets: NDArray[np.float32],
+    integers: NDArray[np.int8],
+    row_context: U8,
+    column_context: U8,
+    costs: NDArray[np.float32],
+    shrink: float,
+) -> NDArray[np.int8]: ...

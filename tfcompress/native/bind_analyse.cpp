@@ -1,4 +1,4 @@
-// Counts and costs of rows.
+// Counts and costs of rows, and rounding by them.
 #include "binding.h"
 
 #include <algorithm>
@@ -6,6 +6,7 @@
 
 extern "C" {
 #include "tfc_analyse.h"
+#include "tfc_descend.h"
 }
 
 namespace {
@@ -109,6 +110,35 @@ Out<float, 2> LowerEnvelopes(In<double, 2> heights, In<double, 1> points) {
   return Give(std::move(out), rows, count - 1);
 }
 
+Out<int8_t, 2> DescendRows(In<float, 3> metrics, In<float, 2> targets, In<int8_t, 2> integers,
+                           In<uint8_t, 1> row_context, In<uint8_t, 1> column_context,
+                           In<float, 2> costs, float shrink) {
+  const size_t rows = integers.shape(0), columns = integers.shape(1), contexts = costs.shape(0);
+  Require(metrics.shape(0) == rows && metrics.shape(1) == columns && metrics.shape(2) == columns &&
+              targets.shape(0) == rows && targets.shape(1) == columns &&
+              row_context.size() == rows && column_context.size() == columns &&
+              costs.shape(1) > 0 && costs.shape(1) <= 128,
+          "shapes do not match");
+  auto out = Room<int8_t>(rows * columns);
+  {
+    nb::gil_scoped_release release;
+    size_t highest_row = 0, highest_column = 0;
+    for (size_t k = 0; k < rows; k++)
+      highest_row = std::max<size_t>(highest_row, row_context.data()[k]);
+    for (size_t k = 0; k < columns; k++)
+      highest_column = std::max<size_t>(highest_column, column_context.data()[k]);
+    Require(highest_row + highest_column < contexts, "a context is out of range");
+    std::copy_n(integers.data(), rows * columns, out.get());
+    std::vector<float> harm(columns);
+    for (size_t r = 0; r < rows; r++)
+      tfc_descend_row(metrics.data() + r * columns * columns, targets.data() + r * columns,
+                      (uint32_t)columns, costs.data() + row_context.data()[r] * costs.shape(1),
+                      (uint32_t)costs.shape(1), column_context.data(), shrink, harm.data(),
+                      out.get() + r * columns);
+  }
+  return Give(std::move(out), rows, columns);
+}
+
 }  // namespace
 
 void BindAnalyse(nb::module_& m) {
@@ -118,4 +148,5 @@ void BindAnalyse(nb::module_& m) {
   m.def("sum_costs", &SumCosts);
   m.def("choose_classes", &ChooseClasses);
   m.def("lower_envelopes", &LowerEnvelopes);
+  m.def("descend_rows", &DescendRows);
 }

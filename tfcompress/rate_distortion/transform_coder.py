@@ -13,9 +13,11 @@ from tfcompress.errors import ConfigError
 from tfcompress.quantization import check_floats, snr_db
 from tfcompress.rate_distortion import rotation as rotations
 from tfcompress.rate_distortion import row_classes as classes
+from tfcompress.rate_distortion.descent import descend
 from tfcompress.rate_distortion.rare_rows import shrink_rare
 from tfcompress.rate_distortion.reconstruction import centroids, gain, refit_axes
 from tfcompress.rate_distortion.rounding import MAX_MAGNITUDE, round_to, thresholds
+from tfcompress.rate_distortion.row_metrics import RowMetrics, check_row_metrics
 from tfcompress.rate_distortion.transformed_table import TransformedTable, row_bands
 
 F32 = NDArray[np.float32]
@@ -45,6 +47,8 @@ class TransformCoder:
         rare_shrinkage: float, at least 0. How far rows are drawn to the mean row before they are
             coded, see `rare_rows`: a row that is read so many times goes half the way. The mean
             row is stored as the `offset`. 0 leaves rows as they are, without an offset.
+        row_metrics: RowMetrics or None. The same of each row, in the columns of the table. Integers
+            are then chosen by what all errors of a row do together, see `descent`.
         name: str. What errors call the table.
 
     Raises:
@@ -61,6 +65,7 @@ class TransformCoder:
         *,
         metric: NDArray[np.floating] | None = None,
         rare_shrinkage: float = 0.0,
+        row_metrics: RowMetrics | None = None,
         name: str = "table",
     ) -> None:
         self._table, self._name = _finite(table, name), name
@@ -89,6 +94,7 @@ class TransformCoder:
         read = counts > 0 if counts.any() else np.ones(rows, bool)
 
         _check_metric(metric, self._table.shape[1], rotation)
+        self._row_metrics = check_row_metrics(row_metrics, self._table)
         self._target, self._mean = self._table, None
         if rare_shrinkage:
             self._target, self._mean = shrink_rare(self._table, counts, rare_shrinkage)
@@ -154,6 +160,7 @@ class TransformCoder:
         magnitudes = self._magnitudes * inverse[:, None]
         rounded = np.minimum(np.rint(magnitudes), MAX_MAGNITUDE).astype(np.uint8)
         shrink, factors = centroids(magnitudes, rounded, self._starts)
+        fit = None
         if rate_weight and rounded.any():
             fit = self._contexts(round(_FITS_PER_OCTAVE * math.log2(step)))
             for _ in range(_ROUNDS):
@@ -168,7 +175,10 @@ class TransformCoder:
                 f"{self._name}: got values up to {self._highest:.3g} and a step of {step:.3g}, "
                 "together too large for float32; take a smaller step, or divide the table"
             )
-        return self._reconstruct(integers, shrink, steps)
+        coded = self._reconstruct(integers, shrink, steps)
+        if self._row_metrics is not None and rounded.any():
+            coded = descend(coded, self.target, self._row_metrics, fit, rate_weight)
+        return replace(coded, snr_db=snr_db(self._table, coded.dequantize()))
 
     def _contexts(self, number: int) -> rate_fit.RateFit:
         """How contexts split the rounded table, at a step near to that of many codings."""
@@ -227,7 +237,7 @@ class TransformCoder:
                 offset = (offset @ np.linalg.pinv(matrix)).astype(np.float32)
         steps = steps * gain(self._target, values, self._row_weights)
         self._refuse_overflow(steps.astype(np.float32))
-        result = TransformedTable(
+        return TransformedTable(
             integers,
             self._starts,
             np.maximum(steps, _LEAST).astype(np.float32),
@@ -237,7 +247,6 @@ class TransformCoder:
             snr_db=0.0,
             offset=offset,
         )
-        return replace(result, snr_db=snr_db(self._table, result.dequantize()))
 
     def _refuse_overflow(self, found: NDArray[np.floating]) -> None:
         """Raises `ConfigError` where what was found from a finite table is not finite."""

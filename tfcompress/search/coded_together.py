@@ -12,6 +12,7 @@ from tfcompress.data.sample import spread_rows
 from tfcompress.quantization import decibels
 from tfcompress.rate_distortion import TransformCoder, TransformedTable
 from tfcompress.rate_distortion.row_classes import zipf_weights
+from tfcompress.rate_distortion.row_metrics import RowMetrics
 from tfcompress.search.settings import Coded, Settings
 
 F32 = NDArray[np.float32]
@@ -39,6 +40,8 @@ class CodedTogether:
             Zipf law of the rank. Nothing is shrunk, since a rank does not say how often.
         metrics: mapping of name to array `(D, D)`. What errors along the columns of a table do; see
             `fisher`. In tables that are not in it all directions are alike.
+        row_metrics: mapping of name to RowMetrics. What errors in each of their rows do, where it
+            is known.
         size_of: callable. Bytes of a coded table in the file, from its name and the table.
         kept_long: collection of str. Tables whose rare rows are not shrunk.
 
@@ -54,6 +57,7 @@ class CodedTogether:
         *,
         ranked: bool = False,
         metrics: Mapping[str, NDArray[np.float64]] | None = None,
+        row_metrics: Mapping[str, RowMetrics] | None = None,
         size_of: SizeOf = lambda _, table: table.nbytes,
         kept_long: Collection[str] = (),
     ) -> None:
@@ -64,6 +68,7 @@ class CodedTogether:
         self._known = {name: weights[name] for name, own in weighing.items() if own.any()}
         self._ranked = ranked
         self.metrics, self._size_of = dict(metrics or {}), size_of
+        self._row_metrics = dict(row_metrics or {})
         self._kept_long = frozenset(kept_long)
         # The way of coding that is the best so far, and the one that is tried.
         self._coders = {
@@ -163,6 +168,7 @@ class CodedTogether:
             exponent if is_known or self._ranked else 0.0,
             metric=self.metrics.get(name) if rotation else None,
             rare_shrinkage=shrinkage if is_known and name not in self._kept_long else 0.0,
+            row_metrics=self._row_metrics.get(name),
             name=name,
         )
 

@@ -30,6 +30,7 @@ SCORED_EXAMPLES = 4096
 _BATCH_SCORES = 1 << 24
 """Scores of a batch of examples: 64 MB of float32, of which some copies are held."""
 _ROUNDS = 3
+_ROWS_AT_ONCE = 16
 _LEAST = 1e-5
 """Added to mean probabilities: items that examples hardly call for keep their biases."""
 
@@ -88,6 +89,36 @@ class ItemScores:
             weights += uncertain.sum(axis=0)
         taken = sums.T @ (sums / np.maximum(weights, np.finfo(np.float32).tiny)[:, None])
         return exact, taken
+
+    def row_information(self, rows: NDArray[np.int64], *, biased: bool) -> tuple[F32, F64]:
+        """The Fisher information of rows one by one, where `information` has that of all together.
+
+        Args:
+            rows: int64 array, shape `(k,)`. Items whose matrices are wanted.
+            biased: bool. Whether biases take back what they can of it.
+
+        Returns:
+            float32 array, shape `(k, D, D)`, and the traces of those of all items, float64, shape
+            `(n,)`. Sums over the examples.
+        """
+        columns = self.rows.shape[1]
+        sums, weights = np.zeros(self.rows.shape), np.zeros(len(self.rows))
+        traces, own = np.zeros(len(self.rows)), np.zeros((len(rows), columns, columns), np.float32)
+        for vectors, shares in self._batches():
+            uncertain = shares * (1 - shares)
+            traces += np.square(vectors).sum(axis=1) @ uncertain
+            sums += uncertain.T @ vectors
+            weights += uncertain.sum(axis=0)
+            of_rows = np.ascontiguousarray(uncertain[:, rows].T)
+            for start in range(0, len(rows), _ROWS_AT_ONCE):
+                part = slice(start, start + _ROWS_AT_ONCE)
+                weighted = of_rows[part, :, None] * vectors
+                own[part] += weighted.transpose(0, 2, 1) @ vectors
+        if biased:
+            means = sums / np.maximum(weights, np.finfo(np.float32).tiny)[:, None]
+            traces -= np.einsum("rc,rc->r", sums, means)
+            own -= np.einsum("ra,rb->rab", sums[rows], means[rows]).astype(np.float32)
+        return own, np.maximum(traces, 0)
 
     def _batches(self) -> Iterator[tuple[F32, F32]]:
         """Some vectors and the probabilities of all items, `(batch, n)`."""

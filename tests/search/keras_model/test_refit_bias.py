@@ -7,7 +7,7 @@ import pytest
 from tfcompress import layers
 from tfcompress.models import build_sequence_ranker
 from tfcompress.rate_distortion import transform_code
-from tfcompress.search.keras_model.refit_bias import BiasRefit, bias_of_scores, less_biases
+from tfcompress.search.keras_model.refit_bias import BiasRefit, bias_of_scores, scored_table
 from tfcompress.tflite.tables.constants import tables_replaced
 from tfcompress.training.variables import assign, values
 
@@ -106,6 +106,10 @@ def test_what_biases_take_back_is_no_harm(tied):
     layer = bias_of_scores(model, [items])
     # The one that is only read stands first and has the same shape, as beside an untied output.
     variables = dict.fromkeys(metrics, items.embeddings)
-    found = less_biases(metrics, variables, model, layer, ids)
-    np.testing.assert_allclose(found[NAME], variances, rtol=1e-3, atol=1e-4 * variances.max())
-    assert found["read/embeddings"] is metrics["read/embeddings"]
+    name, scores = scored_table(variables, model, layer, ids)
+    assert name == NAME
+    _, taken = scores.information()
+    np.testing.assert_allclose(
+        metrics[NAME] - taken, variances, rtol=1e-3, atol=1e-4 * variances.max()
+    )
+    assert scored_table({"read/embeddings": items.embeddings}, model, layer, ids) is None

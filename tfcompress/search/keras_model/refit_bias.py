@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -111,37 +111,27 @@ class _Scores:
         return ItemScores(vectors, rows, own)
 
 
-def less_biases(
-    metrics: dict[str, NDArray[np.float64]],
-    variables: dict[str, Any],
-    model: keras.Model,
-    bias_layer: Any,
-    inputs: Any,
-) -> dict[str, NDArray[np.float64]]:
-    """Fisher information of tables without what item biases can take back.
+def scored_table(
+    variables: Mapping[str, Any], model: keras.Model, bias_layer: Any, inputs: Any
+) -> tuple[str, ItemScores] | None:
+    """The table among some that scores are taken against, and the scores for some inputs.
 
     Args:
-        metrics: dict str -> float64 array `(D, D)`. From `fisher_metrics`, of the same inputs.
-        variables: dict of table name to keras.Variable.
+        variables: mapping of table name to keras.Variable.
         model: keras.Model.
         bias_layer: Layer. From `bias_of_scores`.
         inputs: array. Examples.
+
+    Returns:
+        Its name and scores, or None where it is not among them.
     """
     scores = _Scores(model, bias_layer, inputs)
     now = scores.now()
-    name = next(
-        (
-            name
-            for name, own in variables.items()
-            # By name too: an untied output matrix has the shape of the table that is read.
-            if own.shape == now.rows.shape and name.startswith(f"{scores.embedding.name}/")
-        ),
-        None,
-    )
-    if name not in metrics:
-        return metrics
-    _, taken = now.information()
-    return {**metrics, name: metrics[name] - taken}
+    for name, own in variables.items():
+        # By name too: an untied output matrix has the shape of the table that is read.
+        if own.shape == now.rows.shape and name.startswith(f"{scores.embedding.name}/"):
+            return name, now
+    return None
 
 
 def bias_of_scores(model: keras.Model, embeddings: Collection[Any]) -> Any | None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tfcompress.errors import ConfigError
 from tfcompress.rate_distortion import row_weights
+from tfcompress.rate_distortion.row_metrics import RowMetrics
 from tfcompress.search.coded_together import (
     MIN_BYTES,
     CodedTogether,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import keras
 
 Metrics = Callable[[dict[str, Any]], dict[str, NDArray[np.float64]]]
+RowMetricsOf = Callable[[dict[str, Any], dict[str, NDArray[np.float64]]], dict[str, RowMetrics]]
 
 
 class ModelTables(CodedTogether):
@@ -47,6 +49,8 @@ class ModelTables(CodedTogether):
         metrics: callable or None. From the variables of tables that can be rotated, by name, to
             what errors along their columns do, `(D, D)` each; see `fisher`. None takes all
             directions to be alike.
+        row_metrics: callable or None. From these variables and what `metrics` gave to what errors
+            in each of their rows do, by name, where it is known.
         size_of: callable. Bytes of a coded table in the file, from its name and the table.
         kept_long: collection of str. Tables whose rare rows are not shrunk: those that scores are
             taken against and nothing is read of, as shorter rows have lower scores.
@@ -72,6 +76,7 @@ class ModelTables(CodedTogether):
         *,
         logits: Callable[[Any], Any] | None = None,
         metrics: Metrics | None = None,
+        row_metrics: RowMetricsOf | None = None,
         size_of: SizeOf = lambda _, table: table.nbytes,
         kept_long: Collection[str] = (),
         refit: Callable[[list[Any]], DenseRefit] | None = None,
@@ -106,10 +111,12 @@ class ModelTables(CodedTogether):
             )
         trained = values(self.variables)
         self._trained = dict(zip(self._variables, trained, strict=True))
+        known_metrics = metrics(self._rotatable()) if metrics else {}
         super().__init__(
             self._trained,
             weights,
-            metrics=metrics(self._rotatable()) if metrics else None,
+            metrics=known_metrics,
+            row_metrics=row_metrics(self._rotatable(), known_metrics) if row_metrics else None,
             size_of=size_of,
             kept_long=kept_long,
         )

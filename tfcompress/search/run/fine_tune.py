@@ -225,6 +225,7 @@ def _coded_tables(model: keras.Model, measured: RunQuality) -> tuple[ModelTables
         measures.inputs,
         logits=task.logits,
         metrics=measures.metrics,
+        row_metrics=measures.row_metrics,
         size_of=size_of,
         refit=measures.refit,
     )

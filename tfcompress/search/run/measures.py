@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfcompress.search.item_scores import SCORED_EXAMPLES
+from tfcompress.search.item_scores import SCORED_EXAMPLES, ItemScores
 from tfcompress.search.keras_model.fisher import fisher_metrics
-from tfcompress.search.keras_model.refit_bias import BiasRefit, bias_of_scores, less_biases
+from tfcompress.search.keras_model.refit_bias import BiasRefit, bias_of_scores, scored_table
+from tfcompress.search.scored_rows import row_metrics
 from tfcompress.search.search import SCORED_START, START
 
 if TYPE_CHECKING:
     import keras
 
+    from tfcompress.rate_distortion.row_metrics import RowMetrics
     from tfcompress.search.keras_model.refit import DenseRefit
     from tfcompress.search.run.quality import RunQuality
     from tfcompress.search.settings import Settings
@@ -70,12 +72,36 @@ class Measures:
         return SCORED_START if self.is_tied else START
 
     def metrics(self, variables: dict[str, Any]) -> dict[str, NDArray[np.float64]]:
-        """As `ModelTables` asks for them."""
+        """As `ModelTables` asks for them: sums over `inputs`."""
         inputs = self.inputs
-        exact = fisher_metrics(self.model, variables, inputs, self.measured.task.logits)
-        if self.bias_layer is None or not self.refits:
-            return exact
-        return less_biases(exact, variables, self.model, self.bias_layer, inputs)
+        metrics = fisher_metrics(self.model, variables, inputs, self.measured.task.logits)
+        scored = self._scored(variables, inputs) if self.refits else None
+        if scored is not None:
+            name, scores = scored
+            _, taken_back = scores.information()
+            metrics[name] = metrics[name] - taken_back
+        return metrics
+
+    def row_metrics(
+        self, variables: dict[str, Any], metrics: dict[str, NDArray[np.float64]]
+    ) -> dict[str, RowMetrics]:
+        """As `ModelTables` asks for them: of a table that scores are taken against."""
+        # Validation may be small, and one row is not called for often.
+        scored = self._scored(variables, self.measured.task.training_inputs(SCORED_EXAMPLES))
+        if scored is None:
+            return {}
+        name, scores = scored
+        counts = self.measured.dataset.id_counts
+        metric = metrics[name] / max(1, len(self.inputs))
+        found = row_metrics(scores, metric, counts, biased=self.refits)
+        return {} if found is None else {name: found}
+
+    def _scored(
+        self, variables: dict[str, Any], inputs: NDArray[np.int32]
+    ) -> tuple[str, ItemScores] | None:
+        if self.bias_layer is None:
+            return None
+        return scored_table(variables, self.model, self.bias_layer, inputs)
 
     def refit(self, coded: list[Any]) -> DenseRefit:
         """As `ModelTables` asks for it."""

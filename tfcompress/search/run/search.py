@@ -107,6 +107,7 @@ def search_run(
             "probe": measures.inputs,
             "logits": task.logits,
             "metrics": measures.metrics,
+            "row_metrics": measures.row_metrics,
             "refit": measures.refit if refit else None,
         }
         how = {

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from tfcompress.rate_distortion.row_metrics import RowMetrics
 from tfcompress.search.coded_together import probe_rows
 from tfcompress.search.divergence import mean_divergence
 from tfcompress.search.item_scores import ItemScores
+from tfcompress.search.scored_rows import row_metrics
 from tfcompress.search.tflite_file.runs import file_outputs
 from tfcompress.tflite.graph.flatbuffer import TfliteFile
 from tfcompress.tflite.packing.float_tables import write_floats
@@ -48,18 +50,25 @@ class FileScores:
         file: TfliteFile. With the tables as they were trained; `fit_biases` changes it.
         constants: mapping of str to TableConstant. Its tables, float32.
         inputs: int32 array, shape `(examples, length)`. What the model is given.
+        counts: mapping of str to number array `(n,)`. How often rows are read, where it is known.
 
     Attributes:
         metrics: dict str -> float64 array `(D, D)`. What errors in the rows do to the answers, read
             or scored against, by the names of the tables that `score_inputs` knows.
+        row_metrics: dict str -> RowMetrics. The same of each of their rows.
     """
 
     def __init__(
-        self, file: TfliteFile, constants: Mapping[str, TableConstant], inputs: NDArray[np.int32]
+        self,
+        file: TfliteFile,
+        constants: Mapping[str, TableConstant],
+        inputs: NDArray[np.int32],
+        counts: Mapping[str, NDArray[np.number]],
     ) -> None:
         self._file, self._constants, self._inputs = file, constants, inputs
         self._scored: dict[str, _Scored] = {}
         self.metrics: dict[str, F64] = {}
+        self.row_metrics: dict[str, RowMetrics] = {}
         for name, constant in constants.items():
             taken = score_inputs(file, constant)
             if taken is None:
@@ -69,6 +78,14 @@ class FileScores:
             exact, back = scores.information()
             metric = exact - back if fits else exact
             self.metrics[name] = metric + self._information_of_reads(model, constant, scores)
+            of_rows = row_metrics(
+                scores,
+                self.metrics[name] / max(1, len(inputs)),
+                counts.get(name, np.ones(len(scores.rows))),
+                biased=fits,
+            )
+            if of_rows is not None:
+                self.row_metrics[name] = of_rows
             self._scored[name] = _Scored(taken, model, scores.calls() if fits else None)
 
     @property

@@ -99,20 +99,22 @@ class FileTables(CodedTogether):
         if by_layers:
             seen = {name: seen_directions(file, constant) for name, constant in constants.items()}
             metrics = {name: metric for name, metric in seen.items() if metric is not None}
+        matrices = {name: value.reshape(len(value), -1) for name, value in self._floats.items()}
+        weights = {
+            name: np.asarray(counts, np.float64)
+            for name, matrix in matrices.items()
+            if counts is not None and len(counts) == len(matrix)
+        }
         self._scores = None
         if inputs is not None:
-            self._scores = FileScores(file, constants, inputs)
+            self._scores = FileScores(file, constants, inputs, weights)
             metrics |= self._scores.metrics
-        matrices = {name: value.reshape(len(value), -1) for name, value in self._floats.items()}
         super().__init__(
             matrices,
-            {
-                name: np.asarray(counts, np.float64)
-                for name, matrix in matrices.items()
-                if counts is not None and len(counts) == len(matrix)
-            },
+            weights,
             ranked=ranked_rows,
             metrics=metrics,
+            row_metrics=None if self._scores is None else self._scores.row_metrics,
             size_of=lambda name, table: shipped_bytes(table, target, reads[name], decoder=decoder),
             kept_long={name for name in scored if not self._may_shrink(name, found[name])},
         )
