@@ -2,8 +2,7 @@
  *
  * The error e of a row, in units of its integers, harms by e M e^T. Value after value goes to the
  * magnitude that costs least, squared harm and bits, the other values being what they are: what one
- * of them lacks is made up for by those it harms together with. No sum is over the columns in an
- * order of the compiler's, so every machine comes to the same integers. */
+ * of them lacks is made up for by those it harms together with. */
 #ifndef TFC_DESCEND_H
 #define TFC_DESCEND_H
 

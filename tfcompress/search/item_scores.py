@@ -102,6 +102,7 @@ class ItemScores:
             `(n,)`. Sums over the examples.
         """
         columns = self.rows.shape[1]
+        parts = [slice(k, k + _ROWS_AT_ONCE) for k in range(0, len(rows), _ROWS_AT_ONCE)]
         sums, weights = np.zeros(self.rows.shape), np.zeros(len(self.rows))
         traces, own = np.zeros(len(self.rows)), np.zeros((len(rows), columns, columns), np.float32)
         for vectors, shares in self._batches():
@@ -110,14 +111,14 @@ class ItemScores:
             sums += uncertain.T @ vectors
             weights += uncertain.sum(axis=0)
             of_rows = np.ascontiguousarray(uncertain[:, rows].T)
-            for start in range(0, len(rows), _ROWS_AT_ONCE):
-                part = slice(start, start + _ROWS_AT_ONCE)
+            for part in parts:
                 weighted = of_rows[part, :, None] * vectors
                 own[part] += weighted.transpose(0, 2, 1) @ vectors
         if biased:
             means = sums / np.maximum(weights, np.finfo(np.float32).tiny)[:, None]
             traces -= np.einsum("rc,rc->r", sums, means)
-            own -= np.einsum("ra,rb->rab", sums[rows], means[rows]).astype(np.float32)
+            for part in parts:
+                own[part] -= sums[rows[part], :, None] * means[rows[part], None]
         return own, np.maximum(traces, 0)
 
     def _batches(self) -> Iterator[tuple[F32, F32]]:
