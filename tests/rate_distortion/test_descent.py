@@ -154,6 +154,7 @@ def test_shapes_that_do_not_go_together_are_refused():
         (4, column[:1]),
         (5, np.zeros((1, 129), np.float32)),
         (3, row + 1),
+        (2, np.full((2, 3), -5, np.int8)),
     ]:
         bad = [*good]
         bad[place] = wrong

@@ -128,7 +128,10 @@ Out<int8_t, 2> DescendRows(In<float, 3> metrics, In<float, 2> targets, In<int8_t
     for (size_t k = 0; k < columns; k++)
       highest_column = std::max<size_t>(highest_column, column_context.data()[k]);
     Require(highest_row + highest_column < contexts, "a context is out of range");
-    std::copy_n(integers.data(), rows * columns, out.get());
+    for (size_t k = 0; k < rows * columns; k++) {
+      out[k] = integers.data()[k];
+      Require((size_t)(out[k] < 0 ? -out[k] : out[k]) < costs.shape(1), "an integer is out of range");
+    }
     std::vector<float> harm(columns);
     for (size_t r = 0; r < rows; r++)
       tfc_descend_row(metrics.data() + r * columns * columns, targets.data() + r * columns,

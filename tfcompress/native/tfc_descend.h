@@ -35,20 +35,21 @@ static inline void tfc_descend_row(const float *metric, const float *target, uin
     const float *own = metric + (size_t)k * columns;
     const float *cost = costs + (size_t)column_context[k] * magnitudes;
     const float before = tfc_reconstructed(integers[k], shrink);
-    /* Where this value would harm least, given the others. */
+    /* Where this value would harm least, given the others. What it is stays, if nothing is better;
+     * beyond the next magnitude there is more harm for more bits. */
     const float wanted = before - harm[k] / own[k], size = fabsf(wanted);
-    float least = own[k] * size * size + cost[0];
-    uint32_t best = 0;
     const float nearest = fminf(floorf(size + shrink), (float)(magnitudes - 1));
-    const uint32_t below = (uint32_t)nearest;
-    for (uint32_t m = below > 1 ? below - 1 : 1; m <= below + 1 && m < magnitudes; m++) {
-      const float error = size - ((float)m - shrink), price = own[k] * error * error + cost[m];
+    int best = integers[k];
+    float least = own[k] * (before - wanted) * (before - wanted) + cost[best < 0 ? -best : best];
+    for (int m = 0; m <= (int)nearest + 1 && m < (int)magnitudes; m++) {
+      const float error = size - (m ? (float)m - shrink : 0.0f);
+      const float price = own[k] * error * error + cost[m];
       if (price < least) {
         least = price;
-        best = m;
+        best = wanted < 0 ? -m : m;
       }
     }
-    integers[k] = (int8_t)(wanted < 0 ? -(int)best : (int)best);
+    integers[k] = (int8_t)best;
     const float moved = tfc_reconstructed(integers[k], shrink) - before;
     if (moved != 0.0f)
       for (uint32_t c = 0; c < columns; c++) harm[c] += own[c] * moved;
