@@ -35,8 +35,8 @@ class Tied:
 
     def __init__(self, run: Path, data: str | None) -> None:
         from tfcompress import layers
+        from tfcompress.search.keras_model.measures import Measures
         from tfcompress.search.keras_model.tables import ModelTables
-        from tfcompress.search.run.measures import Measures
         from tfcompress.search.run.quality import RunQuality
         from tfcompress.search.shipped_bytes import shipped_bytes
         from tfcompress.tflite.tables.table_reads import TableReads
@@ -46,22 +46,22 @@ class Tied:
         measured = RunQuality(Run(run), self.model, data)
         self._task, self._test = measured.task, measured.on(measured.dataset.test)
         layer = self.model.get_layer(self._task.table)
-        measures = Measures.of(self.model, measured, [layer], [layer])
+        samples = measured.samples(self.model)
+        measures = Measures.of(self.model, samples, [layer], [layer])
         self.start = measures.start
         self._inputs = measured.dataset.test.inputs(self.model.inputs[0].shape[1], _INPUTS)
         self._answers, self._quality = self._logits(), self._test.examine(self.model)
         names = [f"{self._task.table}/{key}" for key in layers.layer_tables(layer)]
-        counts = {self._task.table: measured.dataset.id_counts}
         reads = TableReads(others=1, is_folded=True)
         how: dict[str, Any] = {
             "size_of": lambda _, table: shipped_bytes(table, "delegate", reads),
-            "logits": self._task.logits,
+            "logits": samples.logits,
             "metrics": measures.metrics,
             "refit": measures.refit,
         }
         together = {**how, "row_metrics": measures.row_metrics}
         self._tables = {
-            rounding: ModelTables(self.model, names, counts, measures.inputs, **own)
+            rounding: ModelTables(self.model, names, samples.counts, samples.fresh, **own)
             for rounding, own in zip(ROUNDINGS, (how, together), strict=True)
         }
 

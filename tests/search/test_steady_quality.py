@@ -9,7 +9,7 @@ import pytest
 from tfcompress.data import LOADERS, synthetic_text
 from tfcompress.data.dataset import Examples
 from tfcompress.search import Budget
-from tfcompress.search.run import search as run_search
+from tfcompress.search.keras_model import search as keras_search
 from tfcompress.search.run.quality import RunQuality
 from tfcompress.search.run.search import search_run
 from tfcompress.search.steady_quality import (
@@ -105,7 +105,7 @@ def test_searches_of_small_validations_are_steady(trained, dataset, tuned, monke
     monkeypatch.setitem(LOADERS, "sequence-ranker", lambda source, **options: dataset)
     found = Found(chosen=None, tables={}, reference=0.0, float_bytes=0, trials=())
     monkeypatch.setattr(
-        run_search, "find_tables", lambda *args, **options: given.update(options) or found
+        keras_search, "find_tables", lambda *args, **options: given.update(options) or found
     )
     model = trained.model()
     measured = RunQuality(trained, model)

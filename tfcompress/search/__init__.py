@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tfcompress.search.budget import Budget
+    from tfcompress.search.keras_model.convert_lossy import LossyConversion, convert_lossy
     from tfcompress.search.keras_model.find import find_tables
     from tfcompress.search.keras_model.tables import ModelTables
     from tfcompress.search.search import START, Search
@@ -22,11 +23,13 @@ __all__ = [
     "Budget",
     "Coded",
     "Found",
+    "LossyConversion",
     "LossyPacking",
     "ModelTables",
     "Search",
     "Settings",
     "Trial",
+    "convert_lossy",
     "find_tables",
     "pack_lossy",
 ]
@@ -36,11 +39,13 @@ _HOME = {
     "Budget": "budget",
     "Coded": "settings",
     "Found": "within_budget",
+    "LossyConversion": "keras_model.convert_lossy",
     "LossyPacking": "tflite_file.search",
     "ModelTables": "keras_model.tables",
     "Search": "search",
     "Settings": "settings",
     "Trial": "settings",
+    "convert_lossy": "keras_model.convert_lossy",
     "find_tables": "keras_model.find",
     "pack_lossy": "tflite_file.search",
 }

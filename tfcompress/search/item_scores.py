@@ -41,13 +41,15 @@ class ItemScores:
 
     Attributes:
         vectors: float32 array `(examples, D)`. What scores are taken with.
-        rows: float32 array `(n, D)`. The table; ids below FIRST_ID are never an answer.
+        rows: float32 array `(n, D)`. The table.
         bias: float32 array `(n,)`.
+        first_id: int. Ids below are never an answer.
     """
 
     vectors: F32
     rows: F32
     bias: F32
+    first_id: int = FIRST_ID
 
     def calls(self) -> F64:
         """How often each item is called for: its mean probability, `(n,)`."""
@@ -136,5 +138,5 @@ class ItemScores:
 
     def _offsets(self) -> F32:
         offsets = self.bias.astype(np.float32)
-        offsets[:FIRST_ID] = -np.inf
+        offsets[: self.first_id] = -np.inf
         return offsets

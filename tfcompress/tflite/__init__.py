@@ -1,6 +1,6 @@
 """From a Keras model to one .tflite file, packing its tables, and what a file holds."""
 
-from tfcompress.tflite.compare import Difference, compare_with_keras
+from tfcompress.tflite.compare import Difference, compare_with_keras, named_inputs
 from tfcompress.tflite.convert import convert
 from tfcompress.tflite.inspect import inspect_model
 from tfcompress.tflite.model_info import (
@@ -32,6 +32,7 @@ __all__ = [
     "compare_with_keras",
     "convert",
     "inspect_model",
+    "named_inputs",
     "open_model",
     "pack",
     "pack_model",

@@ -47,13 +47,7 @@ def compare_with_keras(model: Any, content: bytes, inputs: Inputs) -> Difference
     """
     import keras
 
-    from tfcompress.tflite.export import input_specs
-
-    specs = input_specs(model)
-    names = [spec.name for spec in keras.tree.flatten(specs)]
-    feed = _feed(inputs, names)
-    flat = iter([feed[name] for name in names])
-    arguments = keras.tree.map_structure(lambda _: next(flat), specs)
+    feed, arguments = named_inputs(model, inputs)
     outputs = keras.tree.flatten(model(*arguments, training=False))
     expected = [np.asarray(keras.ops.convert_to_numpy(output)) for output in outputs]
     found = run(content, feed)
@@ -70,6 +64,28 @@ def compare_with_keras(model: Any, content: bytes, inputs: Inputs) -> Difference
     largest = [float(np.max(np.abs(a), initial=0)) for a, _ in pairs]
     relative = [a / m if m else a for a, m in zip(absolute, largest, strict=True)]
     return Difference(float(np.max(absolute)), float(np.max(relative)))
+
+
+def named_inputs(model: Any, inputs: Inputs) -> tuple[dict[str, NDArray[Any]], list[Any]]:
+    """Inputs by name, as a file takes them, and as the arguments of the model's call.
+
+    Args:
+        model: keras.Model.
+        inputs: array, sequence of arrays in the order of the model's inputs, or dict by name.
+
+    Raises:
+        ConfigError: the inputs are not those of the model.
+        ModelError: a subclassed model does not know its input shapes.
+    """
+    import keras
+
+    from tfcompress.tflite.export import input_specs
+
+    specs = input_specs(model)
+    names = [spec.name for spec in keras.tree.flatten(specs)]
+    feed = _feed(inputs, names)
+    flat = iter([feed[name] for name in names])
+    return feed, keras.tree.map_structure(lambda _: next(flat), specs)
 
 
 def run(content: bytes, feed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

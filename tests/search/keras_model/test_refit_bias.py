@@ -7,7 +7,8 @@ import pytest
 from tfcompress import layers
 from tfcompress.models import build_sequence_ranker
 from tfcompress.rate_distortion import transform_code
-from tfcompress.search.keras_model.refit_bias import BiasRefit, bias_of_scores, scored_table
+from tfcompress.search.keras_model.refit_bias import BiasRefit
+from tfcompress.search.keras_model.scorer import Scorer
 from tfcompress.tflite.tables.constants import tables_replaced
 from tfcompress.training.variables import assign, values
 
@@ -103,13 +104,12 @@ def test_what_biases_take_back_is_no_harm(tied):
         apart = h - own @ h / own.sum()
         variances += (own[:, None] * apart).T @ apart
     metrics = {"read/embeddings": np.eye(DIM), NAME: (uncertain.sum(axis=1)[:, None] * h).T @ h}
-    layer = bias_of_scores(model, [items])
+    scorer = Scorer.find(model, [items])
     # The one that is only read stands first and has the same shape, as beside an untied output.
     variables = dict.fromkeys(metrics, items.embeddings)
-    name, scores = scored_table(variables, model, layer, ids)
-    assert name == NAME
-    _, taken = scores.information()
+    assert scorer.table(variables) == NAME
+    _, taken = scorer.scores(ids).information()
     np.testing.assert_allclose(
         metrics[NAME] - taken, variances, rtol=1e-3, atol=1e-4 * variances.max()
     )
-    assert scored_table({"read/embeddings": items.embeddings}, model, layer, ids) is None
+    assert scorer.table({"read/embeddings": items.embeddings}) is None

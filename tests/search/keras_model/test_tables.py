@@ -150,6 +150,16 @@ def test_the_fisher_information_is_that_of_the_linear_model(model):
     assert np.linalg.norm(metric - expected) < 0.1 * np.linalg.norm(expected)
 
 
+def test_of_values_it_is_what_their_squares_of_errors_are(model):
+    """Of outputs z = mean(rows) W / L: W W^T."""
+    variables = {"first/embeddings": model.get_layer("first").embeddings}
+    inputs = np.tile(INPUTS, (60, 1))
+    metric = fisher_metrics(model, variables, inputs, None)["first/embeddings"]
+    weights = np.asarray(model.get_layer("classes").kernel)[:16] / 4
+    expected = 4 * len(inputs) * weights @ weights.T
+    assert np.linalg.norm(metric - expected) < 0.1 * np.linalg.norm(expected)
+
+
 def test_tables_wider_than_long_are_not_rotated():
     """Their axes would take more than they do, and the metric of a wide core minutes."""
     ids = keras.Input((4,), dtype="int32")

@@ -66,7 +66,7 @@ def test_it_comes_off_the_loss_accepted(trained, measured, monkeypatch):
         budgets.append(budget)
         return run_search.Found(None, {}, 1.0, 1, ())
 
-    monkeypatch.setattr(run_search, "find_tables", find_tables)
+    monkeypatch.setattr("tfcompress.search.keras_model.search.find_tables", find_tables)
     monkeypatch.setattr(run_search, "dense_loss", lambda *args, **options: 0.03)
     for budget in (Budget(max_loss=0.05), Budget(max_bytes=1e4)):
         found = search_run(trained.model(), budget, measured, dense_dtype="int4", refit=False)

@@ -13,9 +13,11 @@ from tfcompress.data.ragged import Ragged
 from tfcompress.errors import ConfigError
 from tfcompress.models import build_sequence_ranker
 from tfcompress.search import Budget
-from tfcompress.search.run import search as run_search
+from tfcompress.search.keras_model import search as keras_search
+from tfcompress.search.run.quality import RunQuality
 from tfcompress.search.run.search import search_run
 from tfcompress.search.search import SCORED_START, START
+from tfcompress.search.within_budget import Found
 from tfcompress.tflite import convert, inspect_model, pack_model
 
 ITEMS, USERS, DIM, LENGTH = 300, 2000, 16, 6
@@ -120,13 +122,13 @@ def measured():
     """Stands for 10,000 validation examples; the ids of example k are all k."""
     ids = np.repeat(np.arange(10_000, dtype=np.int32), LENGTH)
     history = Ragged(ids, np.arange(0, len(ids) + 1, LENGTH))
-    return SimpleNamespace(
-        task=SimpleNamespace(logits=None, training_inputs=None),
-        dataset=SimpleNamespace(
-            id_counts=np.ones(ITEMS), valid=Examples(history=history, targets=history)
-        ),
-        examine=lambda model: (1.0, 1.0),
+    measured = RunQuality.__new__(RunQuality)  # without its run
+    measured.task = SimpleNamespace(logits=None, training_inputs=None)
+    measured.dataset = SimpleNamespace(
+        id_counts=np.ones(ITEMS), valid=Examples(history=history, targets=history)
     )
+    measured.examine = lambda model: (1.0, 1.0)
+    return measured
 
 
 @pytest.fixture
@@ -136,10 +138,10 @@ def given(monkeypatch):
 
     def find_tables(*args, **options):
         given.update(options)
-        return run_search.Found(None, {}, 1.0, 1, ())
+        return Found(None, {}, 1.0, 1, ())
 
-    monkeypatch.setattr(run_search, "ModelTables", lambda *args, **options: given.update(options))
-    monkeypatch.setattr(run_search, "find_tables", find_tables)
+    monkeypatch.setattr(keras_search, "ModelTables", lambda *args, **options: given.update(options))
+    monkeypatch.setattr(keras_search, "find_tables", find_tables)
     return given
 
 

@@ -11,6 +11,9 @@ def test_runs_any_batch_size(tied_full, tmp_path):
     runner = open_model(path).get_signature_runner()
     for size in (1, 7):
         assert runner(ids=np.ones((size, 5), np.int32))["scores"].shape == (size, 50)
+    again = open_model(tied_full.content).get_signature_runner()  # the bytes themselves
+    ids = np.arange(5, dtype=np.int32)[None]
+    np.testing.assert_array_equal(again(ids=ids)["scores"], runner(ids=ids)["scores"])
 
 
 def test_refuses_what_it_cannot_open(tmp_path):
@@ -20,3 +23,5 @@ def test_refuses_what_it_cannot_open(tmp_path):
     path.write_text("this is no model, though it is long enough to be one")
     with pytest.raises(ModelError, match=r"text\.tflite: cannot be opened as a \.tflite file"):
         open_model(path)
+    with pytest.raises(ModelError, match=r"path: cannot be opened as a \.tflite file"):
+        open_model(path.read_bytes())

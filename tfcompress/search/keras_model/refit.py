@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tfcompress.search.keras_model.inputs import batches
+
 if TYPE_CHECKING:
     import keras
 
@@ -55,7 +57,7 @@ class DenseRefit:
     Args:
         model: keras.Model. Functional; layers inside nested models are not found.
         embeddings: collection of Layer. Those whose tables are coded.
-        inputs: array. Training inputs.
+        inputs: array or structure of arrays. Training inputs.
 
     Attributes:
         variables: list of keras.Variable. Kernels and biases that change; none where no dense layer
@@ -77,7 +79,7 @@ class DenseRefit:
             (np.array(layer.kernel, np.float64), layer.bias is not None) for layer in self._layers
         ]
         if self._layers:
-            self._features = keras.Model(model.inputs, [layer.input for layer in self._layers])
+            self._features = keras.Model(model.input, [layer.input for layer in self._layers])
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -127,8 +129,8 @@ class DenseRefit:
         from keras import tree
 
         parts = [
-            tree.flatten(self._features.predict_on_batch(self._inputs[start : start + _BATCH]))
-            for start in range(0, len(self._inputs), _BATCH)
+            tree.flatten(self._features.predict_on_batch(batch))
+            for batch in batches(self._inputs, _BATCH)
         ]
         result = []
         for number, (kernel, has_bias) in enumerate(self._trained):

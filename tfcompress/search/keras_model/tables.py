@@ -22,6 +22,8 @@ from tfcompress.search.coded_together import (
     probe_rows,
 )
 from tfcompress.search.divergence import answers_moved, mean_square
+from tfcompress.search.keras_model.answers import Logits, answers_of
+from tfcompress.search.keras_model.inputs import num_examples, take
 from tfcompress.search.keras_model.refit import DenseRefit
 from tfcompress.search.settings import Coded
 from tfcompress.tflite.tables.constants import tables_replaced
@@ -42,10 +44,9 @@ class ModelTables(CodedTogether):
         names: collection of str. Tables that rows are looked up in, as "embedding/table".
         counts: mapping of embedding name to number array `(input_dim,)`. How often each id is read.
             Embeddings that are not in it have rows in any order, and one step for all.
-        probe: array or None. Inputs. Where several tables share the bytes, what an error in each
-            does to the answers to some of these is what they are shared by.
-        logits: callable or None. From the model's outputs to the logits of its answers, `(batch,
-            answers)`: their softmax is what counts. None takes squares of errors of all outputs.
+        probe: array, structure of arrays or None. Inputs. Where several tables share the bytes,
+            what an error in each does to the answers to some of these is what they are shared by.
+        logits: callable or None. See `answers`. None takes squares of errors of all outputs.
         metrics: callable or None. From the variables of tables that can be rotated, by name, to
             what errors along their columns do, `(D, D)` each; see `fisher`. None takes all
             directions to be alike.
@@ -74,7 +75,7 @@ class ModelTables(CodedTogether):
         counts: Mapping[str, NDArray[np.number]],
         probe: Any = None,
         *,
-        logits: Callable[[Any], Any] | None = None,
+        logits: Logits | None = None,
         metrics: Metrics | None = None,
         row_metrics: RowMetricsOf | None = None,
         size_of: SizeOf = lambda _, table: table.nbytes,
@@ -84,7 +85,9 @@ class ModelTables(CodedTogether):
         from tfcompress import layers
 
         self.model, self._logits = model, logits
-        self._probe = None if probe is None else probe[probe_rows(len(probe))]
+        self._probe = probe
+        if probe is not None:
+            self._probe = take(probe, probe_rows(num_examples(probe)))
         coded_layers = []
         self._variables: dict[str, Any] = {}
         weights: dict[str, NDArray[np.float64]] = {}
@@ -192,13 +195,8 @@ class ModelTables(CodedTogether):
 
     def _answers(self, coded: Coded | None = None) -> NDArray[np.float32]:
         """What the model gives for the probe, perhaps with some tables coded."""
-        from keras import tree
-
         with nullcontext() if coded is None else self.in_place(coded):
-            outputs = self.model.predict_on_batch(self._probe)
-        parts = tree.flatten(outputs if self._logits is None else self._logits(outputs))
-        rows = [np.asarray(part, np.float32).reshape(len(part), -1) for part in parts]
-        return np.concatenate(rows, axis=1)
+            return answers_of(self.model, self._probe, self._logits)
 
 
 def _can_code(variable: Any) -> bool:

@@ -19,9 +19,9 @@ from tfcompress.memory import keep_freed_memory
 from tfcompress.rate_distortion import TransformedTable
 from tfcompress.rate_distortion.stored_tables import tables_to_bytes
 from tfcompress.search.budget import check_one_given
+from tfcompress.search.keras_model.measures import Measures
 from tfcompress.search.keras_model.straight_through import StraightThrough
 from tfcompress.search.keras_model.tables import ModelTables
-from tfcompress.search.run.measures import Measures
 from tfcompress.search.run.quality import RunQuality
 from tfcompress.search.run.tuning import Tuning
 from tfcompress.search.settings import Settings
@@ -207,9 +207,9 @@ def _coded_tables(model: keras.Model, measured: RunQuality) -> tuple[ModelTables
     """The tables of the embedding that the run is about, and how they are coded at first."""
     from tfcompress.tflite.tables.table_reads import TableReads
 
-    task = measured.task
-    layer, counts = model.get_layer(task.table), measured.dataset.id_counts
-    measures = Measures.of(model, measured, [layer], [layer])
+    task, samples = measured.task, measured.samples(model)
+    layer = model.get_layer(task.table)
+    measures = Measures.of(model, samples, [layer], [layer])
     # Where rows are read as they are, the rotation goes into the layers around them.
     folds = task.config.embedding == "full"
     reads = TableReads(others=int(task.config.tie), is_folded=folds)
@@ -221,9 +221,9 @@ def _coded_tables(model: keras.Model, measured: RunQuality) -> tuple[ModelTables
     tables = ModelTables(
         model,
         [f"{task.table}/{key}" for key in layers.layer_tables(layer)],
-        {task.table: counts} if layer.input_dim == len(counts) else {},
-        measures.inputs,
-        logits=task.logits,
+        samples.counts,
+        samples.fresh,
+        logits=samples.logits,
         metrics=measures.metrics,
         row_metrics=measures.row_metrics,
         size_of=size_of,

@@ -6,7 +6,13 @@ from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from tfcompress import layers
 from tfcompress.errors import ConfigError
+from tfcompress.search.item_scores import SCORED_EXAMPLES
+from tfcompress.search.keras_model.measures import Samples
 
 if TYPE_CHECKING:
     import keras
@@ -47,6 +53,16 @@ class RunQuality:
         if metric is not None and metric not in (known := self.task.validate(model)):
             raise ConfigError(f"--metric: got {metric!r}, expected one of {', '.join(known)}")
 
+    def samples(self, model: keras.Model) -> Samples:
+        """What the model is looked at with: validation inputs, those of the training, counts."""
+        length = model.inputs[0].shape[1]
+        return Samples(
+            self.dataset.valid.inputs(length, SCORED_EXAMPLES),
+            self.task.training_inputs,
+            self.task.logits,
+            reads_of(model, self.dataset.id_counts),
+        )
+
     def examine(self, model: keras.Model) -> tuple[float, float]:
         """Quality on the validation split, and its smooth companion."""
         quality, soft = self.task.examine(model)
@@ -86,3 +102,9 @@ class RunQuality:
         task: Any = self.on(examples).task
         quality = task.validate(model) if top_k is None else task.validate_lists(model, top_k)
         return float(quality[self.metric])
+
+
+def reads_of(model: keras.Model, counts: NDArray[np.number]) -> dict[str, NDArray[np.number]]:
+    """How often ids are read, for each embedding of a model that has as many of them."""
+    embeddings = layers.model_embeddings(model)
+    return {name: counts for name, layer in embeddings.items() if layer.input_dim == len(counts)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from tfcompress.rate_distortion import TransformedTable
 from tfcompress.search.budget import Budget, check_code_output, check_search_codec
 from tfcompress.search.coded_together import probe_rows
 from tfcompress.search.divergence import answers_moved
+from tfcompress.search.examined import examined
 from tfcompress.search.settings import Coded
 from tfcompress.search.tflite_file.runs import file_outputs
 from tfcompress.search.tflite_file.tables import FileTables
@@ -51,7 +53,7 @@ def pack_lossy(
     counts: NDArray[np.number] | None = None,
     ranked_rows: bool = False,
     code_output: bool = False,
-    examine: Callable[[bytes], tuple[float, float]] | None = None,
+    examine: Callable[[bytes], Any] | None = None,
     inputs: NDArray[np.int32] | None = None,
     tell: Tell | None = None,
 ) -> LossyPacking:
@@ -73,8 +75,8 @@ def pack_lossy(
         code_output: bool. Whether output matrices are coded, too: weights of at least eight times
             as many rows as columns that scores are taken against and no rows are read of. For
             target "delegate".
-        examine: callable or None. Quality of a file and a smooth companion of it (see
-            `Task.examine`); higher is better. None goes by the SNR of the tables.
+        examine: callable or None. Quality of a file, higher is better, or a pair of that and a
+            smooth companion of it; see `convert_lossy`. None goes by the SNR of the tables.
         inputs: int32 array `(examples, length)` or None. What the file is given in use; no labels.
             Several tables then share the bytes by what an error in each does to the softmax of its
             outputs, and, with `examine`, scores against coded rows get item biases that go with
@@ -112,10 +114,11 @@ def pack_lossy(
     reference = math.inf
     measured = None
     if examine is not None and measures:
-        reference, _ = examine(content)
+        quality_of = examined(examine)
+        reference, _ = quality_of(content)
 
         def measured(coded: Coded) -> tuple[float, float]:
-            return examine(tables.content(coded.tables))
+            return quality_of(tables.content(coded.tables))
 
     search, chosen = search_within(
         tables, budget, measured, reference, start=tables.start, tell=tell

@@ -53,6 +53,8 @@ def _compact(counts: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
     for prefix_bits in range(1, MAX_LOOKUP_BITS + 1):
         for bundle_bits in range(MAX_CODE_BITS - prefix_bits + 1):
             bundles = _bundles(counts, prefix_bits, bundle_bits)
+            if bundles.max() < bundle_bits:
+                break  # Larger ones are not wanted: all that follow are the same.
             if len(bundles) <= 1 << prefix_bits:
                 yield _bundled(counts, bundles, prefix_bits)
 

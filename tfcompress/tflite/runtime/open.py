@@ -8,12 +8,14 @@ from tfcompress.tflite.graph.file_bytes import file_path
 from tfcompress.tflite.runtime.delegate import delegates_for
 
 
-def open_model(path: str | Path, num_threads: int = 1, *, kept_bytes: int | None = None) -> Any:
+def open_model(
+    path: str | Path | bytes, num_threads: int = 1, *, kept_bytes: int | None = None
+) -> Any:
     """Opens a file with LiteRT's interpreter, and the delegate where its tables need it.
 
     Args:
-        path: path. The file is mapped into memory, not read: its tables are paged in as rows are
-            looked up.
+        path: path, or the bytes of a file. A file is mapped into memory, not read: its tables are
+            paged in as rows are looked up.
         num_threads: int. Threads the kernels may use.
         kept_bytes: int or None. How many bytes of integers the delegate may keep in memory for each
             packed table that it has decoded, so that later calls need not: rows looked up (80 KB at
@@ -31,14 +33,19 @@ def open_model(path: str | Path, num_threads: int = 1, *, kept_bytes: int | None
     """
     from ai_edge_litert.interpreter import Interpreter
 
-    if not Path(file_path("path", path)).is_file():
-        reason = "is a directory" if Path(path).is_dir() else "no such file"
-        raise ModelError(f"{path}: {reason}")
-    delegates = delegates_for(Path(path), kept_bytes=kept_bytes)
+    source: Path | bytes
+    given: dict[str, Any]
+    if isinstance(path, bytes):
+        name, source, given = "path", path, {"model_content": path}
+    else:
+        source = Path(file_path("path", path))
+        name, given = str(source), {"model_path": str(source)}
+        if not source.is_file():
+            reason = "is a directory" if source.is_dir() else "no such file"
+            raise ModelError(f"{name}: {reason}")
+    delegates = delegates_for(source, kept_bytes=kept_bytes)
     try:
-        return Interpreter(
-            model_path=str(path), num_threads=num_threads, experimental_delegates=delegates
-        )
+        return Interpreter(**given, num_threads=num_threads, experimental_delegates=delegates)
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
-        raise ModelError(f"{path}: cannot be opened as a .tflite file ({reason})") from error
+        raise ModelError(f"{name}: cannot be opened as a .tflite file ({reason})") from error
