@@ -113,8 +113,8 @@ def find(run: Run | None, model: keras.Model, wanted: WantedOfRun) -> Result:
         trained = measured.splits(model, wanted.top_k)
     elif wanted.budget.max_loss is not None:
         raise ConfigError(
-            "--max-loss measures on the data of a run; convert a run directory, or give --snr or "
-            "--max-bytes"
+            "--max-loss measures on the data of a run; convert a run directory, give --snr or "
+            "--max-bytes, or bring a measure of your own: tfcompress.search.convert_lossy in Python"
         )
     counts = run.vocabulary().id_counts if run else None
     with curve.searching() as tell:

@@ -103,6 +103,18 @@ def test_out_of_reach_is_told():
         search().best(100)
 
 
+def test_where_shrunk_rows_lose_too_much_none_are_shrunk():
+    def of_rows(coded: Coded) -> tuple[float, float]:
+        value = quality(coded) * (0.9 if coded.settings.rare_shrinkage else 1)
+        return value, 7 * value - 2
+
+    made = Search(encode, of_rows, reference=0.05)
+    found = made.smallest(0.05 * 0.98)
+    assert made.trials[0].settings.rare_shrinkage > 0
+    assert found.settings.rare_shrinkage == 0
+    assert found.nbytes < 1.1 * 100_000 / (1 + math.sqrt(2))
+
+
 def test_every_trial_is_told_once():
     told = []
     made = search(tell=told.append)

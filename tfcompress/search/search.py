@@ -106,7 +106,14 @@ class Search:
         Raises:
             OutOfReachError: Not even the finest step suffices.
         """
-        self._bracket(enough)
+        try:
+            self._bracket(enough)
+        except OutOfReachError:
+            if not self._start.rare_shrinkage:
+                raise
+            # Rare rows may be worth what they are: then no step is fine enough once they shrank.
+            self._start = replace(self._start, rare_shrinkage=0.0)
+            self._bracket(enough)
         self._walk(self._best_way(self._bytes_for(enough)), enough)
         return self._smallest_of(enough)
 

@@ -6,6 +6,7 @@ import pytest
 
 from tfcompress import layers
 from tfcompress.models import build_sequence_ranker
+from tfcompress.models.pooling import ItemBias
 from tfcompress.rate_distortion import transform_code
 from tfcompress.search.keras_model.refit_bias import BiasRefit
 from tfcompress.search.keras_model.scorer import Scorer
@@ -113,3 +114,17 @@ def test_what_biases_take_back_is_no_harm(tied):
         metrics[NAME] - taken, variances, rtol=1e-3, atol=1e-4 * variances.max()
     )
     assert scorer.table({"read/embeddings": items.embeddings}) is None
+
+
+def test_without_dense_layers_biases_are_fitted_alone():
+    ids = keras.Input((LENGTH,), dtype="int32")
+    items = layers.FullEmbedding(ITEMS, DIM, name="items")
+    vectors = keras.ops.mean(items(ids), axis=1)
+    histories = np.random.default_rng(0).integers(2, ITEMS, (300, LENGTH)).astype(np.int32)
+    plain = keras.Model(ids, items(vectors, reverse=True))
+    assert BiasRefit(plain, [items], histories, histories).names == ()
+    biased = keras.Model(ids, ItemBias(name="item_bias")(plain.output))
+    refit = BiasRefit(biased, [items], histories, histories)
+    assert refit.names == ("item_bias",)
+    (bias,) = refit.solve(refit.wanted())
+    np.testing.assert_allclose(bias, np.zeros(ITEMS), atol=1e-4)

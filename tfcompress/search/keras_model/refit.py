@@ -128,6 +128,8 @@ class DenseRefit:
         """
         from keras import tree
 
+        if not self._layers:
+            return []
         parts = [
             tree.flatten(self._features.predict_on_batch(batch))
             for batch in batches(self._inputs, _BATCH)
