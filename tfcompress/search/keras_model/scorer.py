@@ -62,8 +62,9 @@ class Scorer:
 
     def scores(self, inputs: Any, bias: NDArray[np.float32] | None = None) -> ItemScores:
         """For some inputs, with the weights that are in the model, perhaps but for the biases."""
-        rows = np.array(self.embedding(np.arange(self.embedding.input_dim, dtype=np.int32)))
-        vectors = self.vectors.predict(inputs, batch_size=_BATCH, verbose=0)
+        ids = np.arange(self.embedding.input_dim, dtype=np.int32)
+        rows = np.array(self.embedding(ids)).astype(np.float32)  # under a policy of fewer bits too
+        vectors = self.vectors.predict(inputs, batch_size=_BATCH, verbose=0).astype(np.float32)
         vectors = vectors.reshape(-1, vectors.shape[-1])  # of every position, where there are some
         if self.bias_layer is None:  # A model of the user's own, where every id is an answer.
             return ItemScores(vectors, rows, np.zeros(len(rows), np.float32), first_id=0)
