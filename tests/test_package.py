@@ -17,6 +17,8 @@ PUBLIC = [
     "quantization.quantize",
     "rate_distortion.transform_code",
     "replace_embeddings",
+    "search.convert_lossy",
+    "search.pack_lossy",
     "tflite.convert",
     "tflite.open_model",
     "tflite.pack",
