@@ -15,6 +15,7 @@ PUBLIC = [
     "measure.measure",
     "model_optimization.optimize_dense",
     "quantization.quantize",
+    "ranking.evaluate",
     "rate_distortion.transform_code",
     "replace_embeddings",
     "search.convert_lossy",

@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 
 _SUBMODULES = frozenset(
     {
+        "classification",
         "codec",
         "data",
         "layers",
@@ -18,6 +19,7 @@ _SUBMODULES = frozenset(
         "model_optimization",
         "models",
         "quantization",
+        "ranking",
         "rate_distortion",
         "replace",
         "search",

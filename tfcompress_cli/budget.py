@@ -22,20 +22,30 @@ _UNITS = {"": 1, "B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KIB": 1 << 10, "MIB":
 MaxLoss = Annotated[
     str | None,
     typer.Option(
-        help="Search the smallest tables that lose at most this: 1%.", rich_help_panel=PANEL
+        help="The smallest tables that lose at most this share of validation quality, such as 1%.",
+        rich_help_panel=PANEL,
     ),
 ]
 MaxBytes = Annotated[
     str | None,
-    typer.Option(help="Search the best tables of at most this: 200KB.", rich_help_panel=PANEL),
+    typer.Option(
+        help="The best tables of at most so many bytes, such as 200KB.", rich_help_panel=PANEL
+    ),
 ]
 Snr = Annotated[
     float | None,
-    typer.Option(help="Search the smallest tables of this many decibels.", rich_help_panel=PANEL),
+    typer.Option(
+        help="The smallest tables of this signal-to-noise ratio in dB; reads no data.",
+        rich_help_panel=PANEL,
+    ),
 ]
 Metric = Annotated[
     str | None,
-    typer.Option(help="What may be lost.", show_default="ndcg@10, accuracy", rich_help_panel=PANEL),
+    typer.Option(
+        help="The quality that --max-loss is a share of.",
+        show_default="ndcg@10, accuracy",
+        rich_help_panel=PANEL,
+    ),
 ]
 Curve = Annotated[
     Path | None, typer.Option(help="Write all trials as JSON here.", rich_help_panel=PANEL)
@@ -144,9 +154,14 @@ def parse_share(text: str) -> float:
     """A number from such as `1%` or `0.01`."""
     number, percent = (text[:-1], 100) if text.endswith("%") else (text, 1)
     try:
-        return float(number) / percent
+        share = float(number) / percent
     except ValueError:
         raise ConfigError(f"--max-loss: got {text!r}, expected such as 1% or 0.01") from None
+    if percent == 1 and share >= 1:
+        raise ConfigError(
+            f"--max-loss: got {text!r}, expected a share below 1, or percent: {text}%"
+        )
+    return share
 
 
 def parse_bytes(text: str) -> float:

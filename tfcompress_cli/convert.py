@@ -37,7 +37,7 @@ def convert(
         Option(help="Number type of the tables.", show_default="float32; int8 beside coded tables"),
     ] = None,
     granularity: Annotated[
-        GranularityName, Option(help="One scale for what, with int8 and int4.")
+        GranularityName, Option(help="int8 and int4: a scale for every row, or one for the table.")
     ] = "per-row",
     dense_dtype: Annotated[
         DenseDtype,
@@ -108,7 +108,7 @@ def convert(
     curve: budget.Curve = None,
     plot: budget.Plot = None,
 ) -> None:
-    """Convert a trained model to one .tflite that runs on any stock runtime.
+    """Convert a trained model to one .tflite for any stock runtime (or, by --target, our delegate).
 
     Example: tfcompress convert runs/memcom --out memcom.tflite --table-dtype int8
     """

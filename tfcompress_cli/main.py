@@ -64,7 +64,8 @@ def _print_version(value: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
 ) -> None:
@@ -86,7 +87,7 @@ def run(arguments: list[str]) -> int:
     words = [argument for argument in arguments if argument != "--debug"]
     try:
         _refuse_empty(words)
-        result = app(words, standalone_mode=False)
+        result = app(words, prog_name="tfcompress", standalone_mode=False)
         if result == INTERRUPT_CODE:  # Typer says nothing of an interrupt.
             return _fail(INTERRUPTED, INTERRUPT_CODE)
         return result if isinstance(result, int) else 0
@@ -94,7 +95,9 @@ def run(arguments: list[str]) -> int:
         return _fail(INTERRUPTED, INTERRUPT_CODE)
     except typer.TyperException as error:  # Wrong usage.
         describe = getattr(error, "format_message", error.__str__)
-        return _fail(f"{describe()} (tfcompress --help lists what there is)", 2)
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "tfcompress"
+        return _fail(f"{describe()} ({command} --help lists what there is)", 2)
     except KeyboardInterrupt:
         return _fail(INTERRUPTED, INTERRUPT_CODE)
     except BrokenPipeError:

@@ -20,7 +20,9 @@ def load_model(path: Path) -> keras.Model:
     if path.is_dir():
         raise ModelError(f"{path}: is a directory without config.json, so no run; give a .keras")
     if not path.is_file():
-        raise ModelError(f"{path}: no such file")
+        raise ModelError(f"{path}: no such file; give a run directory or a .keras file")
+    if path.suffix == ".tflite":
+        raise ModelError(f"{path}: is a .tflite already; tfcompress pack makes its tables smaller")
     if path.suffix == ".keras" and not zipfile.is_zipfile(path):
         raise ModelError(f"{path}: no .keras file, or damaged (a .keras file is a ZIP archive)")
     try:

@@ -64,6 +64,15 @@ def check_one_given(options: Mapping[str, Any], *, positive: Sequence[str]) -> N
             raise ConfigError(f"{name}: got {given[name]:g}, expected a positive, finite number")
 
 
+def check_measured(budget: Budget, examine: Any) -> None:
+    """Raises `ConfigError` where quality may be lost and nothing measures it."""
+    if budget.max_loss is not None and examine is None:
+        raise ConfigError(
+            "examine: None, but max_loss is a loss of what it gives; give a function, or snr_db or "
+            "max_bytes as the budget"
+        )
+
+
 def check_search_codec(codec: str, target: str, *, name: str = "codec") -> None:
     """Raises `ConfigError`, by the name of the option, for a codec a search does not count on."""
     codecs = ("auto", "rate") if target == "delegate" else ("auto", "indexed")

@@ -75,11 +75,12 @@ class ItemScores:
 
         Errors e in the rows of items harm by the mean square of e h, where h are the vectors,
         weighted by p (1 - p), p being the item's probability; beside biases fitted to them, by the
-        variance of e h. The second is the first less what biases take back: the Schur complement of
-        the biases in the information of both.
+        variance of e h, which is the first array less the second: the Schur complement of the
+        biases in the information of both.
 
         Returns:
-            Two float64 arrays `(D, D)`, sums over the examples.
+            Two float64 arrays `(D, D)`, sums over the examples: the information, and the part of it
+            that fitted biases take back.
         """
         columns = self.rows.shape[1]
         exact = np.zeros((columns, columns))

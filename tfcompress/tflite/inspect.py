@@ -22,7 +22,7 @@ import numpy as np
 
 from tfcompress.codec.layout import parse_header
 from tfcompress.tflite.graph.damaged import following_the_graph
-from tfcompress.tflite.graph.fields import block_details, indices, text
+from tfcompress.tflite.graph.fields import block_details, indices, parameter_bytes, text
 from tfcompress.tflite.graph.file_bytes import file_bytes
 from tfcompress.tflite.graph.flatbuffer import TYPE_NAMES, TfliteFile, read
 from tfcompress.tflite.graph.readers import dequantized_lookups, looked_up
@@ -43,7 +43,6 @@ from tfcompress.tflite.vocabulary import find_vocabulary
 _LARGE_BYTES = 4096
 _LARGE_SHARE = 0.01
 _FLOAT32_BYTES = 4
-_INT64_BYTES = 8
 
 
 def inspect_model(content: bytes) -> ModelInfo:
@@ -124,22 +123,12 @@ class _Counter:
         if id(tensor) in self._tensors:
             return 0
         self._tensors.add(id(tensor))
-        size = _parameter_bytes(tensor)
+        size = parameter_bytes(tensor)
         data = self._file.data(tensor)
         if data is not None and tensor.buffer not in self._buffers:
             self._buffers.add(tensor.buffer)
             size += len(data)
         return size
-
-
-def _parameter_bytes(tensor: Any) -> int:
-    quantization = tensor.quantization
-    if quantization is None:
-        return 0
-    floats = [quantization.scale, quantization.min, quantization.max]
-    zero_points = 0 if quantization.zeroPoint is None else len(quantization.zeroPoint)
-    count = sum(len(values) for values in floats if values is not None)
-    return count * _FLOAT32_BYTES + zero_points * _INT64_BYTES
 
 
 # A table as it will be reported, without its bytes, and the tensors that hold it.

@@ -195,7 +195,7 @@ def test_losses_are_those_of_the_file(files):
     assert made.found.reference == 1
     assert made.found.chosen.quality >= 0.95
     assert abs(examine(made.packing.content)[0] - made.found.chosen.quality) < 1e-3
-    with pytest.raises(ConfigError, match="max_loss needs data"):
+    with pytest.raises(ConfigError, match="examine: None, but max_loss is a loss of what it gives"):
         pack_lossy(content, Budget(max_loss=0.05))
 
 

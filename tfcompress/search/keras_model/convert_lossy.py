@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tfcompress.data.sample import spread_rows
 from tfcompress.errors import ConfigError
-from tfcompress.search.budget import Budget, check_search_codec
+from tfcompress.search.budget import Budget, check_measured, check_search_codec
 from tfcompress.search.examined import examined
 from tfcompress.search.item_scores import SCORED_EXAMPLES
 from tfcompress.search.keras_model.answers import Kind, Logits, agreement, logits_of
@@ -119,8 +119,7 @@ def convert_lossy(
 
     check_options(codec, target)
     check_search_codec(codec, target)
-    if budget.max_loss is not None and examine is None:
-        raise ConfigError("examine: None, but max_loss is a loss of what it gives; give a function")
+    check_measured(budget, examine)
     reads = _reads(model, counts)
     samples = None if inputs is None else _samples(model, inputs, training_inputs, answers, reads)
     measure = None if examine is None else examined(examine)

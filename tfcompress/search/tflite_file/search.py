@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfcompress.rate_distortion import TransformedTable
-from tfcompress.search.budget import Budget, check_code_output, check_search_codec
+from tfcompress.search.budget import Budget, check_code_output, check_measured, check_search_codec
 from tfcompress.search.coded_together import probe_rows
 from tfcompress.search.divergence import answers_moved
 from tfcompress.search.examined import examined
@@ -91,6 +91,7 @@ def pack_lossy(
     check_options(codec, target, decoder)
     check_search_codec(codec, target)
     check_code_output(code_output, target)
+    check_measured(budget, examine)
     content = file_bytes("content", content)
     measures = examine is not None and budget.snr_db is None
     tables = FileTables(

@@ -6,6 +6,8 @@ from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
 
+_FLOAT32_BYTES, _INT64_BYTES = 4, 8
+
 
 def builtin_code(code: Any) -> int:
     """The builtin number of an operator code, from whichever of its two fields holds it."""
@@ -31,6 +33,17 @@ def has_rank(tensor: Any) -> bool:
 def num_values(tensor: Any) -> int:
     """How many values a tensor has, a free dimension counted as one."""
     return math.prod(indices(tensor.shape))
+
+
+def parameter_bytes(tensor: Any) -> int:
+    """Bytes of a tensor's scales, zero points and ranges, which ship beside its data."""
+    quantization = tensor.quantization
+    if quantization is None:
+        return 0
+    floats = [quantization.scale, quantization.min, quantization.max]
+    count = sum(len(values) for values in floats if values is not None)
+    zero_points = 0 if quantization.zeroPoint is None else len(quantization.zeroPoint)
+    return count * _FLOAT32_BYTES + zero_points * _INT64_BYTES
 
 
 def text(value: Any) -> str:

@@ -19,7 +19,14 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from tfcompress.codec.layout import Dtype
-from tfcompress.tflite.graph.fields import block_details, free_name, has_rank, indices, text
+from tfcompress.tflite.graph.fields import (
+    block_details,
+    free_name,
+    has_rank,
+    indices,
+    parameter_bytes,
+    text,
+)
 from tfcompress.tflite.graph.flatbuffer import TYPE_NAMES, TfliteFile
 from tfcompress.tflite.packing.uses import Lookup, Product, Use, constant_uses
 from tfcompress.tflite.runtime.delegate_rows import CUSTOM_CODES
@@ -89,7 +96,7 @@ class LeftConstant:
         name: str. Its tensor's name.
         shape: tuple of int.
         dtype: str. Number type.
-        bytes: int. Its data.
+        bytes: int. Its data and quantisation parameters, as `inspect` counts them.
         reason: str. Why packing cannot help.
     """
 
@@ -148,10 +155,10 @@ def _named(file: TfliteFile, found: dict[int, list[Use]]) -> list[LookupTable]:
 
 
 def left_constant(tensor: Any, size: int, reason: str) -> LeftConstant:
-    """A constant of `size` bytes that stays as it is."""
+    """A constant of `size` bytes that stays as it is, and its quantisation parameters."""
     shape = tuple(indices(tensor.shape))
     kind = TYPE_NAMES[tensor.type].lower()
-    return LeftConstant(text(tensor.name), shape, kind, size, reason)
+    return LeftConstant(text(tensor.name), shape, kind, size + parameter_bytes(tensor), reason)
 
 
 def is_output_matrix(shape: tuple[int, ...]) -> bool:
