@@ -105,6 +105,8 @@ def test_a_keras_file_has_no_data_but_an_snr(tfcompress, runs, tmp_path):
         (["--max-loss", "1%", "--data", "synthetic"], "is not what"),
         (["--snr", "3", "--data", "synthetic"], "mean nothing with --snr"),
         (["--no-refit"], "belong to a search"),
+        (["--max-loss", "2"], "--max-loss: got '2', expected a share below 1, or percent: 2%"),
+        (["--budget", "2"], "(tfcompress convert --help lists what there is)"),
         (["--snr", "500"], "snr_db: got 500, the finest steps reach "),
     ],
 )

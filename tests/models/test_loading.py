@@ -20,6 +20,9 @@ def test_loading_names_the_file_and_the_reason(tmp_path: Path):
         archive.writestr("text", "no model")
     with pytest.raises(ModelError, match=r"other\.keras: Keras cannot load it"):
         load_model(tmp_path / "other.keras")
+    (tmp_path / "m.tflite").write_text("no model")
+    with pytest.raises(ModelError, match=r"m\.tflite: is a \.tflite already; tfcompress pack"):
+        load_model(tmp_path / "m.tflite")
     with pytest.raises(ModelError, match="is a directory"):
         load_model(tmp_path)
 

@@ -166,3 +166,12 @@ def test_models_of_others(name):
     } == GOLDEN[name]
     assert len(info.tables) == 1
     assert classes(info) == len(content) == path.stat().st_size
+
+
+def test_what_packing_cannot_help_has_the_bytes_that_ship():
+    """With scales and zero points, as the constants below."""
+    models = Path(__file__).parents[2] / "tflite_models"
+    shown = inspect_model((models / "full-int8.tflite").read_bytes())
+    sizes = {constant.name: constant.bytes for constant in shown.constants}
+    assert {left.name: left.bytes for left in shown.unpackable}.items() <= sizes.items()
+    assert shown.unpackable[0].bytes == 3002 * (16 + 4 + 8)
